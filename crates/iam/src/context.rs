@@ -1,0 +1,120 @@
+//! A request's condition keys: known, absent or unknown.
+
+use crate::Catalogue;
+
+/// What is known of one condition key of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState<'a> {
+    /// The key is in the request with these values.
+    Known(Values<'a>),
+    /// The key is not in the request.
+    Absent,
+    /// Nobody recorded whether the key was in the request, or with which value.
+    Unknown,
+}
+
+/// The values of a key that is in the request.
+///
+/// A single-valued key and a multivalued key with one value behave differently under an operator
+/// without `ForAllValues`/`ForAnyValue`.
+/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values<'a> {
+    /// A single-valued key.
+    One(&'a str),
+    /// A multivalued key; may be empty.
+    Many(&'a [&'a str]),
+}
+
+impl<'a> Values<'a> {
+    /// The values in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> + '_ {
+        let (one, many): (Option<&'a str>, &'a [&'a str]) = match self {
+            Self::One(value) => (Some(value), &[]),
+            Self::Many(values) => (None, values),
+        };
+        one.into_iter().chain(many.iter().copied())
+    }
+}
+
+/// What a key that [`Context`] does not hold is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingKeys {
+    /// Absent: the context is complete, as in a simulation.
+    Absent,
+    /// Absent where the key is neither global nor in the catalogue for the action; else unknown.
+    ByCatalogue,
+}
+
+/// The condition keys of one request.
+#[derive(Debug, Clone)]
+pub struct Context<'a> {
+    entries: Vec<(&'a str, KeyState<'a>)>,
+    missing: MissingKeys,
+}
+
+impl<'a> Context<'a> {
+    /// An empty context.
+    pub fn new(missing: MissingKeys) -> Self {
+        Self { entries: Vec::new(), missing }
+    }
+
+    /// Sets `key`, in AWS's spelling (`aws:SourceIp`, `aws:RequestTag/team`), replacing what it was.
+    /// A key that ends in `*` (`aws:PrincipalTag/*`, `kms:EncryptionContext:*`) stands for the keys of
+    /// its family that are not set themselves.
+    pub fn set(&mut self, key: &'a str, state: KeyState<'a>) {
+        match self.entries.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
+            Some(entry) => entry.1 = state,
+            None => self.entries.push((key, state)),
+        }
+    }
+
+    /// What was set for `key` or else for its family, whatever its case; `None` where nothing was.
+    pub fn get(&self, key: &str) -> Option<KeyState<'a>> {
+        let own = self.entries.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
+        own.or_else(|| self.entries.iter().find(|(name, _)| is_family_of(name, key))).map(|(_, state)| *state)
+    }
+
+    /// What a key that was not set is.
+    pub fn missing(&self) -> MissingKeys {
+        self.missing
+    }
+
+    /// All keys that were set, in the order in which they were set first.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, KeyState<'a>)> + '_ {
+        self.entries.iter().copied()
+    }
+}
+
+/// Whether `name` is a family (`aws:PrincipalTag/*`) that `key` belongs to.
+fn is_family_of(name: &str, key: &str) -> bool {
+    let Some(prefix) = name.strip_suffix('*') else { return false };
+    key.len() > prefix.len() && key.as_bytes().iter().zip(prefix.as_bytes()).all(|(a, b)| a.eq_ignore_ascii_case(b))
+}
+
+/// The condition keys of one request, with the answer for those that the context does not hold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keys<'a> {
+    pub(crate) context: &'a Context<'a>,
+    pub(crate) catalogue: &'a Catalogue,
+    pub(crate) action: &'a str,
+}
+
+impl<'a> Keys<'a> {
+    /// The state of `key`. An empty list of values is a known absence.
+    pub(crate) fn state(&self, key: &str) -> KeyState<'a> {
+        match self.context.get(key) {
+            Some(KeyState::Known(Values::Many([]))) => KeyState::Absent,
+            Some(state) => state,
+            None => match self.context.missing() {
+                MissingKeys::Absent => KeyState::Absent,
+                MissingKeys::ByCatalogue if self.may_be_present(key) => KeyState::Unknown,
+                MissingKeys::ByCatalogue => KeyState::Absent,
+            },
+        }
+    }
+
+    fn may_be_present(&self, key: &str) -> bool {
+        self.catalogue.key_applies(self.action, key)
+    }
+}

@@ -1,0 +1,133 @@
+//! Why a decision came out as it did: plain data, for a program to word.
+
+use crate::snapshot::{PolicySource, PolicyUnavailable};
+use crate::{Assumption, ConditionReason, Decision, Effect, Layer, Truth};
+
+/// One decision at length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// The decision.
+    pub decision: Decision,
+    /// The layer that blocks; `None` where allowed.
+    pub layer: Option<Layer>,
+    /// Every layer, in the order of [`Layer`].
+    pub layers: Vec<LayerExplanation>,
+    /// As in [`crate::Evaluation`].
+    pub unknown_keys: Vec<String>,
+    /// As in [`crate::Evaluation`].
+    pub unknown_layers: Vec<Layer>,
+    /// As in [`crate::Evaluation`].
+    pub assumes: Vec<Assumption<'static>>,
+}
+
+/// What one layer says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerExplanation {
+    /// The layer.
+    pub layer: Layer,
+    /// What it says.
+    pub result: LayerResult,
+    /// Its statements about the request's action, whether or not they apply to the request.
+    pub statements: Vec<StatementExplanation>,
+    /// Its policies whose document is missing.
+    pub unavailable: Vec<UnavailablePolicy>,
+}
+
+/// What a layer says of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerResult {
+    /// A statement denies.
+    Denies,
+    /// A statement allows and none denies.
+    Allows,
+    /// No statement allows and none denies.
+    Silent,
+    /// It depends on what is unknown.
+    Open,
+    /// The layer does not count for this request: no boundary, no resource, an account or role that
+    /// is exempt.
+    DoesNotApply,
+    /// It was collected, and there is no policy.
+    Empty,
+    /// It was collected, and there is a policy that is not evaluated yet.
+    NotEvaluated,
+    /// It was not collected.
+    NotCollected,
+}
+
+/// An attached policy without a document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnavailablePolicy {
+    /// As in [`crate::AttachedPolicy`].
+    pub policy: String,
+    /// Why.
+    pub reason: PolicyUnavailable,
+}
+
+/// How one statement stands to the request; its action matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementExplanation {
+    /// As in [`crate::AttachedPolicy`].
+    pub policy: String,
+    /// How the policy is attached.
+    pub source: PolicySource,
+    /// The statement's index in the document, from 0.
+    pub index: u32,
+    /// Its `Sid`.
+    pub sid: Option<String>,
+    /// Its effect.
+    pub effect: Effect,
+    /// Whether it applies.
+    pub applies: Truth,
+    /// `Action` or `NotAction`.
+    pub action_element: &'static str,
+    /// The values of `Action` or `NotAction`.
+    pub actions: Vec<String>,
+    /// Its `Resource` or `NotResource`.
+    pub resource: ResourceExplanation,
+    /// Its conditions.
+    pub conditions: Vec<ConditionExplanation>,
+}
+
+/// How a `Resource` or `NotResource` stands to the request's resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceExplanation {
+    /// `Resource` or `NotResource`.
+    pub element: &'static str,
+    /// Its values.
+    pub wanted: Vec<String>,
+    /// The request's resource; `*` where it has none.
+    pub found: String,
+    /// Whether the statement is about it.
+    pub holds: Truth,
+    /// Policy variables in it whose value is unknown.
+    pub unknown_variables: Vec<String>,
+}
+
+/// How one condition stands to the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConditionExplanation {
+    /// The operator as written.
+    pub operator: String,
+    /// The key as written.
+    pub key: String,
+    /// The policy's values.
+    pub wanted: Vec<String>,
+    /// What the request has.
+    pub found: FoundKey,
+    /// Whether it holds.
+    pub holds: Truth,
+    /// Why it does not hold, or is open.
+    pub reason: Option<ConditionReason>,
+}
+
+/// What a request has for a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundKey {
+    /// These values.
+    Values(Vec<String>),
+    /// Nothing, for sure.
+    Absent,
+    /// Nobody knows.
+    Unknown,
+}

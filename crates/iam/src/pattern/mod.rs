@@ -1,0 +1,368 @@
+//! Text patterns: literals, `*`, `?` and policy variables.
+//!
+//! `*` is any text, also none; `?` is exactly one character. There is no escape but the variables
+//! `${*}`, `${?}` and `${$}`; what a variable stands for is always literal text. No match takes more
+//! than pattern length × text length steps, and none allocates.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>,
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>
+
+mod action;
+mod resource;
+mod unknown;
+
+pub(crate) use action::{ActionElement, ActionName, find_service};
+pub(crate) use resource::{ArnPattern, ArnText, ResourceElement, ResourceText};
+
+use crate::context::{KeyState, Keys, Values};
+use crate::truth::Truth;
+
+/// Which characters of a pattern's source mean something.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Syntax {
+    /// `*` and `?`.
+    pub(crate) wildcards: bool,
+    /// `${…}`, from version `2012-10-17` on.
+    pub(crate) variables: bool,
+}
+
+/// A compiled pattern.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    /// Invariant: no two literals and no two `AnyText` side by side, no empty literal.
+    atoms: Box<[Atom]>,
+    has_variables: bool,
+}
+
+#[derive(Debug)]
+enum Atom {
+    Literal(Box<str>),
+    /// `?`
+    AnyCharacter,
+    /// `*`
+    AnyText,
+    Variable(Variable),
+}
+
+/// `${key}` or `${key, 'default'}`.
+#[derive(Debug)]
+pub(crate) struct Variable {
+    key: Box<str>,
+    default: Option<Box<str>>,
+}
+
+/// The text that a pattern is held against.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Text<'a> {
+    /// This very text.
+    Exact(&'a str),
+    /// Each `*` stands for text that nobody recorded.
+    Holes(&'a str),
+}
+
+/// How a pattern and a text stand to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PatternMatch {
+    /// Whether the text matches; a pattern with a variable that has no value matches nothing.
+    pub(crate) hit: Truth,
+    /// Whether all variables have a value.
+    pub(crate) resolved: Truth,
+}
+
+impl PatternMatch {
+    pub(crate) const NO: PatternMatch = PatternMatch { hit: Truth::False, resolved: Truth::True };
+    pub(crate) const YES: PatternMatch = PatternMatch { hit: Truth::True, resolved: Truth::True };
+    pub(crate) const UNRESOLVED: PatternMatch = PatternMatch { hit: Truth::False, resolved: Truth::False };
+}
+
+/// What a variable stands for in a request.
+enum VariableValue<'a> {
+    Text(&'a str),
+    /// Absent, or multivalued: only single-valued keys can be variables.
+    None,
+    Unknown,
+}
+
+impl Variable {
+    fn parse(inner: &str) -> Variable {
+        let (key, default) = match inner.split_once(',') {
+            Some((key, default)) => {
+                let default = default.trim();
+                let default = default.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')).unwrap_or(default);
+                (key, Some(default.into()))
+            }
+            None => (inner, None),
+        };
+        Variable { key: key.trim().into(), default }
+    }
+
+    fn value<'a>(&'a self, keys: &Keys<'a>) -> VariableValue<'a> {
+        match keys.state(&self.key) {
+            KeyState::Known(Values::One(text)) => VariableValue::Text(text),
+            KeyState::Known(Values::Many(_)) | KeyState::Absent => match &self.default {
+                Some(default) => VariableValue::Text(default),
+                None => VariableValue::None,
+            },
+            KeyState::Unknown => VariableValue::Unknown,
+        }
+    }
+
+    fn resolved(&self, keys: &Keys<'_>) -> Truth {
+        match self.value(keys) {
+            VariableValue::Text(_) => Truth::True,
+            VariableValue::None => Truth::False,
+            VariableValue::Unknown if self.default.is_some() => Truth::True,
+            VariableValue::Unknown => Truth::Unknown,
+        }
+    }
+}
+
+impl Pattern {
+    pub(crate) fn parse(source: &str, syntax: Syntax) -> Pattern {
+        let mut atoms = Atoms::default();
+        let mut rest = source;
+        while let Some(character) = rest.chars().next() {
+            if syntax.variables
+                && let Some((inner, after)) = rest.strip_prefix("${").and_then(|text| text.split_once('}'))
+            {
+                atoms.push_variable(inner);
+                rest = after;
+                continue;
+            }
+            match character {
+                '*' if syntax.wildcards => atoms.push_any_text(),
+                '?' if syntax.wildcards => atoms.push(Atom::AnyCharacter),
+                _ => atoms.literal.push(character),
+            }
+            rest = rest.get(character.len_utf8()..).unwrap_or_default();
+        }
+        atoms.finish()
+    }
+
+    /// Whether every text matches.
+    pub(crate) fn is_any_text(&self) -> bool {
+        matches!(self.atoms.as_ref(), [Atom::AnyText])
+    }
+
+    pub(crate) fn has_variables(&self) -> bool {
+        self.has_variables
+    }
+
+    /// Holds the pattern against a text.
+    pub(crate) fn test<'a>(&'a self, text: Text<'_>, keys: &Keys<'a>) -> PatternMatch {
+        if self.has_variables {
+            return self.test_with_variables(text, keys);
+        }
+        let hit = match text {
+            Text::Exact(text) => Truth::from(self.matches(text, keys, false)),
+            Text::Holes(text) if self.matches(text, keys, true) => Truth::True,
+            Text::Holes(_) if self.may_match(text, keys) => Truth::Unknown,
+            Text::Holes(_) => Truth::False,
+        };
+        PatternMatch { hit, resolved: Truth::True }
+    }
+
+    /// Whether all variables have a value.
+    pub(crate) fn resolved(&self, keys: &Keys<'_>) -> Truth {
+        self.variables().fold(Truth::True, |all, variable| all.and(variable.resolved(keys)))
+    }
+
+    fn test_with_variables<'a>(&'a self, text: Text<'_>, keys: &Keys<'a>) -> PatternMatch {
+        let resolved = self.resolved(keys);
+        let known = self.unknown_variables(*keys).next().is_none();
+        if resolved == Truth::False {
+            return PatternMatch::UNRESOLVED;
+        }
+        let (source, holes) = match text {
+            Text::Exact(text) => (text, false),
+            Text::Holes(text) => (text, true),
+        };
+        let hit = if known && self.matches(source, keys, holes) {
+            Truth::True
+        } else if known && !holes {
+            Truth::False
+        } else if self.may_match(text, keys) {
+            Truth::Unknown
+        } else {
+            Truth::False
+        };
+        PatternMatch { hit, resolved }
+    }
+
+    fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.atoms.iter().filter_map(|atom| match atom {
+            Atom::Variable(variable) => Some(variable),
+            _ => None,
+        })
+    }
+
+    /// The keys of its variables whose state is unknown.
+    pub(crate) fn unknown_variables<'p>(&'p self, keys: Keys<'_>) -> impl Iterator<Item = &'p str> {
+        self.variables().filter(move |variable| matches!(variable.value(&keys), VariableValue::Unknown)).map(|variable| variable.key.as_ref())
+    }
+
+    /// Whether `text` matches; with `holes`, whether it matches whatever stands in its holes.
+    /// All variables have a value.
+    fn matches<'a>(&'a self, text: &str, keys: &Keys<'a>, holes: bool) -> bool {
+        Matcher { keys, holes }.matches(&self.atoms, text)
+    }
+
+    /// Whether the pattern, taken literally, is `text` but for the case.
+    pub(crate) fn equals_ignoring_case<'a>(&'a self, text: &str, keys: &Keys<'a>) -> bool {
+        let pattern = self.atoms.iter().flat_map(|atom| literal(atom, keys).unwrap_or_default().chars().flat_map(char::to_lowercase));
+        pattern.eq(text.chars().flat_map(char::to_lowercase))
+    }
+
+    /// Whether some completion of the text's holes and the unknown variables matches. May say
+    /// `true` where none does, never `false` where one does.
+    fn may_match<'a>(&'a self, text: Text<'_>, keys: &Keys<'a>) -> bool {
+        let mut overlap = match text {
+            Text::Exact(text) => unknown::Overlap::new(text.as_bytes(), false),
+            Text::Holes(text) => unknown::Overlap::new(text.as_bytes(), true),
+        };
+        for atom in &self.atoms {
+            match (atom, literal(atom, keys)) {
+                (_, Some(literal)) => overlap.literal(literal.as_bytes()),
+                (Atom::AnyCharacter, None) => overlap.any_character(),
+                (_, None) => overlap.any_text(),
+            }
+        }
+        overlap.reaches_end()
+    }
+}
+
+/// The literal text that an atom stands for, if it does.
+fn literal<'a>(atom: &'a Atom, keys: &Keys<'a>) -> Option<&'a str> {
+    match atom {
+        Atom::Literal(literal) => Some(literal),
+        Atom::Variable(variable) => match variable.value(keys) {
+            VariableValue::Text(text) => Some(text),
+            VariableValue::None | VariableValue::Unknown => None,
+        },
+        Atom::AnyCharacter | Atom::AnyText => None,
+    }
+}
+
+/// Collects atoms.
+#[derive(Default)]
+struct Atoms {
+    atoms: Vec<Atom>,
+    literal: String,
+}
+
+impl Atoms {
+    fn push(&mut self, atom: Atom) {
+        if !self.literal.is_empty() {
+            self.atoms.push(Atom::Literal(std::mem::take(&mut self.literal).into_boxed_str()));
+        }
+        self.atoms.push(atom);
+    }
+
+    fn push_any_text(&mut self) {
+        if !self.literal.is_empty() || !matches!(self.atoms.last(), Some(Atom::AnyText)) {
+            self.push(Atom::AnyText);
+        }
+    }
+
+    fn push_variable(&mut self, inner: &str) {
+        match inner {
+            "*" | "?" | "$" => self.literal.push_str(inner),
+            _ => self.push(Atom::Variable(Variable::parse(inner))),
+        }
+    }
+
+    fn finish(mut self) -> Pattern {
+        if !self.literal.is_empty() {
+            self.atoms.push(Atom::Literal(self.literal.into_boxed_str()));
+        }
+        let has_variables = self.atoms.iter().any(|atom| matches!(atom, Atom::Variable(_)));
+        Pattern { atoms: self.atoms.into_boxed_slice(), has_variables }
+    }
+}
+
+/// Matches atoms against a text: the piece before the first `*` at its start, the piece after the
+/// last `*` at its end, and each piece between at its first place, from left to right.
+struct Matcher<'k, 'a> {
+    keys: &'k Keys<'a>,
+    /// `*` in the text is a hole: only `*` in the pattern is sure to match it.
+    holes: bool,
+}
+
+impl<'a> Matcher<'_, 'a> {
+    fn matches(&self, atoms: &'a [Atom], text: &str) -> bool {
+        let mut pieces = atoms.split(|atom| matches!(atom, Atom::AnyText));
+        let Some(mut rest) = self.strip_prefix(pieces.next().unwrap_or_default(), text) else {
+            return false;
+        };
+        let Some(last) = pieces.next_back() else {
+            return rest.is_empty();
+        };
+        rest = match self.strip_suffix(last, rest) {
+            Some(rest) => rest,
+            None => return false,
+        };
+        for piece in pieces {
+            rest = match self.find(piece, rest) {
+                Some(rest) => rest,
+                None => return false,
+            };
+        }
+        true
+    }
+
+    /// What follows `piece` at the start of `text`.
+    fn strip_prefix<'t>(&self, piece: &'a [Atom], text: &'t str) -> Option<&'t str> {
+        let mut rest = text;
+        for atom in piece {
+            rest = match literal(atom, self.keys) {
+                Some(literal) if self.is_sure(literal) => rest.strip_prefix(literal)?,
+                Some(_) => return None,
+                None => self.after_character(rest)?,
+            };
+        }
+        Some(rest)
+    }
+
+    /// What precedes `piece` at the end of `text`.
+    fn strip_suffix<'t>(&self, piece: &'a [Atom], text: &'t str) -> Option<&'t str> {
+        let mut rest = text;
+        for atom in piece.iter().rev() {
+            rest = match literal(atom, self.keys) {
+                Some(literal) if self.is_sure(literal) => rest.strip_suffix(literal)?,
+                Some(_) => return None,
+                None => {
+                    let last = rest.chars().next_back().filter(|last| !self.holes || *last != '*')?;
+                    rest.get(..rest.len() - last.len_utf8())?
+                }
+            };
+        }
+        Some(rest)
+    }
+
+    /// What follows the first place of `piece` in `text`.
+    fn find<'t>(&self, piece: &'a [Atom], text: &'t str) -> Option<&'t str> {
+        let mut rest = text;
+        loop {
+            if let Some(Atom::Literal(literal)) = piece.first() {
+                rest = rest.get(rest.find(literal.as_ref())?..)?;
+            }
+            if let Some(after) = self.strip_prefix(piece, rest) {
+                return Some(after);
+            }
+            let skipped = rest.chars().next()?;
+            rest = rest.get(skipped.len_utf8()..)?;
+        }
+    }
+
+    fn after_character<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let first = text.chars().next().filter(|first| !self.holes || *first != '*')?;
+        text.get(first.len_utf8()..)
+    }
+
+    /// A literal `*` is not sure to be what stands in a hole.
+    fn is_sure(&self, literal: &str) -> bool {
+        !self.holes || !literal.contains('*')
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! Policy documents.
+//!
+//! [`json`] reads the text and keeps places, [`document`] checks the elements, and this module
+//! compiles them: patterns parsed, values of conditions typed, statements indexed by service, so
+//! that a request looks only at the statements that can be about its action.
+
+mod document;
+mod error;
+mod json;
+
+pub(crate) use document::{ConditionSource, Version};
+pub use error::{After, Found, Inside, Of, PolicyError, PolicyErrorKind, Shown, Wanted};
+
+use crate::condition::Condition;
+use crate::context::Keys;
+use crate::pattern::{ActionElement, ActionName, ResourceElement, ResourceText, find_service};
+use crate::truth::Truth;
+use crate::Effect;
+use document::{Document, StatementSource};
+
+/// A policy document, parsed, checked and compiled for matching. Made once per content and shared.
+#[derive(Debug)]
+pub struct CompiledPolicy {
+    statements: Box<[Statement]>,
+    /// Sorted by service: the statements that can be about its actions, in the document's order.
+    by_service: Box<[ServiceStatements]>,
+    /// The statements that can be about the actions of a service that has no entry.
+    any_service: Box<[u32]>,
+}
+
+#[derive(Debug)]
+struct ServiceStatements {
+    /// In lower case.
+    service: Box<str>,
+    statements: Box<[u32]>,
+}
+
+/// One statement, compiled.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    pub(crate) index: u32,
+    pub(crate) sid: Option<Box<str>>,
+    pub(crate) effect: Effect,
+    pub(crate) action: ActionElement,
+    pub(crate) resource: ResourceElement,
+    pub(crate) conditions: Box<[Condition]>,
+}
+
+impl CompiledPolicy {
+    /// Parses and compiles `text` as an identity policy (or a boundary or session policy: the same form).
+    pub fn identity(text: &str) -> Result<CompiledPolicy, PolicyError> {
+        Ok(CompiledPolicy::new(document::read_identity(text)?))
+    }
+
+    /// How many statements it has.
+    pub fn statement_count(&self) -> usize {
+        self.statements.len()
+    }
+
+    fn new(document: Document) -> CompiledPolicy {
+        let version = document.version;
+        let statements: Box<[Statement]> =
+            (0_u32..).zip(document.statements).map(|(index, source)| Statement::new(index, source, version)).collect();
+        let mut services: Vec<&str> = statements.iter().filter_map(|statement| statement.action.services()).flatten().collect();
+        services.sort_unstable();
+        services.dedup();
+        let of_service = |service: Option<&str>| -> Box<[u32]> {
+            let about = |statement: &&Statement| match statement.action.services() {
+                Some(mut limited) => service.is_some_and(|service| limited.any(|other| other == service)),
+                None => true,
+            };
+            statements.iter().filter(about).map(|statement| statement.index).collect()
+        };
+        let by_service = services
+            .into_iter()
+            .map(|service| ServiceStatements { service: service.into(), statements: of_service(Some(service)) })
+            .collect();
+        let any_service = of_service(None);
+        CompiledPolicy { by_service, any_service, statements }
+    }
+
+    /// The statements about `action`, in the document's order.
+    pub(crate) fn about<'p>(&'p self, action: ActionName<'_>) -> impl Iterator<Item = &'p Statement> {
+        let entry = find_service(&self.by_service, action.service, |entry| &entry.service);
+        let candidates: &[u32] = entry.map_or(&self.any_service, |entry| &entry.statements);
+        candidates
+            .iter()
+            .filter_map(|index| self.statements.get(*index as usize))
+            .filter(move |statement| statement.action.matches(action))
+    }
+}
+
+impl Statement {
+    fn new(index: u32, source: StatementSource, version: Version) -> Statement {
+        Statement {
+            index,
+            sid: source.sid.map(String::into_boxed_str),
+            effect: source.effect,
+            action: ActionElement::new(source.action.negated, &source.action.values),
+            resource: ResourceElement::new(source.resource.negated, &source.resource.values, version),
+            conditions: source.conditions.into_iter().map(|condition| Condition::new(condition, version)).collect(),
+        }
+    }
+
+    /// Whether the statement applies to a request whose action it is about.
+    pub(crate) fn applies<'a>(&'a self, resource: ResourceText<'_>, keys: &Keys<'a>) -> Truth {
+        let mut truth = self.resource.matches(resource, keys);
+        for condition in &self.conditions {
+            if truth == Truth::False {
+                return truth;
+            }
+            truth = truth.and(condition.holds(keys));
+        }
+        truth
+    }
+
+    /// Calls `push` with what leaves the statement open: condition keys as the policy spells them,
+    /// and `resource`.
+    pub(crate) fn unknown_keys<'p>(&'p self, resource: ResourceText<'_>, keys: &Keys<'_>, push: &mut impl FnMut(&'p str)) {
+        if self.resource.matches(resource, keys) == Truth::Unknown {
+            if self.resource.leans_on_resource(resource, keys) {
+                push("resource");
+            }
+            self.resource.unknown_variables(*keys).for_each(&mut *push);
+        }
+        for condition in &self.conditions {
+            if condition.holds(keys) == Truth::Unknown {
+                condition.unknown_keys(keys, push);
+            }
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! `organization.json`: which service control policies and resource control policies are on an account.
+//!
+//! The file puts together what `aws organizations` prints: `describe-organization`, `list-roots`,
+//! `list-organizational-units-for-parent` and `list-accounts` (with the `ParentId` of each), and of each
+//! policy `describe-policy` (with its `Targets` from `list-targets-for-policy`).
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+/// The type of an organization policy, as AWS spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PolicyType {
+    ServiceControl,
+    ResourceControl,
+}
+
+impl PolicyType {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ServiceControl => "SERVICE_CONTROL_POLICY",
+            Self::ResourceControl => "RESOURCE_CONTROL_POLICY",
+        }
+    }
+
+    /// The id of the policy that AWS attaches everywhere and that takes nothing away.
+    /// See <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html>
+    /// and <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html>.
+    fn full_access(self) -> &'static str {
+        match self {
+            Self::ServiceControl => "p-FullAWSAccess",
+            Self::ResourceControl => "p-RCPFullAWSAccess",
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct OrganizationFile {
+    organization: Option<OrganizationEntry>,
+    #[serde(default)]
+    roots: Vec<Root>,
+    #[serde(default)]
+    organizational_units: Vec<Node>,
+    #[serde(default)]
+    accounts: Vec<Node>,
+    #[serde(default)]
+    policies: Vec<Policy>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct OrganizationEntry {
+    // AWS renamed the field in its documents; the command still prints the old name.
+    #[serde(alias = "ManagementAccountId")]
+    master_account_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Root {
+    id: String,
+    policy_types: Option<Vec<EnabledType>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EnabledType {
+    #[serde(rename = "Type")]
+    policy_type: String,
+    status: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Node {
+    id: String,
+    parent_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Policy {
+    policy_summary: PolicySummary,
+    content: Option<String>,
+    #[serde(default)]
+    targets: Vec<Target>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PolicySummary {
+    id: String,
+    arn: Option<String>,
+    #[serde(rename = "Type")]
+    policy_type: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Target {
+    target_id: String,
+}
+
+/// The organization's tree and its policies.
+#[derive(Debug)]
+pub(super) struct Organization {
+    management_account: Option<String>,
+    roots: Vec<Root>,
+    /// The parent of each account and unit.
+    parents: HashMap<String, String>,
+    accounts: Vec<String>,
+    policies: Vec<Policy>,
+}
+
+/// Which policies of a type stand on an account.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum OnAccount {
+    /// Policies other than AWS's full access stand on the account or above it.
+    Some,
+    /// No others.
+    None,
+    /// The account is not in the file, or its place in the tree is not.
+    Unknown,
+}
+
+/// Deeper than AWS lets anyone nest units: five levels under the root.
+const MAX_DEPTH: usize = 16;
+
+impl Organization {
+    pub(super) fn from_file(file: OrganizationFile) -> Self {
+        let accounts = file
+            .accounts
+            .iter()
+            .map(|account| account.id.clone())
+            .collect();
+        let nodes = file.organizational_units.into_iter().chain(file.accounts);
+        Self {
+            management_account: file.organization.and_then(|entry| entry.master_account_id),
+            roots: file.roots,
+            parents: nodes.map(|node| (node.id, node.parent_id)).collect(),
+            accounts,
+            policies: file.policies,
+        }
+    }
+
+    pub(super) fn is_management_account(&self, account: &str) -> Option<bool> {
+        let management = self.management_account.as_deref()?;
+        (management == account || self.accounts.iter().any(|other| other == account))
+            .then_some(management == account)
+    }
+
+    /// Which policies of a type stand on an account.
+    pub(super) fn policies_on(&self, account: &str, policy_type: PolicyType) -> OnAccount {
+        // Neither type binds the management account or its resources.
+        if self.management_account.as_deref() == Some(account) {
+            return OnAccount::None;
+        }
+        let Some(path) = self.path(account) else {
+            return OnAccount::Unknown;
+        };
+        if !self.is_enabled(&path, policy_type) {
+            return OnAccount::None;
+        }
+        if self.attached(&path, policy_type).next().is_some() {
+            OnAccount::Some
+        } else {
+            OnAccount::None
+        }
+    }
+
+    /// The ids or ARNs and the texts of the policies that stand on an account, without AWS's full access.
+    pub(super) fn documents(&self, account: &str, policy_type: PolicyType) -> Vec<(&str, &str)> {
+        if self.management_account.as_deref() == Some(account) {
+            return Vec::new();
+        }
+        let path = self.path(account).unwrap_or_default();
+        let attached = self.attached(&path, policy_type);
+        attached
+            .map(|policy| {
+                (
+                    policy
+                        .policy_summary
+                        .arn
+                        .as_deref()
+                        .unwrap_or(&policy.policy_summary.id),
+                    policy.content.as_deref().unwrap_or_default(),
+                )
+            })
+            .collect()
+    }
+
+    fn attached<'o>(
+        &'o self,
+        path: &[&'o str],
+        policy_type: PolicyType,
+    ) -> impl Iterator<Item = &'o Policy> {
+        self.policies.iter().filter(move |policy| {
+            let summary = &policy.policy_summary;
+            summary.policy_type == policy_type.name()
+                && summary.id != policy_type.full_access()
+                && policy
+                    .targets
+                    .iter()
+                    .any(|target| path.contains(&target.target_id.as_str()))
+        })
+    }
+
+    /// Whether the root has the type switched on; a file that does not say so counts as if it had.
+    fn is_enabled(&self, path: &[&str], policy_type: PolicyType) -> bool {
+        let root = self
+            .roots
+            .iter()
+            .find(|root| path.contains(&root.id.as_str()));
+        match root.and_then(|root| root.policy_types.as_ref()) {
+            Some(types) => types
+                .iter()
+                .any(|entry| entry.policy_type == policy_type.name() && entry.status == "ENABLED"),
+            None => true,
+        }
+    }
+
+    /// The account and everything above it, or `None` where the way does not end at a root.
+    fn path<'o>(&'o self, account: &str) -> Option<Vec<&'o str>> {
+        let (account, parent) = self.parents.get_key_value(account)?;
+        let mut path = vec![account.as_str()];
+        let mut next = parent.as_str();
+        while path.len() < MAX_DEPTH {
+            path.push(next);
+            if self.roots.iter().any(|root| root.id == next) {
+                return Some(path);
+            }
+            next = self.parents.get(next)?;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+mod tests {
+    use super::*;
+
+    fn organization(extra: &str) -> Organization {
+        let file = format!(
+            r#"{{
+            "Organization": {{"Id": "o-exampleorg1", "MasterAccountId": "999900001111"}},
+            "Roots": [{{"Id": "r-ab12", "PolicyTypes": [{{"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}}]}}],
+            "OrganizationalUnits": [{{"Id": "ou-ab12-work", "ParentId": "r-ab12"}}, {{"Id": "ou-ab12-loop", "ParentId": "ou-ab12-loop"}}],
+            "Accounts": [
+                {{"Id": "999900001111", "ParentId": "r-ab12"}},
+                {{"Id": "111122223333", "ParentId": "ou-ab12-work"}},
+                {{"Id": "444455556666", "ParentId": "r-ab12"}},
+                {{"Id": "777788889999", "ParentId": "ou-ab12-loop"}}
+            ],
+            "Policies": [
+                {{"PolicySummary": {{"Id": "p-FullAWSAccess", "Type": "SERVICE_CONTROL_POLICY", "AwsManaged": true}},
+                  "Content": "{{}}", "Targets": [{{"TargetId": "r-ab12"}}, {{"TargetId": "111122223333"}}]}}
+                {extra}
+            ]}}"#
+        );
+        Organization::from_file(serde_json::from_str(&file).unwrap())
+    }
+
+    #[test]
+    fn policies_count_from_the_root_to_the_account() {
+        let scp = |extra: &str, account| {
+            organization(extra).policies_on(account, PolicyType::ServiceControl)
+        };
+        assert_eq!(scp("", "111122223333"), OnAccount::None);
+        let on_unit = r#", {"PolicySummary": {"Id": "p-1", "Type": "SERVICE_CONTROL_POLICY"}, "Content": "{}", "Targets": [{"TargetId": "ou-ab12-work"}]}"#;
+        assert_eq!(scp(on_unit, "111122223333"), OnAccount::Some);
+        assert_eq!(scp(on_unit, "444455556666"), OnAccount::None);
+        let on_root = on_unit.replace("ou-ab12-work", "r-ab12");
+        assert_eq!(scp(&on_root, "444455556666"), OnAccount::Some);
+        assert_eq!(scp(&on_root, "999900001111"), OnAccount::None);
+        assert_eq!(scp(&on_root, "777788889999"), OnAccount::Unknown);
+        assert_eq!(scp(&on_root, "123456789012"), OnAccount::Unknown);
+        assert_eq!(
+            organization(&on_root).documents("111122223333", PolicyType::ServiceControl),
+            [("p-1", "{}")]
+        );
+        // The root has this type switched off.
+        let rcp = on_root.replace("SERVICE", "RESOURCE");
+        assert_eq!(
+            organization(&rcp).policies_on("111122223333", PolicyType::ResourceControl),
+            OnAccount::None
+        );
+    }
+
+    #[test]
+    fn the_management_account() {
+        let organization = organization("");
+        assert_eq!(
+            organization.is_management_account("999900001111"),
+            Some(true)
+        );
+        assert_eq!(
+            organization.is_management_account("111122223333"),
+            Some(false)
+        );
+        assert_eq!(organization.is_management_account("123456789012"), None);
+    }
+}

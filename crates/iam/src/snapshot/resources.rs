@@ -1,0 +1,462 @@
+//! What a snapshot says of resources: their policies, grants, access control lists, tags, endpoints.
+//!
+//! Two kinds of files. Some list what was asked for its policy: a resource that a complete one does not
+//! list has none. Others (`vpc-endpoints.json`, `s3-buckets.json`, `resource-tags.json`) list the things
+//! themselves: one that is not listed may belong to another account or be gone, so only a `snapshot.json`
+//! that says `complete` makes it an empty one.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    Collected,
+    documents::Documents,
+    json::{Entries, JsonProblem, read_one, read_pages},
+    status::{Part, Status, StatusLayer, Statuses},
+};
+
+/// The resources of all accounts. ARNs, endpoint ids and bucket names are unique over accounts.
+#[derive(Debug, Default)]
+pub(super) struct Resources {
+    /// By service, then by ARN; none where the file lists the resource with `null`.
+    policies: HashMap<String, HashMap<String, Option<Arc<str>>>>,
+    /// By key ARN: the grants as JSON.
+    grants: HashMap<String, Option<Arc<str>>>,
+    tags: HashMap<String, Vec<(String, String)>>,
+    endpoints: HashMap<String, Endpoint>,
+    /// Whether ACLs can grant on the bucket.
+    buckets: HashMap<String, bool>,
+    /// By account.
+    files: HashMap<String, Vec<ReadFile>>,
+}
+
+#[derive(Debug)]
+struct Endpoint {
+    /// None where the policy lets everything pass.
+    policy: Option<String>,
+    vpc: Option<String>,
+}
+
+#[derive(Debug)]
+struct ReadFile {
+    layer: StatusLayer,
+    service: String,
+    readable: bool,
+    holds_any: bool,
+}
+
+/// Whether a thing that a complete file does not list is without a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unlisted {
+    HasNone,
+    HasNoneIfSaid,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EndpointPage {
+    vpc_endpoints: Vec<EndpointEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EndpointEntry {
+    vpc_endpoint_id: String,
+    vpc_id: Option<String>,
+    policy_document: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct BucketEntry {
+    ownership_controls: Option<OwnershipControls>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct OwnershipControls {
+    rules: Vec<OwnershipRule>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct OwnershipRule {
+    object_ownership: String,
+}
+
+/// What a file lists.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// The ARNs, ids or names that it lists more than once, or that another file listed before.
+    pub(super) repeated: Vec<String>,
+    /// Whether it has a policy, a grant or an ACL for any of them.
+    holds_any: bool,
+}
+
+/// Stands for every resource of a service, where nobody knows which one it is.
+const EVERY_RESOURCE: &str = "*";
+
+impl Resources {
+    /// Notes that an account has a file of a layer; `None` where it could not be read.
+    pub(super) fn note_file(
+        &mut self,
+        account: &str,
+        layer: StatusLayer,
+        service: &str,
+        listing: Option<&Listing>,
+    ) {
+        let file = ReadFile {
+            layer,
+            service: service.to_owned(),
+            readable: listing.is_some(),
+            holds_any: listing.is_some_and(|listing| listing.holds_any),
+        };
+        self.files.entry(account.to_owned()).or_default().push(file);
+    }
+
+    /// `resource-policies/<service>.json`
+    pub(super) fn read_policies<'a>(
+        &mut self,
+        service: &str,
+        text: &'a str,
+        documents: &mut Documents<'a>,
+    ) -> Result<Listing, JsonProblem> {
+        let entries: Entries<'a, &'a RawValue> = read_one(text)?;
+        let mut listing = Listing::default();
+        let policies = self.policies.entry(service.to_owned()).or_default();
+        for (arn, document) in entries.0 {
+            let document = (document.get() != "null").then(|| documents.text(document));
+            listing.holds_any |= document.is_some();
+            insert_first(policies, arn, document, &mut listing);
+        }
+        Ok(listing)
+    }
+
+    /// `kms-grants.json`
+    pub(super) fn read_grants(&mut self, text: &str) -> Result<Listing, JsonProblem> {
+        let entries: Entries<'_, Vec<&RawValue>> = read_one(text)?;
+        let mut listing = Listing::default();
+        for (arn, grants) in entries.0 {
+            let grants = (!grants.is_empty()).then(|| {
+                let grants: Vec<&str> = grants.iter().map(|grant| grant.get()).collect();
+                format!("[{}]", grants.join(",")).into()
+            });
+            listing.holds_any |= grants.is_some();
+            insert_first(&mut self.grants, arn, grants, &mut listing);
+        }
+        Ok(listing)
+    }
+
+    /// `resource-tags.json`
+    pub(super) fn read_tags(&mut self, text: &str) -> Result<Listing, JsonProblem> {
+        let entries: Entries<'_, Entries<'_, String>> = read_one(text)?;
+        let mut listing = Listing::default();
+        for (arn, tags) in entries.0 {
+            let tags = tags
+                .0
+                .into_iter()
+                .map(|(key, value)| (key.into_owned(), value))
+                .collect();
+            insert_first(&mut self.tags, arn, tags, &mut listing);
+        }
+        Ok(listing)
+    }
+
+    /// `vpc-endpoints.json`
+    pub(super) fn read_endpoints(&mut self, text: &str) -> Result<Listing, JsonProblem> {
+        let pages: Vec<EndpointPage> = read_pages(text)?;
+        let mut listing = Listing::default();
+        for entry in pages.into_iter().flat_map(|page| page.vpc_endpoints) {
+            let policy = entry
+                .policy_document
+                .filter(|policy| !lets_everything_pass(policy));
+            let endpoint = Endpoint {
+                policy,
+                vpc: entry.vpc_id,
+            };
+            listing.holds_any |= endpoint.policy.is_some();
+            insert_first(
+                &mut self.endpoints,
+                entry.vpc_endpoint_id.into(),
+                endpoint,
+                &mut listing,
+            );
+        }
+        Ok(listing)
+    }
+
+    /// `s3-buckets.json`
+    pub(super) fn read_buckets(&mut self, text: &str) -> Result<Listing, JsonProblem> {
+        let entries: Entries<'_, BucketEntry> = read_one(text)?;
+        let mut listing = Listing::default();
+        for (bucket, entry) in entries.0 {
+            // Without ownership controls, or with other ones, ACLs of the bucket and its objects count.
+            // https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
+            let mut rules = entry
+                .ownership_controls
+                .into_iter()
+                .flat_map(|controls| controls.rules);
+            let enforced = rules.any(|rule| rule.object_ownership == "BucketOwnerEnforced");
+            listing.holds_any |= !enforced;
+            insert_first(&mut self.buckets, bucket, !enforced, &mut listing);
+        }
+        Ok(listing)
+    }
+
+    pub(super) fn policy(
+        &self,
+        service: &str,
+        resource_arn: &str,
+        account: &str,
+        statuses: &Statuses,
+    ) -> Collected {
+        let arn = policy_holder(service, resource_arn);
+        match self
+            .policies
+            .get(service)
+            .and_then(|policies| policies.get(arn))
+        {
+            Some(Some(_)) => Collected::Present,
+            Some(None) => Collected::Empty,
+            None => {
+                let part = Part {
+                    account,
+                    layer: StatusLayer::ResourcePolicy,
+                    service,
+                    region: region_of(arn),
+                };
+                self.unlisted(part, arn, Unlisted::HasNone, statuses)
+            }
+        }
+    }
+
+    pub(super) fn policy_document(&self, service: &str, resource_arn: &str) -> Option<&str> {
+        self.policies
+            .get(service)?
+            .get(policy_holder(service, resource_arn))?
+            .as_deref()
+    }
+
+    pub(super) fn grants(&self, key_arn: &str, account: &str, statuses: &Statuses) -> Collected {
+        match self.grants.get(key_arn) {
+            Some(Some(_)) => Collected::Present,
+            Some(None) => Collected::Empty,
+            None => {
+                let part = Part {
+                    account,
+                    layer: StatusLayer::KmsGrants,
+                    service: "kms",
+                    region: region_of(key_arn),
+                };
+                self.unlisted(part, key_arn, Unlisted::HasNone, statuses)
+            }
+        }
+    }
+
+    pub(super) fn grants_document(&self, key_arn: &str) -> Option<&str> {
+        self.grants.get(key_arn)?.as_deref()
+    }
+
+    pub(super) fn bucket_acl(&self, bucket: &str, account: &str, statuses: &Statuses) -> Collected {
+        match self.buckets.get(bucket) {
+            Some(true) => Collected::Present,
+            Some(false) => Collected::Empty,
+            None => {
+                let part = Part {
+                    account,
+                    layer: StatusLayer::S3Acl,
+                    service: "s3",
+                    region: "",
+                };
+                self.unlisted(part, bucket, Unlisted::HasNoneIfSaid, statuses)
+            }
+        }
+    }
+
+    pub(super) fn endpoint_policy(
+        &self,
+        endpoint: &str,
+        account: &str,
+        statuses: &Statuses,
+    ) -> Collected {
+        match self.endpoints.get(endpoint) {
+            Some(Endpoint {
+                policy: Some(_), ..
+            }) => Collected::Present,
+            Some(Endpoint { policy: None, .. }) => Collected::Empty,
+            None => {
+                let part = Part {
+                    account,
+                    layer: StatusLayer::VpcEndpointPolicy,
+                    service: "ec2",
+                    region: "",
+                };
+                self.unlisted(part, endpoint, Unlisted::HasNoneIfSaid, statuses)
+            }
+        }
+    }
+
+    pub(super) fn endpoint_policy_document(&self, endpoint: &str) -> Option<&str> {
+        self.endpoints.get(endpoint)?.policy.as_deref()
+    }
+
+    pub(super) fn endpoint_vpc(&self, endpoint: &str) -> Option<&str> {
+        self.endpoints.get(endpoint)?.vpc.as_deref()
+    }
+
+    pub(super) fn tags(
+        &self,
+        resource_arn: &str,
+        statuses: &Statuses,
+    ) -> Option<&[(String, String)]> {
+        if let Some(tags) = self.tags.get(resource_arn) {
+            return Some(tags);
+        }
+        let mut parts = resource_arn.split(':').skip(2);
+        let (service, region, account) = (parts.next()?, parts.next()?, parts.next()?);
+        if account.is_empty() {
+            return None;
+        }
+        let part = Part {
+            account,
+            layer: StatusLayer::ResourceTags,
+            service,
+            region,
+        };
+        (self.unlisted(part, resource_arn, Unlisted::HasNoneIfSaid, statuses) == Collected::Empty)
+            .then_some(&[])
+    }
+
+    /// What holds for a resource that no file lists, or for [`EVERY_RESOURCE`].
+    fn unlisted(
+        &self,
+        part: Part<'_>,
+        resource: &str,
+        unlisted: Unlisted,
+        statuses: &Statuses,
+    ) -> Collected {
+        let files = self.files.get(part.account).into_iter().flatten();
+        let file = files.into_iter().find(|file| {
+            file.layer == part.layer && (file.service == part.service || file.service == "*")
+        });
+        if file.is_some_and(|file| !file.readable) {
+            return Collected::No;
+        }
+        if resource == EVERY_RESOURCE && file.is_some_and(|file| file.holds_any) {
+            return Collected::Present;
+        }
+        let complete = match statuses.of(part) {
+            Some(status) => status == Status::Complete,
+            None => file.is_some() && unlisted == Unlisted::HasNone,
+        };
+        if complete {
+            Collected::Empty
+        } else {
+            Collected::No
+        }
+    }
+}
+
+/// The first of two entries with the same name counts.
+fn insert_first<V>(
+    map: &mut HashMap<String, V>,
+    name: Cow<'_, str>,
+    value: V,
+    listing: &mut Listing,
+) {
+    match map.entry(name.into_owned()) {
+        std::collections::hash_map::Entry::Vacant(place) => {
+            place.insert(value);
+        }
+        std::collections::hash_map::Entry::Occupied(place) => {
+            listing.repeated.push(place.key().clone())
+        }
+    }
+}
+
+/// The resource whose policy counts: for an S3 object its bucket.
+fn policy_holder<'r>(service: &str, resource_arn: &'r str) -> &'r str {
+    match resource_arn.split_once(":::") {
+        Some((_, resource)) if service == "s3" => match resource.split_once('/') {
+            Some((_, key)) => resource_arn
+                .get(..resource_arn.len() - key.len() - 1)
+                .unwrap_or(resource_arn),
+            None => resource_arn,
+        },
+        _ => resource_arn,
+    }
+}
+
+/// The region in an ARN; empty where it has none.
+fn region_of(arn: &str) -> &str {
+    arn.split(':').nth(3).unwrap_or_default()
+}
+
+/// Whether an endpoint policy is the one that AWS sets where nobody gave one.
+/// See <https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html>.
+fn lets_everything_pass(policy: &str) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Document {
+        statement: Vec<HashMap<String, serde_json::Value>>,
+    }
+    let Ok(Document { statement }) = serde_json::from_str::<Document>(policy) else {
+        return false;
+    };
+    let [statement] = statement.as_slice() else {
+        return false;
+    };
+    let names: HashSet<&str> = statement
+        .keys()
+        .map(String::as_str)
+        .filter(|name| *name != "Sid")
+        .collect();
+    let is = |name: &str, value: &str| statement.get(name).is_some_and(|found| found == value);
+    names == HashSet::from(["Effect", "Principal", "Action", "Resource"])
+        && is("Effect", "Allow")
+        && ["Principal", "Action", "Resource"]
+            .iter()
+            .all(|name| is(name, "*"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bucket_of_an_object() {
+        assert_eq!(
+            policy_holder("s3", "arn:aws:s3:::logs/a/b"),
+            "arn:aws:s3:::logs"
+        );
+        assert_eq!(
+            policy_holder("s3", "arn:aws:s3:::logs"),
+            "arn:aws:s3:::logs"
+        );
+        assert_eq!(
+            policy_holder("s3", "arn:aws:s3:eu-west-1:111122223333:accesspoint/x"),
+            "arn:aws:s3:eu-west-1:111122223333:accesspoint/x"
+        );
+        assert_eq!(
+            policy_holder("x", "arn:aws:x:::logs/a"),
+            "arn:aws:x:::logs/a"
+        );
+    }
+
+    #[test]
+    fn the_default_endpoint_policy() {
+        let default = r#"{"Version":"2008-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*"}]}"#;
+        assert!(lets_everything_pass(default));
+        assert!(!lets_everything_pass(
+            &default.replace("\"Resource\"", "\"Condition\":{},\"Resource\"")
+        ));
+        assert!(!lets_everything_pass(&default.replace("Allow", "Deny")));
+        assert!(!lets_everything_pass("{"));
+    }
+}

@@ -1,0 +1,30 @@
+//! From log files to tables: the plan, slices, batches and the manifest.
+//!
+//! [`Plan`] holds the run's log files in their order; [`analyze`] works it: each *slice* (some tens of
+//! megabytes of JSON) is parsed and replayed by all cores, its rows sorted and written as row groups;
+//! each *batch* (a delivery day, or a gigabyte of gzip) is one file per table and date, and is
+//! committed by the manifest. What comes back is a [`Report`], whose books balance.
+//!
+//! Invariant: the output's bytes follow from the plan, the snapshot, the mapping and the options that
+//! change rows; never from the number of threads or from time.
+//!
+//! This crate decides nothing about a record: `retrial-replay` does.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail loudly"))]
+
+mod analyze;
+mod batch;
+mod coverage;
+mod dates;
+mod filter;
+mod manifest;
+mod plan;
+mod report;
+mod rows;
+mod slice;
+
+pub use analyze::{PipelineError, Progress, Run, analyze};
+pub use filter::Filter;
+pub use manifest::{MANIFEST_KEY, Manifest, ManifestFile};
+pub use plan::{Plan, PlannedFile, SetAside};
+pub use report::{Books, Group, GroupKey, MAX_GROUPS, Report};

@@ -1,0 +1,290 @@
+//! What a run counts: the books, the verdicts and what stands behind them.
+
+use std::collections::BTreeMap;
+
+use retrial_cloudtrail::Record;
+use retrial_iam::Decision;
+use retrial_replay::{Call, CallRequest, Outcome, Reason, Verdict};
+
+use crate::plan::SetAside;
+
+/// Groups of a kind beyond this many are counted together, so that hostile names cannot fill memory.
+pub const MAX_GROUPS: usize = 20_000;
+
+/// Sample resources and event ids that a group keeps.
+const SAMPLES: usize = 3;
+
+/// Where every record went. `records_read` is the sum of the rest, on every run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Books {
+    /// Records found in log files, whole or broken.
+    pub records_read: u64,
+    /// Calls with a decision.
+    pub decided: u64,
+    /// Records without one, each with its reason.
+    pub not_evaluated: u64,
+    /// Left out on purpose.
+    pub filtered: u64,
+    /// Seen before.
+    pub duplicate: u64,
+    /// Could not be read.
+    pub rejected: u64,
+}
+
+impl Books {
+    /// Whether every record that was read went somewhere.
+    pub fn balance(&self) -> bool {
+        self.records_read == self.decided + self.not_evaluated + self.filtered + self.duplicate + self.rejected
+    }
+}
+
+/// Calls of one principal and action whose verdict differs from the record, or could.
+#[derive(Debug, Clone, Default)]
+pub struct Group {
+    /// How many calls.
+    pub calls: u64,
+    /// The layer that blocks.
+    pub layer: Option<&'static str>,
+    /// The first denying statement: policy and `Sid` or index.
+    pub statement: Option<String>,
+    /// Some of the resources.
+    pub resources: Vec<String>,
+    /// Some of the calls' event ids.
+    pub event_ids: Vec<String>,
+}
+
+/// What a [`Group`] is a group of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GroupKey {
+    /// `WouldBeDenied` or `WouldBeAllowed`.
+    pub verdict: Verdict,
+    /// The principal.
+    pub principal_arn: String,
+    /// The action that decided.
+    pub action: String,
+}
+
+/// Everything that a run reports. Reports of parts add up.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Log files read, whole or in part.
+    pub files: u64,
+    /// Their bytes as stored.
+    pub bytes: u64,
+    /// Files that were left out for their kind.
+    pub set_aside: SetAside,
+    /// Files of which something could not be read, records apart.
+    pub files_rejected: u64,
+    /// The books.
+    pub books: Books,
+    /// Records by verdict.
+    pub verdicts: BTreeMap<Verdict, u64>,
+    /// Records by the reason of `not_evaluated` and `undetermined`.
+    pub reasons: BTreeMap<(Verdict, Reason), u64>,
+    /// Decided calls by outcome and decision.
+    pub outcomes: BTreeMap<(Outcome, Decision), u64>,
+    /// Records by service (`eventSource`) and verdict.
+    pub services: BTreeMap<String, BTreeMap<Verdict, u64>>,
+    /// Firm differences.
+    pub differences: BTreeMap<GroupKey, Group>,
+    /// Differing calls beyond [`MAX_GROUPS`].
+    pub differences_not_listed: u64,
+    /// Undetermined calls by what would determine them.
+    pub undetermined_by: BTreeMap<String, u64>,
+    /// Calls that are allowed only as long as these layers do not object.
+    pub assumed: BTreeMap<String, u64>,
+    /// Layers that AWS's own denials named, though the snapshot does not hold them.
+    pub layers_named_by_aws: BTreeMap<&'static str, u64>,
+    /// Events that the mapping does not know: source and name.
+    pub unmapped: BTreeMap<(String, String), u64>,
+    /// Unmapped records beyond [`MAX_GROUPS`].
+    pub unmapped_not_listed: u64,
+    /// Copies of other accounts' calls among the decided.
+    pub copies: u64,
+    /// Rejects by reason.
+    pub rejects: BTreeMap<&'static str, u64>,
+    /// Rejects that the next run could heal.
+    pub retryable: u64,
+    /// Rows written, by table.
+    pub rows: BTreeMap<&'static str, u64>,
+}
+
+impl Report {
+    /// Counts a replayed record.
+    pub(crate) fn count(&mut self, record: &Record<'_>, call: &Call<'_>) {
+        self.books.records_read += 1;
+        match call.decision {
+            Some(decision) => {
+                self.books.decided += 1;
+                *self.outcomes.entry((call.outcome, decision)).or_default() += 1;
+                self.copies += u64::from(call.copy);
+            }
+            None => self.books.not_evaluated += 1,
+        }
+        *self.verdicts.entry(call.verdict).or_default() += 1;
+        if let Some(reason) = call.reason {
+            *self.reasons.entry((call.verdict, reason)).or_default() += 1;
+        }
+        self.count_service(record.event_source.unwrap_or_default(), call.verdict);
+        match call.verdict {
+            Verdict::WouldBeDenied | Verdict::WouldBeAllowed if !call.copy => self.count_difference(record, call),
+            Verdict::Undetermined => add(&mut self.undetermined_by, &what_would_determine(call)),
+            Verdict::NotEvaluated if call.reason == Some(Reason::Unmapped) => self.count_unmapped(record),
+            _ => {}
+        }
+        if call.decision == Some(Decision::Allowed) {
+            let mut assumed: Vec<&str> = call.requests.iter().filter(|request| request.required).flat_map(|request| request.assumes.iter().copied()).collect();
+            assumed.sort_unstable();
+            assumed.dedup();
+            for assumption in assumed {
+                add(&mut self.assumed, assumption);
+            }
+        }
+        if let Some(layer) = call.denial.layer {
+            *self.layers_named_by_aws.entry(layer.name()).or_default() += 1;
+        }
+    }
+
+    fn count_service(&mut self, service: &str, verdict: Verdict) {
+        if !self.services.contains_key(service) {
+            let name = if self.services.len() < MAX_GROUPS { service } else { "(others)" };
+            self.services.entry(name.to_owned()).or_default();
+        }
+        let name = if self.services.contains_key(service) { service } else { "(others)" };
+        if let Some(verdicts) = self.services.get_mut(name) {
+            *verdicts.entry(verdict).or_default() += 1;
+        }
+    }
+
+    fn count_unmapped(&mut self, record: &Record<'_>) {
+        let key = (record.event_source.unwrap_or_default().to_owned(), record.event_name.unwrap_or_default().to_owned());
+        if self.unmapped.len() >= MAX_GROUPS && !self.unmapped.contains_key(&key) {
+            self.unmapped_not_listed += 1;
+        } else {
+            *self.unmapped.entry(key).or_default() += 1;
+        }
+    }
+
+    fn count_difference(&mut self, record: &Record<'_>, call: &Call<'_>) {
+        let deciding = deciding_request(call);
+        let key = GroupKey {
+            verdict: call.verdict,
+            principal_arn: call.caller.principal_arn.unwrap_or_default().to_owned(),
+            action: deciding.map_or_else(String::new, |request| request.action.to_owned()),
+        };
+        if self.differences.len() >= MAX_GROUPS && !self.differences.contains_key(&key) {
+            self.differences_not_listed += 1;
+            return;
+        }
+        let group = self.differences.entry(key).or_default();
+        group.calls += 1;
+        if let Some(request) = deciding {
+            if group.calls == 1 {
+                group.layer = request.layer.map(|layer| layer.name());
+                group.statement = request.determined_by.first().map(|statement| match statement.sid {
+                    Some(sid) => format!("{} {sid}", statement.policy),
+                    None => format!("{} statement {}", statement.policy, statement.index),
+                });
+            }
+            sample(&mut group.resources, request.resource_arn);
+        }
+        sample(&mut group.event_ids, record.event_id.unwrap_or_default());
+    }
+
+    /// Adds the report of a later part.
+    pub(crate) fn merge(&mut self, later: Report) {
+        self.files += later.files;
+        self.bytes += later.bytes;
+        self.set_aside.digest += later.set_aside.digest;
+        self.set_aside.insight += later.set_aside.insight;
+        self.set_aside.notification += later.set_aside.notification;
+        self.set_aside.other += later.set_aside.other;
+        self.files_rejected += later.files_rejected;
+        self.books.records_read += later.books.records_read;
+        self.books.decided += later.books.decided;
+        self.books.not_evaluated += later.books.not_evaluated;
+        self.books.filtered += later.books.filtered;
+        self.books.duplicate += later.books.duplicate;
+        self.books.rejected += later.books.rejected;
+        self.copies += later.copies;
+        self.retryable += later.retryable;
+        self.differences_not_listed += later.differences_not_listed;
+        self.unmapped_not_listed += later.unmapped_not_listed;
+        sum(&mut self.verdicts, later.verdicts);
+        sum(&mut self.reasons, later.reasons);
+        sum(&mut self.outcomes, later.outcomes);
+        sum(&mut self.undetermined_by, later.undetermined_by);
+        sum(&mut self.assumed, later.assumed);
+        sum(&mut self.layers_named_by_aws, later.layers_named_by_aws);
+        sum(&mut self.unmapped, later.unmapped);
+        sum(&mut self.rejects, later.rejects);
+        sum(&mut self.rows, later.rows);
+        for (service, verdicts) in later.services {
+            sum(self.services.entry(service).or_default(), verdicts);
+        }
+        for (key, group) in later.differences {
+            self.merge_group(key, group);
+        }
+    }
+
+    fn merge_group(&mut self, key: GroupKey, later: Group) {
+        let full = self.differences.len() >= MAX_GROUPS;
+        match self.differences.get_mut(&key) {
+            Some(group) => {
+                group.calls += later.calls;
+                later.resources.iter().for_each(|resource| sample(&mut group.resources, resource));
+                later.event_ids.iter().for_each(|id| sample(&mut group.event_ids, id));
+            }
+            None if full => self.differences_not_listed += later.calls,
+            None => drop(self.differences.insert(key, later)),
+        }
+    }
+}
+
+/// The required request that made the call's decision.
+fn deciding_request<'c, 'a>(call: &'c Call<'a>) -> Option<&'c CallRequest<'a>> {
+    call.requests.iter().find(|request| request.required && request.decision == call.decision)
+}
+
+/// In one phrase, what an undetermined call waits for.
+fn what_would_determine(call: &Call<'_>) -> String {
+    let undetermined = call.requests.iter().find(|request| request.required && request.decision == Some(Decision::Undetermined));
+    match (call.reason, undetermined) {
+        (Some(Reason::UnknownKeys), Some(request)) => format!("the value of {}", request.unknown_keys.join(", ")),
+        (Some(Reason::LayersNotCollected), Some(request)) => {
+            let service = request.action.split(':').next().unwrap_or_default();
+            let layers: Vec<&str> = request.unknown_layers.iter().map(|layer| layer.name()).collect();
+            format!("the {} layer of {service}", layers.join(" and "))
+        }
+        (Some(Reason::AllowedUnderAssumption), _) => {
+            let mut assumed: Vec<&str> = call.requests.iter().filter(|request| request.required).flat_map(|request| request.assumes.iter().copied()).collect();
+            assumed.sort_unstable();
+            assumed.dedup();
+            format!("what was assumed: {}", assumed.join(", "))
+        }
+        (Some(Reason::GuessedMapping), _) => "a confirmed mapping (the resource or action was guessed)".to_owned(),
+        (Some(Reason::SpellingsDisagree), _) => "the spelling of the resource's ARN".to_owned(),
+        _ => "nothing that a snapshot holds".to_owned(),
+    }
+}
+
+fn add(counts: &mut BTreeMap<String, u64>, name: &str) {
+    let full = counts.len() >= MAX_GROUPS;
+    match counts.get_mut(name) {
+        Some(count) => *count += 1,
+        None if full => *counts.entry("(others)".to_owned()).or_default() += 1,
+        None => drop(counts.insert(name.to_owned(), 1)),
+    }
+}
+
+fn sum<K: Ord>(counts: &mut BTreeMap<K, u64>, later: BTreeMap<K, u64>) {
+    for (key, count) in later {
+        *counts.entry(key).or_default() += count;
+    }
+}
+
+fn sample(samples: &mut Vec<String>, text: &str) {
+    if samples.len() < SAMPLES && !text.is_empty() && !samples.iter().any(|sample| sample == text) {
+        samples.push(text.to_owned());
+    }
+}

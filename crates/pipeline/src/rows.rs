@@ -1,0 +1,132 @@
+//! From a replayed record to rows of the tables.
+
+use bumpalo::Bump;
+use retrial_cloudtrail::Record;
+use retrial_replay::{Call, CallRequest};
+use retrial_tables::{ChangeRow, DecisionRow, DeterminedBy};
+
+/// What every row of a record's has in common, and the arena that its text is kept in.
+pub(crate) struct RowPlace<'f, 'r> {
+    pub(crate) arena: &'f Bump,
+    pub(crate) log_file: &'f str,
+    pub(crate) record_index: u64,
+    pub(crate) snapshot_id: &'f str,
+    pub(crate) mapping_version: &'f str,
+    pub(crate) record: &'r Record<'r>,
+    pub(crate) call: &'r Call<'r>,
+}
+
+impl<'f> RowPlace<'f, '_> {
+    fn keep(&self, text: &str) -> &'f str {
+        self.arena.alloc_str(text)
+    }
+
+    fn keep_all(&self, texts: &[&str]) -> &'f [&'f str] {
+        self.arena.alloc_slice_fill_iter(texts.iter().map(|text| self.keep(text)))
+    }
+
+    fn keep_option(&self, text: Option<&str>) -> Option<&'f str> {
+        text.map(|text| self.keep(text))
+    }
+
+    /// The rows of `decisions`: one a request, or one where the call has none.
+    pub(crate) fn decisions(&self, mut push: impl FnMut(DecisionRow<'f>)) {
+        let common = self.common();
+        if self.call.requests.is_empty() {
+            push(common);
+            return;
+        }
+        for request in self.call.requests {
+            push(self.with_request(common, request));
+        }
+    }
+
+    fn common(&self) -> DecisionRow<'f> {
+        let RowPlace { record, call, .. } = *self;
+        let caller = &call.caller;
+        DecisionRow {
+            event_id: self.keep_option(record.event_id),
+            event_time: record.event_time.map(|time| time.micros()),
+            account_id: self.keep_option(record.recipient_account_id.or(caller.account)),
+            region: self.keep_option(record.aws_region),
+            event_source: self.keep_option(record.event_source),
+            event_name: self.keep_option(record.event_name),
+            principal_arn: self.keep_option(caller.principal_arn),
+            principal_type: self.keep_option(caller.principal_type),
+            session_name: self.keep_option(caller.session_name),
+            principal_id: self.keep_option(caller.principal_id),
+            caller_account_id: self.keep_option(caller.account),
+            access_key_id: self.keep_option(record.user_identity.and_then(|identity| identity.access_key_id)),
+            source_ip: self.keep_option(record.source_ip_address),
+            invoked_by: self.keep_option(record.user_identity.and_then(|identity| identity.invoked_by)),
+            error_code: self.keep_option(record.error_code),
+            denied_action: self.keep_option(call.denial.action),
+            denied_resource: self.keep_option(call.denial.resource),
+            denied_layer: call.denial.layer.map(|layer| layer.name()),
+            outcome: call.outcome.name(),
+            call_decision: call.decision.map(|decision| decision.name()),
+            verdict: call.verdict.name(),
+            reason: call.reason.map(|reason| reason.name()),
+            copy: call.copy,
+            snapshot_id: self.snapshot_id,
+            mapping_version: self.mapping_version,
+            log_file: self.log_file,
+            record_index: self.record_index,
+            ..DecisionRow::default()
+        }
+    }
+
+    fn with_request(&self, common: DecisionRow<'f>, request: &CallRequest<'_>) -> DecisionRow<'f> {
+        DecisionRow {
+            action: Some(self.keep(request.action)),
+            resource_arn: Some(self.keep(request.resource_arn)),
+            resource_account: self.keep_option(request.resource_account),
+            required: Some(request.required),
+            context: self.arena.alloc_slice_fill_iter(request.context.iter().map(|(key, values)| (self.keep(key), self.keep_all(values)))),
+            decision: request.decision.map(|decision| decision.name()),
+            reason: request.reason.filter(|_| request.required).map(|reason| reason.name()).or(common.reason),
+            mapping: Some(request.certainty.name()),
+            layer: request.layer.map(|layer| layer.name()),
+            determined_by: self.arena.alloc_slice_fill_iter(request.determined_by.iter().map(|statement| DeterminedBy {
+                layer: statement.layer.name(),
+                policy: self.keep(statement.policy),
+                index: statement.index,
+                sid: self.keep_option(statement.sid),
+                effect: statement.effect.name(),
+            })),
+            unknown_keys: self.keep_all(request.unknown_keys),
+            unknown_layers: self.arena.alloc_slice_fill_iter(request.unknown_layers.iter().map(|layer| layer.name())),
+            assumes: self.keep_all(request.assumes),
+            ..common
+        }
+    }
+
+    /// The row of `changes`, where the record is a write that changed authorization.
+    pub(crate) fn change(&self) -> Option<ChangeRow<'f>> {
+        let RowPlace { record, call, .. } = *self;
+        let change = call.change?;
+        let target_arn = change.target.filter(|target| target.starts_with("arn:")).or_else(|| {
+            let on = call.requests.iter().find(|request| request.required && request.resource_known && request.resource_arn != "*");
+            on.map(|request| request.resource_arn)
+        });
+        Some(ChangeRow {
+            event_id: self.keep_option(record.event_id),
+            event_time: record.event_time.map(|time| time.micros()),
+            account_id: self.keep_option(record.recipient_account_id.or(call.caller.account)),
+            region: self.keep_option(record.aws_region),
+            event_source: self.keep_option(record.event_source),
+            event_name: self.keep_option(record.event_name),
+            principal_arn: self.keep_option(call.caller.principal_arn),
+            session_name: self.keep_option(call.caller.session_name),
+            access_key_id: self.keep_option(record.user_identity.and_then(|identity| identity.access_key_id)),
+            outcome: call.outcome.name(),
+            kind: change.kind,
+            target_arn: self.keep_option(target_arn.or(change.target)),
+            policy_arn: self.keep_option(change.policy_arn),
+            policy_name: self.keep_option(change.policy_name),
+            document: self.keep_option(change.document),
+            log_file: self.log_file,
+            record_index: self.record_index,
+        })
+    }
+}

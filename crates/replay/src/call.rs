@@ -1,0 +1,380 @@
+//! From a record to a call: its requests, their decisions and the verdict.
+
+use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
+use retrial_cloudtrail::Record;
+use retrial_iam::{
+    Catalogue, Context, Decision, Evaluation, Evaluator, Explanation, KeyState, Layer, MissingKeys, Principal, Request, Resource, Scratch, SessionPolicies, Snapshot,
+    StatementRef, Values,
+};
+
+use crate::caller::Caller;
+use crate::changes::{Change, change};
+use crate::denial::{Denial, denial};
+use crate::keys::{KeySource, call_keys, resource_keys};
+use crate::mapping::{Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping};
+use crate::verdict::{Judged, Reason, Verdict, judge};
+use crate::{Outcome, partition_of};
+
+/// How replay treats what was not collected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Assumptions {
+    /// An allow stands, and names what it assumes.
+    #[default]
+    Named,
+    /// An allow that assumes anything is `undetermined` (`--strict`).
+    Refused,
+}
+
+/// Replays records against a snapshot. Shared by all threads.
+#[derive(Clone, Copy)]
+pub struct Replayer<'s> {
+    catalogue: &'s Catalogue,
+    mapping: &'s Mapping,
+    snapshot: &'s Snapshot,
+    evaluator: Evaluator<'s>,
+    assumptions: Assumptions,
+}
+
+/// A record, replayed.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// Who made it.
+    pub caller: Caller<'a>,
+    /// What AWS recorded.
+    pub outcome: Outcome,
+    /// What AWS's own message says was denied.
+    pub denial: Denial<'a>,
+    /// The authorization questions that AWS asks for it.
+    pub requests: &'a [CallRequest<'a>],
+    /// The call's decision; `None` where it was not evaluated.
+    pub decision: Option<Decision>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Why it is `not_evaluated` or `undetermined`.
+    pub reason: Option<Reason>,
+    /// Whether this is the resource owner's copy of another account's call.
+    pub copy: bool,
+    /// The change of authorization that it recorded.
+    pub change: Option<Change<'a>>,
+}
+
+/// One request of a call.
+#[derive(Debug, Clone, Copy)]
+pub struct CallRequest<'a> {
+    /// `s3:GetObject`
+    pub action: &'a str,
+    /// The resource's ARN; one with `*` for what nobody recorded; `*` where the action has none.
+    pub resource_arn: &'a str,
+    /// Whether [`CallRequest::resource_arn`] is known whole.
+    pub resource_known: bool,
+    /// The account that owns the resource.
+    pub resource_account: Option<&'a str>,
+    /// Whether AWS always asks it for such a call.
+    pub required: bool,
+    /// How sure the mapping is.
+    pub certainty: Certainty,
+    /// Known keys with their values; keys that are known to be absent with none.
+    pub context: &'a [(&'a str, &'a [&'a str])],
+    /// The decision; `None` where it was not evaluated.
+    pub decision: Option<Decision>,
+    /// Why it is undetermined.
+    pub reason: Option<Reason>,
+    /// The layer that blocks.
+    pub layer: Option<Layer>,
+    /// The statements that determined it.
+    pub determined_by: &'a [StatementRef<'a>],
+    /// The keys that would turn an undetermined decision.
+    pub unknown_keys: &'a [&'a str],
+    /// The layers that would.
+    pub unknown_layers: &'a [Layer],
+    /// What an allow assumes.
+    pub assumes: &'a [&'a str],
+}
+
+/// Where a call's evaluation stands: the snapshot's principal and the keys that its requests share.
+struct Bench<'a, 'r, 's> {
+    record: &'r Record<'a>,
+    caller: &'r Caller<'a>,
+    principal: Option<&'s Principal>,
+    keys: &'r Context<'a>,
+    arena: &'a Bump,
+}
+
+impl<'s> Replayer<'s> {
+    /// A replayer.
+    pub fn new(catalogue: &'s Catalogue, mapping: &'s Mapping, snapshot: &'s Snapshot, assumptions: Assumptions) -> Self {
+        Self { catalogue, mapping, snapshot, evaluator: Evaluator::new(catalogue, snapshot), assumptions }
+    }
+
+    /// The evaluator, for explanations.
+    pub fn evaluator(&self) -> &Evaluator<'s> {
+        &self.evaluator
+    }
+
+    /// The snapshot.
+    pub fn snapshot(&self) -> &'s Snapshot {
+        self.snapshot
+    }
+
+    /// Replays one record. What it returns lives in the record's text, in `arena` and in the snapshot.
+    pub fn replay<'a>(&self, record: &Record<'a>, arena: &'a Bump, scratch: &mut Scratch<'s>) -> Call<'a>
+    where
+        's: 'a,
+    {
+        let caller = Caller::of(record, arena);
+        let outcome = Outcome::of_error_code(record.error_code);
+        let mapped = self.map(record, &caller, arena);
+        let principal = caller.principal(self.snapshot);
+        let obstacle = obstacle(record, &mapped).or_else(|| principal.err());
+        let requests = match &mapped {
+            Mapped::Requests(requests) => {
+                let source = KeySource { record, caller: &caller, principal: principal.ok(), arena };
+                let keys = call_keys(source);
+                let evaluated = principal.ok().filter(|_| obstacle.is_none());
+                let bench = Bench { record, caller: &caller, principal: evaluated, keys: &keys, arena };
+                let mut rows = BumpVec::with_capacity_in(requests.len(), arena);
+                rows.extend(requests.iter().map(|request| self.request(&bench, request, scratch)));
+                rows.into_bump_slice()
+            }
+            _ => &[],
+        };
+        let (decision, verdict, reason) = match obstacle {
+            Some(reason) => (None, Verdict::NotEvaluated, Some(reason)),
+            None => call_verdict(outcome, requests),
+        };
+        Call {
+            caller,
+            outcome,
+            denial: match outcome {
+                Outcome::Denied => record.error_message.map(denial).unwrap_or_default(),
+                _ => Denial::default(),
+            },
+            requests,
+            decision,
+            verdict,
+            reason,
+            copy: record.recipient_account_id.zip(caller.account).is_some_and(|(recipient, caller)| recipient != caller),
+            change: change(record, outcome, arena),
+        }
+    }
+
+    fn map<'a>(&self, record: &Record<'a>, caller: &Caller<'a>, arena: &'a Bump) -> Mapped<'a>
+    where
+        's: 'a,
+    {
+        let region = record.aws_region.unwrap_or_default();
+        let facts = Facts {
+            catalogue: self.catalogue,
+            snapshot: Some(self.snapshot),
+            partition: partition_of(caller.principal_arn, region),
+            region,
+            account: record.recipient_account_id.or(caller.account).unwrap_or_default(),
+            caller_account: caller.account,
+            caller_arn: caller.principal_arn,
+            caller_name: caller.user_name,
+            failed_with: record.error_code,
+        };
+        self.mapping.map(record, &facts, arena)
+    }
+
+    /// The evaluator's whole explanation of each request of a record, in the order of
+    /// [`Call::requests`]; none where the call is not evaluated.
+    pub fn explain<'a>(&self, record: &Record<'a>, arena: &'a Bump) -> Vec<Explanation>
+    where
+        's: 'a,
+    {
+        let caller = Caller::of(record, arena);
+        let mapped = self.map(record, &caller, arena);
+        let (Mapped::Requests(requests), None, Ok(principal)) = (&mapped, obstacle(record, &mapped), caller.principal(self.snapshot)) else {
+            return Vec::new();
+        };
+        let keys = call_keys(KeySource { record, caller: &caller, principal: Some(principal), arena });
+        let bench = Bench { record, caller: &caller, principal: Some(principal), keys: &keys, arena };
+        let explain = |mapped: &MappedRequest<'a>| {
+            let context = self.context(&bench, mapped);
+            self.evaluator.explain(principal, &question(&bench, principal, mapped, &context))
+        };
+        requests.iter().map(explain).collect()
+    }
+
+    fn request<'a>(&self, bench: &Bench<'a, '_, 's>, mapped: &MappedRequest<'a>, scratch: &mut Scratch<'s>) -> CallRequest<'a>
+    where
+        's: 'a,
+    {
+        let (resource_arn, resource_known, resource_account) = resource_of(mapped);
+        let context = self.context(bench, mapped);
+        let mut row = CallRequest {
+            action: mapped.action,
+            resource_arn,
+            resource_known,
+            resource_account,
+            required: mapped.required,
+            certainty: mapped.certainty,
+            context: context_column(&context, bench.arena),
+            decision: None,
+            reason: None,
+            layer: None,
+            determined_by: &[],
+            unknown_keys: &[],
+            unknown_layers: &[],
+            assumes: &[],
+        };
+        if let Some(principal) = bench.principal {
+            let question = question(bench, principal, mapped, &context);
+            self.decide(principal, &question, mapped, &mut row, (scratch, bench.arena));
+        }
+        row
+    }
+
+    /// The keys of one request: the call's, those that its parameters feed, and its resource's.
+    fn context<'a>(&self, bench: &Bench<'a, '_, 's>, mapped: &MappedRequest<'a>) -> Context<'a>
+    where
+        's: 'a,
+    {
+        let (resource_arn, resource_known, account) = resource_of(mapped);
+        let mut context = bench.keys.clone();
+        for (key, state) in mapped.keys {
+            context.set(key, *state);
+        }
+        let tags = if resource_known { self.snapshot.resource_tags(resource_arn) } else { None };
+        let service = mapped.action.split(':').next().unwrap_or_default();
+        resource_keys(service, account, tags, bench.arena, &mut context);
+        context
+    }
+
+    fn decide<'a>(
+        &self,
+        principal: &'s Principal,
+        request: &Request<'_>,
+        mapped: &MappedRequest<'a>,
+        row: &mut CallRequest<'a>,
+        (scratch, arena): (&mut Scratch<'s>, &'a Bump),
+    ) where
+        's: 'a,
+    {
+        let evaluation = self.evaluator.evaluate(principal, request, scratch);
+        row.take(&evaluation, arena);
+        if let Some(reason) = self.doubt(principal, request, mapped, row, scratch) {
+            row.decision = Some(Decision::Undetermined);
+            row.reason = Some(reason);
+        }
+        if self.assumptions == Assumptions::Refused && row.decision == Some(Decision::Allowed) && !row.assumes.is_empty() {
+            row.decision = Some(Decision::Undetermined);
+            row.reason = Some(Reason::AllowedUnderAssumption);
+        }
+    }
+
+    /// Whether another spelling of the resource, or another resource where this one was guessed,
+    /// leads to another answer.
+    fn doubt(&self, principal: &'s Principal, request: &Request<'_>, mapped: &MappedRequest<'_>, row: &CallRequest<'_>, scratch: &mut Scratch<'s>) -> Option<Reason> {
+        let decision = row.decision?;
+        let MappedResource::Arn { spellings, .. } = mapped.resource else { return None };
+        for spelling in spellings {
+            let other = self.evaluator.evaluate(principal, &Request { resource: Resource::Arn(spelling), ..*request }, scratch);
+            if other.decision != decision && !(other.decision.is_denied() && decision.is_denied()) {
+                return Some(Reason::SpellingsDisagree);
+            }
+        }
+        if mapped.certainty == Certainty::Guessed && decision.is_denied() {
+            let any = self.evaluator.evaluate(principal, &Request { resource: Resource::Unknown("*"), ..*request }, scratch);
+            if !any.decision.is_denied() {
+                return Some(Reason::GuessedMapping);
+            }
+        }
+        None
+    }
+}
+
+impl<'a> CallRequest<'a> {
+    /// Takes over an evaluation, out of the scratch's buffers.
+    fn take<'s: 'a>(&mut self, evaluation: &Evaluation<'_, 's>, arena: &'a Bump) {
+        self.decision = Some(evaluation.decision);
+        self.layer = evaluation.layer;
+        self.determined_by = arena.alloc_slice_fill_iter(evaluation.determined_by.iter().copied());
+        self.unknown_keys = arena.alloc_slice_fill_iter(evaluation.unknown_keys.iter().copied());
+        self.unknown_layers = arena.alloc_slice_copy(evaluation.unknown_layers);
+        self.assumes = arena.alloc_slice_fill_iter(evaluation.assumes.iter().map(|assumption| &*bumpalo::format!(in arena, "{}", assumption).into_bump_str()));
+        self.reason = (evaluation.decision == Decision::Undetermined).then(|| match evaluation.unknown_keys.is_empty() {
+            true => Reason::LayersNotCollected,
+            false => Reason::UnknownKeys,
+        });
+    }
+}
+
+/// What stands in the way of evaluating a record at all, before its caller is looked at.
+fn obstacle(record: &Record<'_>, mapped: &Mapped<'_>) -> Option<Reason> {
+    if record.addendum.is_some() {
+        return Some(Reason::Addendum);
+    }
+    match mapped {
+        Mapped::NotAnIamAction(_) => Some(Reason::NotAnIamAction),
+        Mapped::NoPermissionNeeded => Some(Reason::NoPermissionNeeded),
+        Mapped::Unmapped | Mapped::Requests(_) => None,
+    }
+}
+
+fn call_verdict(outcome: Outcome, requests: &[CallRequest<'_>]) -> (Option<Decision>, Verdict, Option<Reason>) {
+    if requests.is_empty() {
+        return (None, Verdict::NotEvaluated, Some(Reason::Unmapped));
+    }
+    let required: Vec<Judged> = requests.iter().filter(|request| request.required).filter_map(judged).collect();
+    match judge(outcome, &required) {
+        Some((decision, verdict, reason)) => (Some(decision), verdict, reason),
+        None => (None, Verdict::NotEvaluated, Some(Reason::NoRequiredRequest)),
+    }
+}
+
+fn judged(request: &CallRequest<'_>) -> Option<Judged> {
+    Some(Judged { decision: request.decision?, certainty: request.certainty, assumes_nothing: request.assumes.is_empty(), reason: request.reason })
+}
+
+/// The resource's ARN as a row shows it, whether it is known whole, and its account.
+fn resource_of<'a>(mapped: &MappedRequest<'a>) -> (&'a str, bool, Option<&'a str>) {
+    match mapped.resource {
+        MappedResource::Any => ("*", true, None),
+        MappedResource::Arn { arn, account, .. } => (arn, true, account),
+        MappedResource::Unknown { pattern, account } => (pattern, false, account),
+    }
+}
+
+/// The question as the evaluator takes it.
+fn question<'q>(bench: &Bench<'q, '_, '_>, principal: &Principal, mapped: &MappedRequest<'q>, context: &'q Context<'q>) -> Request<'q> {
+    let session = match bench.caller.kind.has_session_policies() && !principal.is_service_linked() {
+        true => SessionPolicies::Unknown,
+        false => SessionPolicies::None,
+    };
+    Request {
+        action: mapped.action,
+        resource: main_resource(&mapped.resource),
+        resource_account: resource_of(mapped).2,
+        context,
+        vpc_endpoint: bench.record.vpc_endpoint_id,
+        session,
+    }
+}
+
+fn main_resource<'a>(resource: &MappedResource<'a>) -> Resource<'a> {
+    match *resource {
+        MappedResource::Any => Resource::Any,
+        MappedResource::Arn { arn, .. } => Resource::Arn(arn),
+        MappedResource::Unknown { pattern, .. } => Resource::Unknown(pattern),
+    }
+}
+
+/// The `context` column: known keys with their values, absent ones with none. Unknown ones stay out.
+fn context_column<'a>(context: &Context<'a>, arena: &'a Bump) -> &'a [(&'a str, &'a [&'a str])] {
+    debug_assert_eq!(context.missing(), MissingKeys::ByCatalogue);
+    let mut column = BumpVec::new_in(arena);
+    for (key, state) in context.iter() {
+        let values: &'a [&'a str] = match state {
+            KeyState::Known(Values::One(value)) => arena.alloc_slice_copy(&[value]),
+            KeyState::Known(Values::Many(values)) => values,
+            KeyState::Absent => &[],
+            KeyState::Unknown => continue,
+        };
+        column.push((key, values));
+    }
+    column.sort_unstable_by_key(|(key, _)| *key);
+    column.into_bump_slice()
+}

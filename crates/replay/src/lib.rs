@@ -1,0 +1,38 @@
+//! From a CloudTrail record to the requests that AWS authorizes for it, and to a verdict on the call.
+//!
+//! [`Replayer::replay`] takes a [`retrial_cloudtrail::Record`] and gives a [`Call`]: who made it
+//! ([`Caller`]), what AWS recorded ([`Outcome`], [`Denial`]), the requests that the [`Mapping`] knows
+//! AWS to ask ([`CallRequest`]), each decided by `retrial-iam`, and the [`Verdict`]. This is the one
+//! place where records and policies meet; it reads no file and no clock.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail loudly"))]
+
+mod call;
+mod caller;
+mod changes;
+mod denial;
+mod keys;
+mod mapping;
+mod outcome;
+mod verdict;
+
+pub use call::{Assumptions, Call, CallRequest, Replayer};
+pub use caller::{Caller, CallerKind};
+pub use changes::Change;
+pub use denial::{Denial, denial};
+pub use mapping::{Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, MappingError};
+pub use outcome::Outcome;
+pub use verdict::{Reason, Verdict};
+
+/// The partition of a principal's ARN, or else of a region's name.
+/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>.
+fn partition_of<'a>(arn: Option<&'a str>, region: &str) -> &'a str {
+    if let Some(partition) = arn.and_then(|arn| arn.strip_prefix("arn:")).and_then(|rest| rest.split(':').next()) {
+        return partition;
+    }
+    match region {
+        _ if region.starts_with("cn-") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}

@@ -1,0 +1,27 @@
+//! The data files, compiled in.
+
+use super::error::Source;
+
+/// Declares the files of `crates/replay/mapping`.
+macro_rules! source {
+    ($file:literal) => {
+        Source { file: $file, text: include_str!(concat!("../../mapping/", $file)) }
+    };
+}
+
+/// Which service an `eventSource` is.
+pub(super) const SOURCES: Source = source!("sources.toml");
+
+/// One file per service.
+pub(super) const SERVICES: &[Source] = &[
+    source!("apigateway.toml"),
+    source!("ecr.toml"),
+    source!("ecr-public.toml"),
+    source!("iam.toml"),
+    source!("kms.toml"),
+    source!("machinelearning.toml"),
+    source!("s3.toml"),
+    source!("s3express.toml"),
+    source!("sagemaker.toml"),
+    source!("sts.toml"),
+];

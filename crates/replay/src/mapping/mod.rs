@@ -1,0 +1,289 @@
+//! What AWS asks for a recorded call.
+//!
+//! [`Mapping::map`] turns a record into the requests that AWS authorizes for it: action, resource,
+//! the condition keys that the request itself feeds, and how sure all that is. The knowledge is in
+//! data files (`crates/replay/mapping`, with a README), one per service, checked against the
+//! catalogue of actions when they are loaded; here is only the engine that applies them.
+//!
+//! A service without a file follows the same-name rule: the event's name is the action's, its
+//! resource is what CloudTrail recorded. An event that neither finds is [`Mapped::Unmapped`].
+
+mod compile;
+mod condition;
+mod error;
+mod files;
+mod form;
+mod keys;
+mod path;
+mod plan;
+mod resource;
+mod sources;
+mod template;
+mod view;
+
+use std::sync::OnceLock;
+
+use bumpalo::Bump;
+use retrial_cloudtrail::Record;
+use retrial_iam::{Catalogue, KeyState, Snapshot};
+use rustc_hash::FxHashMap;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+pub use error::{MappingError, MappingProblem};
+
+use compile::Compiler;
+use error::Source;
+use form::{ServiceForm, SourcesForm};
+use keys::KeyPlan;
+use plan::{EventPlan, ServicePlan};
+use sources::{Sources, without_version};
+use view::View;
+
+/// The bundled data files, ready to map records. Shared by all threads.
+///
+/// # Memory
+///
+/// A few hundred kilobytes, fixed once loaded but for the plans of events that occur.
+#[derive(Debug)]
+pub struct Mapping {
+    catalogue: &'static Catalogue,
+    version: String,
+    sources: Sources,
+    services: Vec<ServicePlan>,
+    /// Which of `services` an `eventSource` belongs to.
+    by_event_source: FxHashMap<Box<str>, usize>,
+    by_prefix: FxHashMap<Box<str>, usize>,
+    /// The services that no file describes, each planned when one of its events first occurs.
+    without_file: FxHashMap<&'static str, OnceLock<ServicePlan>>,
+    common_keys: Vec<KeyPlan>,
+}
+
+/// What the mapping needs to know of a call besides its record.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    /// The catalogue of actions.
+    pub catalogue: &'a Catalogue,
+    /// The snapshot, for IAM paths.
+    pub snapshot: Option<&'a Snapshot>,
+    /// `aws`, `aws-cn`, …
+    pub partition: &'a str,
+    /// The region of the call.
+    pub region: &'a str,
+    /// The account whose resources are named by default: `recipientAccountId`.
+    pub account: &'a str,
+    /// The caller's account.
+    pub caller_account: Option<&'a str>,
+    /// The ARN of the role or user that called.
+    pub caller_arn: Option<&'a str>,
+    /// The name of the IAM user that called.
+    pub caller_name: Option<&'a str>,
+    /// The `errorCode` of a call that failed.
+    pub failed_with: Option<&'a str>,
+}
+
+/// What a record asks for.
+#[derive(Debug, Clone, Copy)]
+pub enum Mapped<'a> {
+    /// These requests; never none.
+    Requests(&'a [MappedRequest<'a>]),
+    /// A call that needs no permission.
+    NoPermissionNeeded,
+    /// Not a call that IAM authorizes, and why.
+    NotAnIamAction(&'static str),
+    /// Nobody knows what AWS asks for it.
+    Unmapped,
+}
+
+/// One authorization question that AWS asks for a call.
+#[derive(Debug, Clone, Copy)]
+pub struct MappedRequest<'a> {
+    /// `service:Name` in the catalogue's spelling.
+    pub action: &'a str,
+    /// Whether AWS always asks it for such a call; one that it only may ask never makes a denial.
+    pub required: bool,
+    /// How sure action and resource are.
+    pub certainty: Certainty,
+    /// What it is about.
+    pub resource: MappedResource<'a>,
+    /// The condition keys that the request itself feeds, in AWS's spelling. `aws:RequestTag/*`
+    /// absent: no other tags than those listed.
+    pub keys: &'a [(&'a str, KeyState<'a>)],
+}
+
+/// How sure a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Certainty {
+    /// Built from names by a template that nothing confirms, or assumed.
+    Guessed,
+    /// The action of the event's name, and a resource that CloudTrail recorded.
+    Derived,
+    /// A reviewed row of a data file.
+    Verified,
+}
+
+impl Certainty {
+    /// The name in tables and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Guessed => "guessed",
+            Self::Derived => "derived",
+            Self::Verified => "verified",
+        }
+    }
+}
+
+/// The resource of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MappedResource<'a> {
+    /// The action has none: IAM compares `*`.
+    Any,
+    /// This one.
+    Arn {
+        /// Its ARN.
+        arn: &'a str,
+        /// Other spellings of it that AWS may have compared instead.
+        spellings: &'a [&'a str],
+        /// The account that owns it.
+        account: Option<&'a str>,
+    },
+    /// Only its form is known.
+    Unknown {
+        /// An ARN with `*` for what nobody recorded; `*` alone where nothing is known.
+        pattern: &'a str,
+        /// The account that owns it.
+        account: Option<&'a str>,
+    },
+}
+
+impl MappedResource<'_> {
+    fn is_same(&self, other: &MappedResource<'_>) -> bool {
+        match (self, other) {
+            (Self::Any, MappedResource::Any) => true,
+            (Self::Arn { arn, .. }, MappedResource::Arn { arn: other, .. }) => arn == other,
+            (Self::Unknown { pattern, .. }, MappedResource::Unknown { pattern: other, .. }) => pattern == other,
+            _ => false,
+        }
+    }
+}
+
+impl Mapping {
+    /// Loads the data files that are compiled in and checks them against the catalogue.
+    pub fn bundled(catalogue: &'static Catalogue) -> Result<Mapping, MappingError> {
+        Self::load(catalogue, files::SOURCES, files::SERVICES)
+    }
+
+    fn load(catalogue: &'static Catalogue, sources: Source, services: &[Source]) -> Result<Mapping, MappingError> {
+        let form: SourcesForm = sources.read()?;
+        let compiler = Compiler { catalogue, source: sources, common_keys: &[] };
+        let mut common_keys = Vec::new();
+        for (name, key) in &form.keys {
+            common_keys.push(compiler.key(name.get_ref(), key, &name.span())?);
+        }
+        let mut mapping = Mapping {
+            catalogue,
+            version: version_of(sources, services),
+            sources: Sources::compile(form, &compiler)?,
+            services: Vec::with_capacity(services.len()),
+            by_event_source: FxHashMap::default(),
+            by_prefix: FxHashMap::default(),
+            without_file: catalogue.services().map(|service| (service.prefix, OnceLock::new())).collect(),
+            common_keys,
+        };
+        for source in services {
+            mapping.add(*source)?;
+        }
+        Ok(mapping)
+    }
+
+    fn add(&mut self, source: Source) -> Result<(), MappingError> {
+        let form: ServiceForm = source.read()?;
+        let index = self.services.len();
+        for event_source in &form.event_sources {
+            if self.by_event_source.insert(event_source.get_ref().as_str().into(), index).is_some() {
+                let problem = MappingProblem::EventTwice { event: event_source.get_ref().clone() };
+                return Err(source.error(&event_source.span(), problem));
+            }
+        }
+        let compiler = Compiler { catalogue: self.catalogue, source, common_keys: &self.common_keys };
+        let plan = compiler.service(form)?;
+        self.by_prefix.insert(plan.service.clone(), index);
+        self.services.push(plan);
+        Ok(())
+    }
+
+    /// A hash of all data files: 16 hex digits.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// What AWS asks for a record.
+    pub fn map<'a>(&'a self, record: &Record<'a>, facts: &Facts<'a>, arena: &'a Bump) -> Mapped<'a> {
+        if let Some(kind) = record.event_type.and_then(|kind| self.sources.without_action(kind)) {
+            return Mapped::NotAnIamAction(kind);
+        }
+        let (Some(event_source), Some(event)) = (record.event_source, record.event_name) else { return Mapped::Unmapped };
+        let view = View::new(record, facts, arena);
+        if let Some(service) = self.sources.told_apart(event_source, &view) {
+            return self.map_in(service, event, &view);
+        }
+        if let Some(index) = self.by_event_source.get(event_source) {
+            return self.services.get(*index).map_or(Mapped::Unmapped, |service| self.map_planned(service, event, &view));
+        }
+        for prefix in self.sources.prefixes(event_source) {
+            let mapped = self.map_in(prefix, event, &view);
+            if !matches!(mapped, Mapped::Unmapped) {
+                return mapped;
+            }
+        }
+        Mapped::Unmapped
+    }
+
+    fn map_in<'a>(&'a self, prefix: &str, event: &str, view: &View<'a, '_>) -> Mapped<'a> {
+        if let Some(service) = self.by_prefix.get(prefix).and_then(|index| self.services.get(*index)) {
+            return self.map_planned(service, event, view);
+        }
+        let Some((name, plan)) = self.without_file.get_key_value(prefix) else { return Mapped::Unmapped };
+        let service = plan.get_or_init(|| ServicePlan {
+            keys: self.common_keys.clone(),
+            ..ServicePlan::same_name_only(name, self.catalogue)
+        });
+        self.map_planned(service, event, view)
+    }
+
+    fn map_planned<'a>(&'a self, service: &ServicePlan, event: &str, view: &View<'a, '_>) -> Mapped<'a> {
+        match self.planned(service, event).or_else(|| self.planned(service, without_version(event)?)) {
+            Some(plan) => plan.fill(service, self.catalogue, view),
+            None => Mapped::Unmapped,
+        }
+    }
+
+    fn planned<'s>(&self, service: &'s ServicePlan, event: &str) -> Option<&'s EventPlan> {
+        if let Some(plan) = service.events.get(event) {
+            return Some(plan);
+        }
+        if let Some((_, plan)) = service.event_prefixes.iter().find(|(prefix, _)| event.starts_with(&**prefix)) {
+            return Some(plan);
+        }
+        let plan_of = |name: &str| service.same_name.get_key_value(name);
+        let (name, plan) = plan_of(event).or_else(|| {
+            // IAM compares actions without regard to case.
+            let action = self.catalogue.action(&service.service, event)?;
+            plan_of(action.full_name.split_once(':')?.1)
+        })?;
+        let action = self.catalogue.action(&service.service, name)?;
+        Some(plan.get_or_init(|| service.same_name_event(action, self.catalogue)))
+    }
+}
+
+fn version_of(sources: Source, services: &[Source]) -> String {
+    let mut hash = Sha256::new();
+    for source in std::iter::once(&sources).chain(services) {
+        hash.update(source.file.as_bytes());
+        hash.update([0]);
+        hash.update(source.text.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,214 @@
+//! Where a value stands in a record: `vpcConfig.subnets`, `inputDataConfig[].dataSource`,
+//! `response:role.arn`, `copy-source:version`.
+
+use bumpalo::collections::Vec as BumpVec;
+use retrial_cloudtrail::{Json, JsonKind};
+
+use super::view::{COPY_SOURCE_PARTS, RECORD_FIELDS, Shown, View};
+
+/// A place in a record.
+#[derive(Debug, Clone)]
+pub(super) struct Path {
+    root: Root,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Root {
+    /// `requestParameters`
+    Request,
+    /// `responseElements`
+    Response,
+    /// `additionalEventData`
+    Additional,
+    /// One of the record's own fields.
+    Record,
+    /// S3's `x-amz-copy-source` header, taken apart.
+    CopySource,
+}
+
+#[derive(Debug, Clone)]
+struct Step {
+    name: Box<str>,
+    /// `name[]`: the items of an array.
+    each: bool,
+    /// `name*`: every member whose name begins so.
+    prefix: bool,
+}
+
+/// What is known of the value in a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// It is there.
+    Yes,
+    /// It is not there.
+    No,
+    /// The record does not show whether.
+    Hidden,
+}
+
+/// What CloudTrail writes where it hides a value.
+/// See <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>.
+const HIDDEN: [&str; 3] = ["HIDDEN_DUE_TO_SECURITY_REASONS", "Value hidden due to security reasons.", "***"];
+
+impl Path {
+    /// Reads `root:a.b[].c`; `None` where it has not this form.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (root, rest) = match text.split_once(':') {
+            Some(("response", rest)) => (Root::Response, rest),
+            Some(("additional", rest)) => (Root::Additional, rest),
+            Some(("record", rest)) => (Root::Record, rest),
+            Some(("copy-source", rest)) => (Root::CopySource, rest),
+            Some(_) => return None,
+            None => (Root::Request, text),
+        };
+        let mut steps = Vec::new();
+        for part in rest.split('.') {
+            let (part, each) = match part.strip_suffix("[]") {
+                Some(part) => (part, true),
+                None => (part, false),
+            };
+            let (name, prefix) = match part.strip_suffix('*') {
+                Some(name) => (name, true),
+                None => (part, false),
+            };
+            if name.is_empty() || name.contains(|c: char| c.is_whitespace() || "[]*!=|&@".contains(c)) {
+                return None;
+            }
+            steps.push(Step { name: name.into(), each, prefix });
+        }
+        let derived = match root {
+            Root::Record => Some(&RECORD_FIELDS),
+            Root::CopySource => Some(&COPY_SOURCE_PARTS),
+            _ => None,
+        };
+        let known = derived.is_none_or(|names| names.contains(&rest));
+        known.then_some(Self { root, steps })
+    }
+
+    /// The JSON values in this place, each given to `found`.
+    pub(super) fn values<'a>(&self, view: &View<'a, '_>, found: &mut dyn FnMut(Json<'a>)) -> Sent {
+        let start = match self.root {
+            Root::Request => match view.shown {
+                Shown::Object(parameters) => Some(parameters),
+                Shown::Empty => return Sent::No,
+                Shown::Hidden => return Sent::Hidden,
+            },
+            Root::Response => view.record.response_elements,
+            Root::Additional => view.record.additional_event_data,
+            Root::Record | Root::CopySource => None,
+        };
+        let mut sent = Sent::No;
+        if let Some(start) = start {
+            walk(start, &self.steps, &mut |value| {
+                sent = Sent::Yes;
+                found(value);
+            });
+        }
+        sent
+    }
+
+    /// The texts in this place: strings, numbers and booleans, also out of an array.
+    pub(super) fn texts<'a>(&self, view: &View<'a, '_>, texts: &mut BumpVec<'a, &'a str>) -> Sent {
+        if matches!(self.root, Root::Record | Root::CopySource) {
+            return self.derived_text(view, texts);
+        }
+        let before = texts.len();
+        let mut hidden = false;
+        let sent = self.values(view, &mut |value| leaf_texts(value, view, texts, &mut hidden));
+        match (sent, hidden) {
+            (Sent::Yes, true) => Sent::Hidden,
+            (Sent::Yes, false) if texts.len() == before => Sent::No,
+            _ => sent,
+        }
+    }
+
+    /// The first text in this place that is not empty.
+    pub(super) fn text<'a>(&self, view: &View<'a, '_>) -> Option<&'a str> {
+        let mut texts = BumpVec::new_in(view.arena);
+        match self.texts(view, &mut texts) {
+            Sent::Yes => texts.into_iter().find(|text| !text.is_empty()),
+            Sent::No | Sent::Hidden => None,
+        }
+    }
+
+    /// Whether the request sends something here: `null`, `""`, `[]` and `{}` are nothing.
+    pub(super) fn is_sent(&self, view: &View<'_, '_>) -> Sent {
+        if matches!(self.root, Root::Record | Root::CopySource) {
+            return self.derived_text(view, &mut BumpVec::new_in(view.arena));
+        }
+        let mut something = false;
+        match self.values(view, &mut |value| something |= !is_nothing(value)) {
+            Sent::Yes if !something => Sent::No,
+            sent => sent,
+        }
+    }
+
+    fn derived_text<'a>(&self, view: &View<'a, '_>, texts: &mut BumpVec<'a, &'a str>) -> Sent {
+        let name = self.steps.first().map(|step| &*step.name).unwrap_or_default();
+        let value = match self.root {
+            Root::CopySource => match view.shown {
+                Shown::Hidden => return Sent::Hidden,
+                _ => view.copy_source().and_then(|source| source.part(name)),
+            },
+            _ => view.record_field(name),
+        };
+        texts.extend(value);
+        if value.is_some() { Sent::Yes } else { Sent::No }
+    }
+}
+
+fn walk<'a>(value: Json<'a>, steps: &[Step], found: &mut dyn FnMut(Json<'a>)) {
+    let Some((step, rest)) = steps.split_first() else {
+        found(value);
+        return;
+    };
+    let mut enter = |member: Json<'a>| {
+        if step.each {
+            // One item may stand without its list (XML bodies, old records).
+            if member.kind() == JsonKind::Array {
+                member.items().for_each(|item| walk(item, rest, found));
+            } else if !member.is_null() {
+                walk(member, rest, found);
+            }
+        } else if !member.is_null() {
+            walk(member, rest, found);
+        }
+    };
+    if step.prefix {
+        value.members().filter(|(name, _)| name.starts_with(&*step.name)).for_each(|(_, member)| enter(member));
+    } else if let Some(member) = value.get(&step.name) {
+        enter(member);
+    }
+}
+
+fn leaf_texts<'a>(value: Json<'a>, view: &View<'a, '_>, texts: &mut BumpVec<'a, &'a str>, hidden: &mut bool) {
+    match value.kind() {
+        JsonKind::String => {
+            let text = value.as_str().unwrap_or_default();
+            if HIDDEN.contains(&text) {
+                *hidden = true;
+            } else {
+                texts.push(text);
+            }
+        }
+        JsonKind::Bool => texts.push(if value.as_bool() == Some(true) { "true" } else { "false" }),
+        JsonKind::Number => texts.extend(value.number_text().map(|text| &*view.arena.alloc_str(&text))),
+        JsonKind::Array => value.items().for_each(|item| {
+            if item.kind() != JsonKind::Array {
+                leaf_texts(item, view, texts, hidden);
+            }
+        }),
+        JsonKind::Null | JsonKind::Object => {}
+    }
+}
+
+fn is_nothing(value: Json<'_>) -> bool {
+    match value.kind() {
+        JsonKind::Null => true,
+        JsonKind::String => value.as_str() == Some(""),
+        JsonKind::Array => value.items().next().is_none(),
+        JsonKind::Object => value.members().next().is_none(),
+        JsonKind::Bool | JsonKind::Number => false,
+    }
+}

@@ -1,0 +1,52 @@
+//! Why the program could not run.
+
+use std::io;
+
+use retrial_iam::SnapshotError;
+use retrial_pipeline::PipelineError;
+use retrial_replay::MappingError;
+use retrial_storage::StorageError;
+
+/// Why the program could not run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProgramError {
+    #[error("cannot read the snapshot `{path}`: {cause}")]
+    SnapshotUnreadable { path: String, cause: io::Error },
+    #[error("cannot use the snapshot `{path}`: {cause}")]
+    Snapshot { path: String, cause: SnapshotError },
+    #[error("the mapping that is built in is defective: {0}")]
+    Mapping(#[from] MappingError),
+    #[error("cannot read the source `{path}`: {cause}")]
+    Source { path: String, cause: StorageError },
+    #[error("`{path}` holds no log files")]
+    NoLogFiles { path: String },
+    #[error("cannot write the output `{path}`: {cause}")]
+    Output { path: String, cause: StorageError },
+    #[error("the output `{path}` is not empty")]
+    OutputNotEmpty { path: String },
+    #[error("cannot write the output `{path}`: {cause}")]
+    Pipeline { path: String, cause: PipelineError },
+    #[error("cannot read `{path}`: {cause}")]
+    Event { path: String, cause: StorageError },
+    #[error("`{path}` holds no CloudTrail record that can be read")]
+    NoRecord { path: String },
+    #[error("no record with the event id `{event_id}` in `{path}`")]
+    NoSuchEvent { event_id: String, path: String },
+    #[error("cannot write to standard output: {0}")]
+    Stdout(#[from] io::Error),
+}
+
+impl ProgramError {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::SnapshotUnreadable { .. } => {
+                Some("make one with `aws iam get-account-authorization-details > iam.json` and pass `--iam iam.json`")
+            }
+            Self::NoLogFiles { .. } => Some("log files end in .json.gz or .json"),
+            Self::OutputNotEmpty { .. } => Some("name a folder that is empty or does not exist yet"),
+            Self::Event { .. } => Some("to look for an event id in log files, add `--in FOLDER`"),
+            _ => None,
+        }
+    }
+}

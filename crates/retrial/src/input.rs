@@ -1,0 +1,75 @@
+//! What the commands read: the snapshot, the sources and the plan.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use retrial_iam::{Catalogue, Snapshot, SnapshotFile};
+use retrial_pipeline::Plan;
+use retrial_storage::{FolderSource, Range, Source, StorageError};
+
+use crate::error::ProgramError;
+use crate::printer::Printer;
+
+/// A snapshot, and whether all of it could be read.
+pub(crate) struct LoadedSnapshot {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) whole: bool,
+}
+
+/// Reads a snapshot from one file or a folder; what could not be used of it is said on standard error.
+pub(crate) fn snapshot(path: &Path, printer: &Printer) -> Result<LoadedSnapshot, ProgramError> {
+    let name = path.display().to_string();
+    let files = snapshot_files(path).map_err(|cause| ProgramError::SnapshotUnreadable { path: name.clone(), cause })?;
+    let borrowed: Vec<SnapshotFile<'_>> = files.iter().map(|(path, bytes)| SnapshotFile { path, bytes }).collect();
+    let (snapshot, issues) = Snapshot::read(&borrowed, Catalogue::bundled()).map_err(|cause| ProgramError::Snapshot { path: name, cause })?;
+    for issue in &issues {
+        printer.warning(&format!("snapshot: {}: {}", issue.path, issue.message));
+    }
+    Ok(LoadedSnapshot { snapshot, whole: issues.is_empty() })
+}
+
+fn snapshot_files(path: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
+    if !fs::metadata(path)?.is_dir() {
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        return Ok(vec![(name, fs::read(path)?)]);
+    }
+    let mut files = Vec::new();
+    let mut folders = vec![(path.to_owned(), String::new())];
+    while let Some((folder, prefix)) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with('.') {
+                continue;
+            }
+            let key = format!("{prefix}{name}");
+            if fs::metadata(entry.path())?.is_dir() {
+                folders.push((entry.path(), format!("{key}/")));
+            } else {
+                files.push((key, fs::read(entry.path())?));
+            }
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}
+
+/// The log files of all sources, in order; what could not be listed comes back beside them.
+pub(crate) fn plan(paths: &[PathBuf]) -> Result<(Vec<Box<dyn Source>>, Plan, Vec<StorageError>), ProgramError> {
+    let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    let mut plan = Plan::default();
+    let mut unlisted = Vec::new();
+    for (index, path) in paths.iter().enumerate() {
+        let source = FolderSource::open(path).map_err(|cause| ProgramError::Source { path: path.display().to_string(), cause })?;
+        for entry in source.list(&Range::default()) {
+            match entry {
+                Ok(entry) => plan.add(index, entry.key, entry.size),
+                Err(error) => unlisted.push(error),
+            }
+        }
+        sources.push(Box::new(source));
+    }
+    plan.finish();
+    Ok((sources, plan, unlisted))
+}

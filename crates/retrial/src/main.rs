@@ -1,0 +1,51 @@
+//! The program: arguments in, work, an exit status out.
+
+mod analyze;
+mod args;
+mod error;
+mod explain;
+mod input;
+mod printer;
+mod progress;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+use crate::error::ProgramError;
+use crate::printer::Printer;
+
+/// How the program ends. The numbers are part of its interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// All was done.
+    Done = 0,
+    /// It could not run.
+    CouldNotRun = 2,
+    /// It ran, but some input was rejected, or some policy could not be read.
+    Incomplete = 3,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        Command::Analyze(args) => analyze::run(args),
+        Command::Explain(args) => explain::run(args),
+    };
+    let exit = result.unwrap_or_else(|error| {
+        report(&error);
+        Exit::CouldNotRun
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// One line for the error, one for what to do about it.
+fn report(error: &ProgramError) {
+    let printer = Printer::new(false);
+    printer.warning(&error.to_string());
+    if let Some(hint) = error.hint() {
+        printer.warning(&format!("hint: {hint}"));
+    }
+}

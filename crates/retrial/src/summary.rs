@@ -1,0 +1,252 @@
+//! A report in words and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use retrial_iam::Snapshot;
+use retrial_pipeline::{Group, GroupKey, Report};
+use retrial_replay::Verdict;
+use serde_json::{Map, Value, json};
+
+use crate::printer::{grouped, printable};
+
+/// Lines that a list in the summary has at most; the rest is in the tables, and counted.
+const LIST: usize = 12;
+
+/// What a run was about, beside its report.
+pub(crate) struct Subject<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) mapping_version: &'a str,
+    pub(crate) out: &'a str,
+}
+
+/// The summary for people.
+pub(crate) fn text(report: &Report, subject: &Subject<'_>) -> String {
+    let mut out = String::new();
+    // Writing to a String does not fail.
+    let _ = write_text(&mut out, report, subject);
+    out
+}
+
+fn write_text(out: &mut String, report: &Report, subject: &Subject<'_>) -> std::fmt::Result {
+    heading(out, report, subject)?;
+    books(out, report)?;
+    verdicts(out, report)?;
+    differences(out, report, Verdict::WouldBeDenied, "would be denied today: calls that went through, in the log")?;
+    differences(out, report, Verdict::WouldBeAllowed, "would be allowed today: calls that were denied, in the log")?;
+    undetermined(out, report)?;
+    counted(out, "allowed as long as these, which were not collected, do not object (calls)", &report.assumed)?;
+    let named = report.layers_named_by_aws.iter().map(|(layer, calls)| ((*layer).to_owned(), *calls)).collect();
+    counted(out, "layers that AWS's own denials name (calls)", &named)?;
+    let unmapped = report.unmapped.iter().map(|((source, name), records)| (format!("{source} {name}"), *records)).collect();
+    counted(out, "unmapped events", &unmapped)?;
+    let rejects = report.rejects.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect();
+    counted(out, "rejects (see the table of that name)", &rejects)?;
+    writeln!(out, "\ntables under {}: {}", printable(subject.out), tables(report))
+}
+
+fn heading(out: &mut String, report: &Report, subject: &Subject<'_>) -> std::fmt::Result {
+    let accounts = subject.snapshot.accounts().count();
+    writeln!(
+        out,
+        "{} records in {} log files ({:.1} MB), replayed under snapshot {} of {accounts} account{}{}",
+        grouped(report.books.records_read),
+        grouped(report.files),
+        report.bytes as f64 / 1e6,
+        subject.snapshot.id(),
+        if accounts == 1 { "" } else { "s" },
+        subject.snapshot.taken_at().map(|time| format!(", taken {}", printable(time))).unwrap_or_default(),
+    )?;
+    let aside = &report.set_aside;
+    if aside.total() > 0 {
+        let kinds = [("digest", aside.digest), ("insight", aside.insight), ("notification", aside.notification), ("other", aside.other)];
+        let kinds: Vec<_> = kinds.iter().filter(|(_, count)| *count > 0).map(|(kind, count)| format!("{} {kind}", grouped(*count))).collect();
+        writeln!(out, "{} files of other kinds set aside: {}", grouped(aside.total()), kinds.join(", "))?;
+    }
+    Ok(())
+}
+
+fn books(out: &mut String, report: &Report) -> std::fmt::Result {
+    let books = &report.books;
+    writeln!(out, "\nbooks")?;
+    let why: Vec<_> = {
+        let mut reasons: Vec<_> = report.reasons.iter().filter(|((verdict, _), _)| *verdict == Verdict::NotEvaluated).collect();
+        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        reasons.iter().map(|((_, reason), count)| format!("{} {}", words(reason.name()), grouped(**count))).collect()
+    };
+    for (name, count, note) in [
+        ("records read", books.records_read, String::new()),
+        ("decided", books.decided, if report.copies > 0 { format!("{} of them the resource owner's copies", grouped(report.copies)) } else { String::new() }),
+        ("not evaluated", books.not_evaluated, why.join(", ")),
+        ("filtered", books.filtered, String::new()),
+        ("duplicate", books.duplicate, String::new()),
+        ("rejected", books.rejected, if report.files_rejected > 0 { format!("and {} files in part or whole", grouped(report.files_rejected)) } else { String::new() }),
+    ] {
+        let line = format!("  {name:<14}{:>13}  {note}", grouped(count));
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    if !books.balance() {
+        writeln!(out, "  the books do not balance: this is a defect of retrial")?;
+    }
+    Ok(())
+}
+
+fn verdicts(out: &mut String, report: &Report) -> std::fmt::Result {
+    write!(out, "\n{:<34}", "verdicts by service")?;
+    for verdict in Verdict::ALL {
+        write!(out, "{:>17}", words(verdict.name()))?;
+    }
+    writeln!(out)?;
+    let mut services: Vec<_> = report.services.iter().collect();
+    services.sort_by_key(|(name, verdicts)| (std::cmp::Reverse(verdicts.values().sum::<u64>()), name.as_str()));
+    for (service, counts) in services.iter().take(LIST) {
+        let name = if service.is_empty() { "(no event source)" } else { service };
+        verdict_line(out, &printable(name), counts)?;
+    }
+    if services.len() > LIST {
+        let mut rest = BTreeMap::new();
+        for (_, counts) in services.iter().skip(LIST) {
+            for (verdict, count) in counts.iter() {
+                *rest.entry(*verdict).or_insert(0) += count;
+            }
+        }
+        verdict_line(out, &format!("{} more", services.len() - LIST), &rest)?;
+    }
+    verdict_line(out, "all", &report.verdicts)
+}
+
+fn verdict_line(out: &mut String, name: &str, counts: &BTreeMap<Verdict, u64>) -> std::fmt::Result {
+    write!(out, "  {name:<32}")?;
+    for verdict in Verdict::ALL {
+        write!(out, "{:>17}", counts.get(&verdict).map_or_else(|| "-".to_owned(), |count| grouped(*count)))?;
+    }
+    writeln!(out)
+}
+
+fn differences(out: &mut String, report: &Report, verdict: Verdict, title: &str) -> std::fmt::Result {
+    let mut groups: Vec<(&GroupKey, &Group)> = report.differences.iter().filter(|(key, _)| key.verdict == verdict).collect();
+    if groups.is_empty() {
+        return Ok(());
+    }
+    groups.sort_by_key(|(key, group)| (std::cmp::Reverse(group.calls), *key));
+    writeln!(out, "\n{title}")?;
+    for (key, group) in groups.iter().take(LIST) {
+        writeln!(out, "  {:>8}  {}  {}", grouped(group.calls), printable(&key.action), printable(&key.principal_arn))?;
+        if let Some(resource) = group.resources.first() {
+            let more = if group.resources.len() > 1 { " and others" } else { "" };
+            writeln!(out, "            on {}{more}", printable(resource))?;
+        }
+        if let Some(why) = why(group) {
+            writeln!(out, "            {}", printable(&why))?;
+        }
+        if let Some(id) = group.event_ids.first() {
+            writeln!(out, "            for one, event {}", printable(id))?;
+        }
+    }
+    if groups.len() > LIST {
+        let rest: u64 = groups.iter().skip(LIST).map(|(_, group)| group.calls).sum();
+        writeln!(out, "  {:>8}  more, in {} groups of principal and action", grouped(rest), groups.len() - LIST)?;
+    }
+    Ok(())
+}
+
+fn why(group: &Group) -> Option<String> {
+    let layer = words(group.layer?);
+    Some(match &group.statement {
+        Some(statement) => format!("denied by {statement} ({layer})"),
+        None => format!("no statement of the {layer} layer allows it"),
+    })
+}
+
+fn undetermined(out: &mut String, report: &Report) -> std::fmt::Result {
+    let total = report.verdicts.get(&Verdict::Undetermined).copied().unwrap_or(0);
+    if total == 0 {
+        return Ok(());
+    }
+    let share = 100.0 * total as f64 / report.books.decided.max(1) as f64;
+    let title = format!("undetermined: {} calls, {share:.1} % of the decided; what would determine them (calls)", grouped(total));
+    counted(out, &title, &report.undetermined_by)
+}
+
+fn counted(out: &mut String, title: &str, counts: &BTreeMap<String, u64>) -> std::fmt::Result {
+    if counts.is_empty() {
+        return Ok(());
+    }
+    let mut counts: Vec<_> = counts.iter().collect();
+    counts.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), name.as_str()));
+    writeln!(out, "\n{title}")?;
+    for (name, count) in counts.iter().take(LIST) {
+        writeln!(out, "  {:>8}  {}", grouped(**count), printable(name))?;
+    }
+    if counts.len() > LIST {
+        let rest: u64 = counts.iter().skip(LIST).map(|(_, count)| **count).sum();
+        writeln!(out, "  {:>8}  in {} more", grouped(rest), counts.len() - LIST)?;
+    }
+    Ok(())
+}
+
+fn tables(report: &Report) -> String {
+    let tables: Vec<_> = report.rows.iter().map(|(table, rows)| format!("{table} {} rows", grouped(*rows))).collect();
+    if tables.is_empty() { "no rows".to_owned() } else { tables.join(", ") }
+}
+
+fn words(name: &str) -> String {
+    name.replace('_', " ")
+}
+
+/// The one object that `--format json` prints.
+pub(crate) fn json(report: &Report, subject: &Subject<'_>) -> Value {
+    let books = &report.books;
+    let by_name = |counts: &BTreeMap<Verdict, u64>| -> Map<String, Value> {
+        Verdict::ALL.into_iter().map(|verdict| (verdict.name().to_owned(), json!(counts.get(&verdict).copied().unwrap_or(0)))).collect()
+    };
+    let reasons = |wanted: Verdict| -> Map<String, Value> {
+        report.reasons.iter().filter(|((verdict, _), _)| *verdict == wanted).map(|((_, reason), count)| (reason.name().to_owned(), json!(count))).collect()
+    };
+    let differences: Vec<Value> = report.differences.iter().map(|(key, group)| difference(key, group)).collect();
+    let outcomes: Vec<Value> = report
+        .outcomes
+        .iter()
+        .map(|((outcome, decision), calls)| json!({"outcome": outcome.name(), "decision": decision.name(), "calls": calls}))
+        .collect();
+    let unmapped: Vec<Value> =
+        report.unmapped.iter().map(|((source, name), records)| json!({"event_source": source, "event_name": name, "records": records})).collect();
+    json!({
+        "books": {
+            "records_read": books.records_read, "decided": books.decided, "not_evaluated": books.not_evaluated,
+            "filtered": books.filtered, "duplicate": books.duplicate, "rejected": books.rejected,
+        },
+        "verdicts": by_name(&report.verdicts),
+        "not_evaluated": reasons(Verdict::NotEvaluated),
+        "undetermined": reasons(Verdict::Undetermined),
+        "undetermined_by": report.undetermined_by,
+        "outcomes": outcomes,
+        "services": report.services.iter().map(|(service, counts)| (service.clone(), Value::Object(by_name(counts)))).collect::<Map<_, _>>(),
+        "differences": differences,
+        "differences_not_listed": report.differences_not_listed,
+        "assumed": report.assumed,
+        "layers_named_by_aws": report.layers_named_by_aws,
+        "unmapped": unmapped,
+        "unmapped_not_listed": report.unmapped_not_listed,
+        "copies": report.copies,
+        "rejects": report.rejects,
+        "retryable_rejects": report.retryable,
+        "files": {
+            "read": report.files, "bytes": report.bytes, "rejected": report.files_rejected,
+            "set_aside": {
+                "digest": report.set_aside.digest, "insight": report.set_aside.insight,
+                "notification": report.set_aside.notification, "other": report.set_aside.other,
+            },
+        },
+        "rows": report.rows,
+        "snapshot": {"id": subject.snapshot.id(), "taken_at": subject.snapshot.taken_at(), "accounts": subject.snapshot.accounts().collect::<Vec<_>>()},
+        "mapping_version": subject.mapping_version,
+    })
+}
+
+fn difference(key: &GroupKey, group: &Group) -> Value {
+    json!({
+        "verdict": key.verdict.name(), "principal_arn": key.principal_arn, "action": key.action, "calls": group.calls,
+        "layer": group.layer, "statement": group.statement, "resources": group.resources, "event_ids": group.event_ids,
+    })
+}

@@ -1,0 +1,366 @@
+//! A column: everything that is said about it, in one value.
+//!
+//! Columns are constants. Whether a column can be null is part of its accessor's type, so that a
+//! required column cannot be handed a null.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Fields, TimeUnit};
+
+use crate::table::Table;
+
+/// A map from text to a list of texts, in the order it is to be written.
+pub type TextListMap<'a> = &'a [(&'a str, &'a [&'a str])];
+
+/// A map from text to text, in the order it is to be written.
+pub type TextMap<'a> = &'a [(&'a str, &'a str)];
+
+/// One statement that determined a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeterminedBy<'a> {
+    /// Where its policy stands: `identity`, `permissions_boundary`, `session`, `resource`, …
+    pub layer: &'a str,
+    /// The managed policy's ARN, or `<principal or group ARN>#<name>` for an inline policy.
+    pub policy: &'a str,
+    /// The statement's index in the document, from 0.
+    pub index: u32,
+    /// Its `Sid`.
+    pub sid: Option<&'a str>,
+    /// `Allow` or `Deny`.
+    pub effect: &'a str,
+}
+
+/// How a column's values are encoded before they are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// Through a dictionary, until it outgrows its page: values repeat.
+    Dictionary,
+    /// As they are: values are unique, and a dictionary would only be built to be thrown away.
+    Plain,
+    /// As differences: numbers near each other.
+    Delta,
+}
+
+/// A column's type, without its nullability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnType {
+    /// UTF-8.
+    Text,
+    /// Microseconds since the epoch, UTC.
+    Timestamp,
+    /// 64 bits, signed.
+    Integer,
+    /// True or false.
+    Boolean,
+    /// A list of texts. Never null: nothing is the empty list.
+    TextList,
+    /// A map from text to text. Never null.
+    TextMap,
+    /// A map from text to a list of texts. Never null.
+    TextListMap,
+    /// A list of [`DeterminedBy`]. Never null.
+    DeterminedBy,
+}
+
+/// The names that the Parquet specification gives the parts of lists and maps.
+pub(crate) const LIST_ITEM: &str = "element";
+const MAP_ENTRIES: &str = "key_value";
+const MAP_KEY: &str = "key";
+const MAP_VALUE: &str = "value";
+
+impl ColumnType {
+    /// As DuckDB's `DESCRIBE` prints it.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Self::Text => "VARCHAR",
+            Self::Timestamp => "TIMESTAMP WITH TIME ZONE",
+            Self::Integer => "BIGINT",
+            Self::Boolean => "BOOLEAN",
+            Self::TextList => "VARCHAR[]",
+            Self::TextMap => "MAP(VARCHAR, VARCHAR)",
+            Self::TextListMap => "MAP(VARCHAR, VARCHAR[])",
+            Self::DeterminedBy => {
+                "STRUCT(layer VARCHAR, policy VARCHAR, \"index\" BIGINT, sid VARCHAR, effect VARCHAR)[]"
+            }
+        }
+    }
+
+    /// How many Parquet columns it becomes.
+    pub(crate) fn leaves(self) -> usize {
+        match self {
+            Self::Text | Self::Timestamp | Self::Integer | Self::Boolean | Self::TextList => 1,
+            Self::TextMap | Self::TextListMap => 2,
+            Self::DeterminedBy => 5,
+        }
+    }
+
+    /// Whether it is a list or a map.
+    pub(crate) fn is_nested(self) -> bool {
+        matches!(
+            self,
+            Self::TextList | Self::TextMap | Self::TextListMap | Self::DeterminedBy
+        )
+    }
+
+    /// The Arrow type. Texts have 64-bit offsets in memory, so that no hostile length overflows
+    /// one; in the file both are the same.
+    pub(crate) fn arrow(self) -> DataType {
+        match self {
+            Self::Text => DataType::LargeUtf8,
+            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Self::Integer => DataType::Int64,
+            Self::Boolean => DataType::Boolean,
+            Self::TextList => DataType::List(Arc::new(text_item())),
+            Self::TextMap | Self::TextListMap => {
+                let entries = DataType::Struct(map_entries(self));
+                DataType::Map(Arc::new(Field::new(MAP_ENTRIES, entries, false)), false)
+            }
+            Self::DeterminedBy => {
+                let item = DataType::Struct(determined_by_fields());
+                DataType::List(Arc::new(Field::new(LIST_ITEM, item, false)))
+            }
+        }
+    }
+}
+
+pub(crate) fn text_item() -> Field {
+    Field::new(LIST_ITEM, DataType::LargeUtf8, false)
+}
+
+/// Key and value of a map's entries.
+pub(crate) fn map_entries(kind: ColumnType) -> Fields {
+    let value = match kind {
+        ColumnType::TextListMap => ColumnType::TextList.arrow(),
+        _ => DataType::LargeUtf8,
+    };
+    Fields::from(vec![
+        Field::new(MAP_KEY, DataType::LargeUtf8, false),
+        Field::new(MAP_VALUE, value, false),
+    ])
+}
+
+pub(crate) fn determined_by_fields() -> Fields {
+    Fields::from(vec![
+        Field::new("layer", DataType::LargeUtf8, false),
+        Field::new("policy", DataType::LargeUtf8, false),
+        Field::new("index", DataType::Int64, false),
+        Field::new("sid", DataType::LargeUtf8, true),
+        Field::new("effect", DataType::LargeUtf8, false),
+    ])
+}
+
+/// How a column is read from a row.
+pub(crate) enum Cells<T: Table + ?Sized> {
+    Text(for<'r> fn(&'r T::Row<'r>) -> &'r str),
+    OptionalText(for<'r> fn(&'r T::Row<'r>) -> Option<&'r str>),
+    OptionalTimestamp(for<'r> fn(&'r T::Row<'r>) -> Option<i64>),
+    Integer(for<'r> fn(&'r T::Row<'r>) -> u64),
+    OptionalInteger(for<'r> fn(&'r T::Row<'r>) -> Option<u64>),
+    Boolean(for<'r> fn(&'r T::Row<'r>) -> bool),
+    OptionalBoolean(for<'r> fn(&'r T::Row<'r>) -> Option<bool>),
+    TextList(for<'r> fn(&'r T::Row<'r>) -> &'r [&'r str]),
+    TextMap(for<'r> fn(&'r T::Row<'r>) -> TextMap<'r>),
+    TextListMap(for<'r> fn(&'r T::Row<'r>) -> TextListMap<'r>),
+    DeterminedBy(for<'r> fn(&'r T::Row<'r>) -> &'r [DeterminedBy<'r>]),
+}
+
+/// One column of table `T`.
+pub struct Column<T: Table + ?Sized> {
+    name: &'static str,
+    doc: &'static str,
+    encoding: Encoding,
+    cells: Cells<T>,
+}
+
+impl<T: Table + ?Sized> Column<T> {
+    const fn new(
+        name: &'static str,
+        doc: &'static str,
+        encoding: Encoding,
+        cells: Cells<T>,
+    ) -> Self {
+        Self {
+            name,
+            doc,
+            encoding,
+            cells,
+        }
+    }
+
+    pub(crate) const fn text(
+        name: &'static str,
+        doc: &'static str,
+        get: for<'r> fn(&'r T::Row<'r>) -> &'r str,
+    ) -> Self {
+        Self::new(name, doc, Encoding::Dictionary, Cells::Text(get))
+    }
+
+    pub(crate) const fn optional_text(
+        name: &'static str,
+        doc: &'static str,
+        get: for<'r> fn(&'r T::Row<'r>) -> Option<&'r str>,
+    ) -> Self {
+        Self::new(name, doc, Encoding::Dictionary, Cells::OptionalText(get))
+    }
+
+    /// Text whose values are (nearly) all different.
+    pub(crate) const fn unique_text(
+        name: &'static str,
+        doc: &'static str,
+        get: for<'r> fn(&'r T::Row<'r>) -> &'r str,
+    ) -> Self {
+        Self::new(name, doc, Encoding::Plain, Cells::Text(get))
+    }
+
+    /// Text that can be null, whose other values are (nearly) all different.
+    pub(crate) const fn optional_unique_text(
+        name: &'static str,
+        doc: &'static str,
+        get: for<'r> fn(&'r T::Row<'r>) -> Option<&'r str>,
+    ) -> Self {
+        Self::new(name, doc, Encoding::Plain, Cells::OptionalText(get))
+    }
+
+    pub(crate) const fn optional_timestamp(
+        name: &'static str,
+        doc: &'static str,
+        get: for<'r> fn(&'r T::Row<'r>) -> Option<i64>,
+    ) -> Self {
+        Self::new(
+            name,
+            doc,
+            Encoding::Dictionary,
+            Cells::OptionalTimestamp(get),
+        )
+    }
+
+    pub(crate) const fn integer(
+        name: &'static str,
+        doc: &'static str,
+        get: for<'r> fn(&'r T::Row<'r>) -> u64,
+    ) -> Self {
+        Self::new(name, doc, Encoding::Delta, Cells::Integer(get))
+    }
+
+    pub(crate) const fn optional_integer(
+        name: &'static str,
+        doc: &'static str,
+        get: for<'r> fn(&'r T::Row<'r>) -> Option<u64>,
+    ) -> Self {
+        Self::new(name, doc, Encoding::Delta, Cells::OptionalInteger(get))
+    }
+
+    pub(crate) const fn boolean(
+        name: &'static str,
+        doc: &'static str,
+        get: for<'r> fn(&'r T::Row<'r>) -> bool,
+    ) -> Self {
+        Self::new(name, doc, Encoding::Plain, Cells::Boolean(get))
+    }
+
+    pub(crate) const fn optional_boolean(
+        name: &'static str,
+        doc: &'static str,
+        get: for<'r> fn(&'r T::Row<'r>) -> Option<bool>,
+    ) -> Self {
+        Self::new(name, doc, Encoding::Plain, Cells::OptionalBoolean(get))
+    }
+
+    pub(crate) const fn text_list(
+        name: &'static str,
+        doc: &'static str,
+        get: for<'r> fn(&'r T::Row<'r>) -> &'r [&'r str],
+    ) -> Self {
+        Self::new(name, doc, Encoding::Dictionary, Cells::TextList(get))
+    }
+
+    pub(crate) const fn text_map(
+        name: &'static str,
+        doc: &'static str,
+        get: for<'r> fn(&'r T::Row<'r>) -> TextMap<'r>,
+    ) -> Self {
+        Self::new(name, doc, Encoding::Dictionary, Cells::TextMap(get))
+    }
+
+    pub(crate) const fn text_list_map(
+        name: &'static str,
+        doc: &'static str,
+        get: for<'r> fn(&'r T::Row<'r>) -> TextListMap<'r>,
+    ) -> Self {
+        Self::new(name, doc, Encoding::Dictionary, Cells::TextListMap(get))
+    }
+
+    pub(crate) const fn determined_by(
+        name: &'static str,
+        doc: &'static str,
+        get: for<'r> fn(&'r T::Row<'r>) -> &'r [DeterminedBy<'r>],
+    ) -> Self {
+        Self::new(name, doc, Encoding::Dictionary, Cells::DeterminedBy(get))
+    }
+
+    /// The name, in snake_case, in AWS's words.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What it means, in one line.
+    pub const fn doc(&self) -> &'static str {
+        self.doc
+    }
+
+    /// How its values are encoded.
+    pub const fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// Its type.
+    pub const fn kind(&self) -> ColumnType {
+        match self.cells {
+            Cells::Text(_) | Cells::OptionalText(_) => ColumnType::Text,
+            Cells::OptionalTimestamp(_) => ColumnType::Timestamp,
+            Cells::Integer(_) | Cells::OptionalInteger(_) => ColumnType::Integer,
+            Cells::Boolean(_) | Cells::OptionalBoolean(_) => ColumnType::Boolean,
+            Cells::TextList(_) => ColumnType::TextList,
+            Cells::TextMap(_) => ColumnType::TextMap,
+            Cells::TextListMap(_) => ColumnType::TextListMap,
+            Cells::DeterminedBy(_) => ColumnType::DeterminedBy,
+        }
+    }
+
+    /// Whether it can be null.
+    pub const fn nullable(&self) -> bool {
+        matches!(
+            self.cells,
+            Cells::OptionalText(_)
+                | Cells::OptionalTimestamp(_)
+                | Cells::OptionalInteger(_)
+                | Cells::OptionalBoolean(_)
+        )
+    }
+
+    pub(crate) const fn cells(&self) -> &Cells<T> {
+        &self.cells
+    }
+
+    pub(crate) fn field(&self) -> Field {
+        Field::new(self.name, self.kind().arrow(), self.nullable())
+    }
+
+    /// The order of two rows by this column, null first. Lists and maps have none.
+    pub(crate) fn compare<'r>(&self, a: &'r T::Row<'r>, b: &'r T::Row<'r>) -> Ordering {
+        match self.cells {
+            Cells::Text(get) => get(a).cmp(get(b)),
+            Cells::OptionalText(get) => get(a).cmp(&get(b)),
+            Cells::OptionalTimestamp(get) => get(a).cmp(&get(b)),
+            Cells::Integer(get) => get(a).cmp(&get(b)),
+            Cells::OptionalInteger(get) => get(a).cmp(&get(b)),
+            Cells::Boolean(get) => get(a).cmp(&get(b)),
+            Cells::OptionalBoolean(get) => get(a).cmp(&get(b)),
+            Cells::TextList(_)
+            | Cells::TextMap(_)
+            | Cells::TextListMap(_)
+            | Cells::DeterminedBy(_) => Ordering::Equal,
+        }
+    }
+}

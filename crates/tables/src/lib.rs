@@ -1,0 +1,73 @@
+//! What Retrial writes: the columns of every table, and Parquet.
+//!
+//! A [`Table`] ([`Decisions`], [`Changes`], …) has a plain, borrowed row ([`DecisionRow`], …) and one
+//! list of [`Column`]s, which is the only place where a column stands: its name, type, whether it
+//! can be null, one line of documentation, and how it is read from the row. The Parquet schema, the
+//! page `crates/tables/README.md` and the checks of SQL elsewhere are all made from it ([`tables`]).
+//!
+//! A [`TableWriter`] turns sorted rows into the row groups of one Parquet file, in memory or into any
+//! `Write`:
+//!
+//! ```
+//! use retrial_tables::{RejectRow, Rejects, TableWriter};
+//! # fn main() -> Result<(), retrial_tables::TableError> {
+//! let row = RejectRow {
+//!     log_file: "AWSLogs/111122223333/CloudTrail/eu-west-1/2026/11/02/a.json.gz",
+//!     record_index: Some(7),
+//!     byte_offset: Some(13_290),
+//!     event_id: None,
+//!     reason: "truncated",
+//!     message: "the file ends within a record",
+//!     class: "permanent",
+//!     bytes: Some(412),
+//! };
+//! let mut writer = TableWriter::<Rejects, Vec<u8>>::new(Vec::new())?;
+//! writer.write(&[&row])?;
+//! let written = writer.finish()?;
+//! assert_eq!(written.rows, 1);
+//! assert!(written.output.starts_with(b"PAR1"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The tables are a frozen format: columns are added at the end, never renamed, retyped or given
+//! another meaning. Row structs are free to change.
+//!
+//! Where a file lies (`event_date=…` folders, names, the manifest), when it is complete and who
+//! reads it is left to the pipeline. Arrow and Parquet types stay inside this crate. Reading tables
+//! back will stand beside the writer, from the same columns.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        reason = "tests may fail loudly"
+    )
+)]
+
+mod arrays;
+mod column;
+mod date;
+mod error;
+mod rows;
+mod schema;
+mod table;
+mod writer;
+
+pub use column::{Column, ColumnType, DeterminedBy, Encoding, TextListMap, TextMap};
+pub use date::{UNKNOWN_DATE, event_date};
+pub use error::TableError;
+pub use rows::changes::{ChangeRow, Changes};
+pub use rows::coverage::{Coverage, CoverageRow};
+pub use rows::decisions::{DecisionRow, Decisions};
+pub use rows::needs::{NeedRow, Needs};
+pub use rows::rejects::{RejectRow, Rejects};
+pub use rows::sessions::{SessionRow, Sessions};
+pub use schema::{ColumnDescription, TableDescription, schema_markdown, tables};
+pub use table::{Table, sort_order};
+pub use writer::{
+    COMPRESSION_LEVEL, CREATED_BY, FORMAT_VERSION, ROW_GROUP_ROWS, TableWriter, Written,
+};

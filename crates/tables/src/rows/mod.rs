@@ -1,0 +1,8 @@
+//! The tables: a row struct and a list of columns each.
+
+pub(crate) mod changes;
+pub(crate) mod coverage;
+pub(crate) mod decisions;
+pub(crate) mod needs;
+pub(crate) mod rejects;
+pub(crate) mod sessions;

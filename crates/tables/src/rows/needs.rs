@@ -1,0 +1,97 @@
+//! `needs`: what a job will ask of its execution role, read from the request that began it.
+
+use crate::column::Column;
+use crate::table::Table;
+
+/// The table `needs`.
+#[derive(Debug, Clone, Copy)]
+pub struct Needs;
+
+/// A row of [`Needs`]. The columns document the fields.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[expect(
+    missing_docs,
+    reason = "each field is the column of its name, documented there"
+)]
+pub struct NeedRow<'a> {
+    pub event_id: Option<&'a str>,
+    pub event_time: Option<i64>,
+    pub account_id: Option<&'a str>,
+    pub region: Option<&'a str>,
+    pub event_source: Option<&'a str>,
+    pub event_name: Option<&'a str>,
+    pub role_arn: &'a str,
+    pub action: &'a str,
+    pub resource_arn: Option<&'a str>,
+    pub why: &'a str,
+    pub source_field: Option<&'a str>,
+    pub mapping: &'a str,
+    pub log_file: &'a str,
+    pub record_index: u64,
+}
+
+impl Table for Needs {
+    type Row<'r> = NeedRow<'r>;
+    const NAME: &'static str = "needs";
+    const DOC: &'static str = "One (execution role, action, resource) that one job request will \
+        need, read from the request; it is no recorded use.";
+    const SORTED_BY: &'static [&'static str] = &["account_id", "role_arn", "event_time"];
+    const COLUMNS: &'static [Column<Self>] = &[
+        Column::optional_unique_text(
+            "event_id",
+            "CloudTrail's `eventID` of the job request",
+            |row| row.event_id,
+        ),
+        Column::optional_timestamp("event_time", "when the job was requested", |row| {
+            row.event_time
+        }),
+        Column::optional_text(
+            "account_id",
+            "the account whose trail recorded the request (`recipientAccountId`)",
+            |row| row.account_id,
+        ),
+        Column::optional_text("region", "`awsRegion`", |row| row.region),
+        Column::optional_text("event_source", "the service of the job", |row| {
+            row.event_source
+        }),
+        Column::optional_text("event_name", "the operation that began it", |row| {
+            row.event_name
+        }),
+        Column::text(
+            "role_arn",
+            "the execution role that the job runs as",
+            |row| row.role_arn,
+        ),
+        Column::text("action", "the action it will need", |row| row.action),
+        Column::optional_text(
+            "resource_arn",
+            "the resource it will need it on; null where the request does not tell",
+            |row| row.resource_arn,
+        ),
+        Column::text(
+            "why",
+            "what in the job needs it, and under which condition",
+            |row| row.why,
+        ),
+        Column::optional_text(
+            "source_field",
+            "the field of the request that says so",
+            |row| row.source_field,
+        ),
+        Column::text(
+            "mapping",
+            "how sure the need is: `verified`, `derived`, `guessed`",
+            |row| row.mapping,
+        ),
+        Column::text(
+            "log_file",
+            "the log file that has the record, relative to the source's root",
+            |row| row.log_file,
+        ),
+        Column::integer(
+            "record_index",
+            "the record's index in that file, from 0",
+            |row| row.record_index,
+        ),
+    ];
+}

@@ -1,0 +1,22 @@
+//! Black-box tests of the program: what a user sees, with real parts (DuckDB reads the Parquet).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stderr,
+    reason = "tests may fail loudly"
+)]
+
+mod broken;
+mod command_line;
+mod corpus;
+mod explain;
+mod hostile;
+mod house;
+mod public_records;
+mod readme;
+mod sample_logs;
+mod support;
