@@ -10,98 +10,174 @@ use flate2::write::GzEncoder;
 use serde_json::Value;
 
 /// The project's root.
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 /// `../shared`, where it is; a missing one is a failure in CI and a loud skip elsewhere.
-pub fn shared(part: &str) -> Option<PathBuf> {
+pub(crate) fn shared(part: &str) -> Option<PathBuf> {
     let path = root().join("../shared").join(part);
     if path.exists() {
         return Some(path);
     }
-    assert!(std::env::var_os("CI").is_none(), "../shared/{part} is missing, and CI is set");
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "../shared/{part} is missing, and CI is set"
+    );
     eprintln!("SKIPPED: ../shared/{part} is not here, so nothing was tested");
     None
 }
 
 /// What a run of the program gave.
 #[derive(Debug)]
-pub struct Ran {
-    pub status: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ran {
     fn of(output: Output) -> Ran {
         Ran {
-            status: output.status.code().expect("the program was killed by a signal"),
+            status: output
+                .status
+                .code()
+                .expect("the program was killed by a signal"),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
     }
 
     #[track_caller]
-    pub fn expect_status(self, status: i32) -> Ran {
-        assert_eq!(self.status, status, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+    pub(crate) fn expect_status(self, status: i32) -> Ran {
+        assert_eq!(
+            self.status, status,
+            "stdout: {}\nstderr: {}",
+            self.stdout, self.stderr
+        );
         self
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).expect("one JSON object on standard output")
     }
 }
 
 /// Runs `retrial` in the project's root.
-pub fn retrial(arguments: &[&str]) -> Ran {
-    Ran::of(Command::new(env!("CARGO_BIN_EXE_retrial")).args(arguments).current_dir(root()).output().unwrap())
+pub(crate) fn retrial(arguments: &[&str]) -> Ran {
+    Ran::of(
+        Command::new(env!("CARGO_BIN_EXE_retrial"))
+            .args(arguments)
+            .current_dir(root())
+            .output()
+            .unwrap(),
+    )
 }
 
 /// `retrial analyze … --format json`: its JSON, after the books were seen to balance.
 #[track_caller]
-pub fn analyze(source: &Path, iam: &Path, out: &Path, more: &[&str]) -> (i32, Value) {
-    let mut arguments = vec!["analyze", text(source), "--iam", text(iam), "--out", text(out), "--format", "json"];
+pub(crate) fn analyze(source: &Path, iam: &Path, out: &Path, more: &[&str]) -> (i32, Value) {
+    let mut arguments = vec![
+        "analyze",
+        text(source),
+        "--iam",
+        text(iam),
+        "--out",
+        text(out),
+        "--format",
+        "json",
+    ];
     arguments.extend(more);
     let ran = retrial(&arguments);
-    assert!(ran.status == 0 || ran.status == 3, "status {}: {}", ran.status, ran.stderr);
+    assert!(
+        ran.status == 0 || ran.status == 3,
+        "status {}: {}",
+        ran.status,
+        ran.stderr
+    );
     let report = ran.json();
     books_balance(&report);
     (ran.status, report)
 }
 
 #[track_caller]
-pub fn books_balance(report: &Value) {
-    let books = |name: &str| report["books"][name].as_u64().unwrap_or_else(|| panic!("no books.{name} in {report}"));
-    let went: u64 = ["decided", "not_evaluated", "filtered", "duplicate", "rejected"].into_iter().map(books).sum();
-    assert_eq!(books("records_read"), went, "the books do not balance: {}", report["books"]);
-    let verdicts: u64 = report["verdicts"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
+pub(crate) fn books_balance(report: &Value) {
+    let books = |name: &str| {
+        report["books"][name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no books.{name} in {report}"))
+    };
+    let went: u64 = [
+        "decided",
+        "not_evaluated",
+        "filtered",
+        "duplicate",
+        "rejected",
+    ]
+    .into_iter()
+    .map(books)
+    .sum();
+    assert_eq!(
+        books("records_read"),
+        went,
+        "the books do not balance: {}",
+        report["books"]
+    );
+    let verdicts: u64 = report["verdicts"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|count| count.as_u64().unwrap())
+        .sum();
     assert_eq!(verdicts, books("decided") + books("not_evaluated"));
 }
 
-pub fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// Runs the generator.
-pub fn generator(arguments: &[&str]) -> Ran {
+pub(crate) fn generator(arguments: &[&str]) -> Ran {
     let program = Path::new(env!("CARGO_BIN_EXE_retrial")).with_file_name("retrial-generator");
-    assert!(program.exists(), "{} is not built: run ./tests/run", program.display());
-    Ran::of(Command::new(program).args(arguments).current_dir(root()).output().unwrap())
+    assert!(
+        program.exists(),
+        "{} is not built: run ./tests/run",
+        program.display()
+    );
+    Ran::of(
+        Command::new(program)
+            .args(arguments)
+            .current_dir(root())
+            .output()
+            .unwrap(),
+    )
 }
 
 fn python() -> PathBuf {
-    let path = std::env::var_os("RETRIAL_TEST_PYTHON").map_or_else(|| root().join("tests/.venv/bin/python"), PathBuf::from);
-    assert!(path.exists(), "no Python environment at {}: run ./tests/run", path.display());
+    let path = std::env::var_os("RETRIAL_TEST_PYTHON")
+        .map_or_else(|| root().join("tests/.venv/bin/python"), PathBuf::from);
+    assert!(
+        path.exists(),
+        "no Python environment at {}: run ./tests/run",
+        path.display()
+    );
     path
 }
 
 /// Asks DuckDB, with `folder` as the working folder: the rows as JSON arrays.
 #[track_caller]
-pub fn duckdb(folder: &Path, sql: &str) -> Vec<Vec<Value>> {
+pub(crate) fn duckdb(folder: &Path, sql: &str) -> Vec<Vec<Value>> {
     let script = root().join("tests/support/ask_duckdb.py");
-    let output = Command::new(python()).arg(script).arg(sql).current_dir(folder).output().unwrap();
+    let output = Command::new(python())
+        .arg(script)
+        .arg(sql)
+        .current_dir(folder)
+        .output()
+        .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "DuckDB refused\n{sql}\n{stderr}");
     serde_json::from_slice(&output.stdout).unwrap()
@@ -109,38 +185,46 @@ pub fn duckdb(folder: &Path, sql: &str) -> Vec<Vec<Value>> {
 
 /// One number out of DuckDB.
 #[track_caller]
-pub fn duckdb_count(folder: &Path, sql: &str) -> u64 {
+pub(crate) fn duckdb_count(folder: &Path, sql: &str) -> u64 {
     duckdb(folder, sql)[0][0].as_u64().unwrap()
 }
 
 /// Runs `retrial` and gives what it gave with its peak memory in bytes.
-pub fn with_peak_memory(arguments: &[&str]) -> (Ran, u64) {
+pub(crate) fn with_peak_memory(arguments: &[&str]) -> (Ran, u64) {
     let script = root().join("tests/support/peak_memory.py");
-    let mut output =
-        Command::new(python()).arg(script).arg(env!("CARGO_BIN_EXE_retrial")).args(arguments).current_dir(root()).output().unwrap();
+    let mut output = Command::new(python())
+        .arg(script)
+        .arg(env!("CARGO_BIN_EXE_retrial"))
+        .args(arguments)
+        .current_dir(root())
+        .output()
+        .unwrap();
     let stderr = String::from_utf8(std::mem::take(&mut output.stderr)).unwrap();
-    let (stderr, peak) = stderr.trim_end().rsplit_once("PEAK ").expect("the script ends with the peak");
+    let (stderr, peak) = stderr
+        .trim_end()
+        .rsplit_once("PEAK ")
+        .expect("the script ends with the peak");
     let peak = peak.trim().parse().unwrap();
     output.stderr = stderr.as_bytes().to_vec();
     (Ran::of(output), peak)
 }
 
 /// Gzips.
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
 /// Writes a file and the folders on its way.
-pub fn write(folder: &Path, key: &str, bytes: &[u8]) {
+pub(crate) fn write(folder: &Path, key: &str, bytes: &[u8]) {
     let path = folder.join(key);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
 }
 
 /// A record of a role session's `ListTrainingJobs`, with this event id.
-pub fn record(event_id: &str) -> Value {
+pub(crate) fn record(event_id: &str) -> Value {
     serde_json::json!({
         "eventVersion": "1.11",
         "userIdentity": {
@@ -170,13 +254,13 @@ pub fn record(event_id: &str) -> Value {
 }
 
 /// `{"Records":[…]}` of records with these event ids.
-pub fn log(event_ids: &[&str]) -> String {
+pub(crate) fn log(event_ids: &[&str]) -> String {
     let records: Vec<Value> = event_ids.iter().map(|id| record(id)).collect();
     serde_json::json!({ "Records": records }).to_string()
 }
 
 /// A snapshot, as one file, of an account with one user, `ana`, who may list training jobs.
-pub fn snapshot_of_ana(folder: &Path) -> PathBuf {
+pub(crate) fn snapshot_of_ana(folder: &Path) -> PathBuf {
     let path = folder.join("iam.json");
     let details = serde_json::json!({
         "UserDetailList": [{
@@ -194,7 +278,7 @@ pub fn snapshot_of_ana(folder: &Path) -> PathBuf {
 }
 
 /// Every file under a folder with its bytes, by path.
-pub fn files_under(folder: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn files_under(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -203,7 +287,10 @@ pub fn files_under(folder: &Path) -> Vec<(String, Vec<u8>)> {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                files.push((text(path.strip_prefix(folder).unwrap()).to_owned(), fs::read(&path).unwrap()));
+                files.push((
+                    text(path.strip_prefix(folder).unwrap()).to_owned(),
+                    fs::read(&path).unwrap(),
+                ));
             }
         }
     }

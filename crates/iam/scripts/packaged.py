@@ -21,10 +21,16 @@ def inflate(block):
     return zlib.decompress(block, -15).decode("utf-8")
 
 
+def pack(index, blocks):
+    """A data file: the lengths of its index, compressed and not, the index, and the blocks."""
+    packed = compress(index)
+    return struct.pack("<II", len(packed), len(index.encode("utf-8"))) + packed + b"".join(blocks)
+
+
 def unpack(file):
     """The index of a data file, and the blocks behind it."""
-    (length,) = struct.unpack_from("<I", file)
-    return inflate(file[4 : 4 + length]), file[4 + length :]
+    (length, _) = struct.unpack_from("<II", file)
+    return inflate(file[8 : 8 + length]), file[8 + length :]
 
 
 def install(folder, package, version, hashes):

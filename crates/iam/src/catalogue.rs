@@ -12,8 +12,8 @@ mod template;
 use std::sync::OnceLock;
 
 pub(crate) use folded::FoldedIndex;
-pub(crate) use format::inflate;
 use format::{Index, Service, ServiceBlock};
+pub(crate) use format::{inflate, split_index};
 use global::GlobalKeys;
 
 const FILE: &[u8] = include_bytes!("../data/catalogue.bin");
@@ -229,7 +229,7 @@ impl Catalogue {
     /// The resource types that an action takes; none means that it takes only `*`.
     pub fn resource_types(&self, action: Action<'_>) -> impl Iterator<Item = ResourceTypeUse<'_>> {
         self.entry(action).into_iter().flat_map(|(service, entry)| {
-            entry.uses.iter().filter_map(|used| {
+            service.uses(entry).iter().filter_map(|used| {
                 let resource_type = service.types.get(usize::from(used.resource_type))?;
                 Some(ResourceTypeUse {
                     name: &resource_type.name,
@@ -285,12 +285,25 @@ impl Catalogue {
     /// The type of a service's resources that an ARN has the form of. Of several the one that fixes
     /// most of the text: `arn:aws:s3:::bucket/key` is an object, not a bucket.
     pub fn type_of_arn(&self, service: &str, arn: &str) -> Option<ResourceType<'_>> {
+        let service = self.decoded(self.service_number(service)?)?;
+        // Most types are told apart by how the last part begins; this is asked for every record.
+        let last = arn.splitn(6, ':').nth(5)?;
         let mut best: Option<(usize, ResourceType<'_>)> = None;
-        for resource_type in self.all_resource_types(service) {
-            if let Some(fixed) = template::match_arn(resource_type.arn, arn)
+        for entry in service
+            .types
+            .iter()
+            .filter(|entry| last.starts_with(entry.begins_with()))
+        {
+            if let Some(fixed) = template::match_arn(&entry.arn, arn)
                 && best.is_none_or(|(most, _)| fixed > most)
             {
-                best = Some((fixed, resource_type));
+                best = Some((
+                    fixed,
+                    ResourceType {
+                        name: &entry.name,
+                        arn: &entry.arn,
+                    },
+                ));
             }
         }
         best.map(|(_, resource_type)| resource_type)
@@ -424,13 +437,12 @@ fn lists_key(service: &Service, action: &format::ActionEntry, number: usize) -> 
     let Ok(number) = u16::try_from(number) else {
         return false;
     };
-    action.keys.contains(&number)
-        || action.uses.iter().any(|used| {
-            let of_type = service
-                .types
-                .get(usize::from(used.resource_type))
-                .is_some_and(|resource_type| resource_type.keys.contains(&number));
-            of_type || used.keys.contains(&number)
+    service.keys_of_action(action).contains(&number)
+        || service.uses(action).iter().any(|used| {
+            let resource_type = service.types.get(usize::from(used.resource_type));
+            resource_type
+                .is_some_and(|resource_type| service.keys_of_type(resource_type).contains(&number))
+                || service.keys_of_use(used).contains(&number)
         })
 }
 
@@ -454,27 +466,34 @@ mod tests {
                     entry.arn
                 );
             }
-            let keys = service.keys.len();
-            let lists = service.actions.iter().flat_map(|action| {
-                action
-                    .uses
+            let is_key = |number: &u16| usize::from(*number) < service.keys.len();
+            assert!(
+                service
+                    .types
                     .iter()
-                    .map(|used| &used.keys)
-                    .chain([&action.keys])
-            });
-            let lists = lists.chain(service.types.iter().map(|entry| &entry.keys));
-            assert!(
-                lists.flatten().all(|number| usize::from(*number) < keys),
+                    .all(|entry| service.keys_of_type(entry).iter().all(is_key)),
                 "{}",
                 block.prefix
             );
-            let uses = service.actions.iter().flat_map(|action| &action.uses);
-            assert!(
-                uses.map(|used| usize::from(used.resource_type))
-                    .all(|number| number < service.types.len()),
-                "{}",
-                block.prefix
-            );
+            for action in &service.actions {
+                assert!(
+                    service.keys_of_action(action).iter().all(is_key),
+                    "{}",
+                    action.full_name
+                );
+                for used in service.uses(action) {
+                    assert!(
+                        usize::from(used.resource_type) < service.types.len(),
+                        "{}",
+                        action.full_name
+                    );
+                    assert!(
+                        service.keys_of_use(used).iter().all(is_key),
+                        "{}",
+                        action.full_name
+                    );
+                }
+            }
         }
         assert!(GlobalKeys::bundled().is_some());
     }

@@ -56,14 +56,21 @@ pub struct Context<'a> {
 impl<'a> Context<'a> {
     /// An empty context.
     pub fn new(missing: MissingKeys) -> Self {
-        Self { entries: Vec::new(), missing }
+        Self {
+            entries: Vec::new(),
+            missing,
+        }
     }
 
     /// Sets `key`, in AWS's spelling (`aws:SourceIp`, `aws:RequestTag/team`), replacing what it was.
     /// A key that ends in `*` (`aws:PrincipalTag/*`, `kms:EncryptionContext:*`) stands for the keys of
     /// its family that are not set themselves.
     pub fn set(&mut self, key: &'a str, state: KeyState<'a>) {
-        match self.entries.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case(key)) {
+        match self
+            .entries
+            .iter_mut()
+            .find(|(name, _)| name.eq_ignore_ascii_case(key))
+        {
             Some(entry) => entry.1 = state,
             None => self.entries.push((key, state)),
         }
@@ -71,8 +78,16 @@ impl<'a> Context<'a> {
 
     /// What was set for `key` or else for its family, whatever its case; `None` where nothing was.
     pub fn get(&self, key: &str) -> Option<KeyState<'a>> {
-        let own = self.entries.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
-        own.or_else(|| self.entries.iter().find(|(name, _)| is_family_of(name, key))).map(|(_, state)| *state)
+        let own = self
+            .entries
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(key));
+        own.or_else(|| {
+            self.entries
+                .iter()
+                .find(|(name, _)| is_family_of(name, key))
+        })
+        .map(|(_, state)| *state)
     }
 
     /// What a key that was not set is.
@@ -88,8 +103,15 @@ impl<'a> Context<'a> {
 
 /// Whether `name` is a family (`aws:PrincipalTag/*`) that `key` belongs to.
 fn is_family_of(name: &str, key: &str) -> bool {
-    let Some(prefix) = name.strip_suffix('*') else { return false };
-    key.len() > prefix.len() && key.as_bytes().iter().zip(prefix.as_bytes()).all(|(a, b)| a.eq_ignore_ascii_case(b))
+    let Some(prefix) = name.strip_suffix('*') else {
+        return false;
+    };
+    key.len() > prefix.len()
+        && key
+            .as_bytes()
+            .iter()
+            .zip(prefix.as_bytes())
+            .all(|(a, b)| a.eq_ignore_ascii_case(b))
 }
 
 /// The condition keys of one request, with the answer for those that the context does not hold.

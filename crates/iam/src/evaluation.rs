@@ -149,6 +149,8 @@ pub struct Scratch<'s> {
     pub(crate) unknown_keys: Vec<&'s str>,
     pub(crate) unknown_layers: Vec<Layer>,
     pub(crate) assumes: Vec<Assumption<'s>>,
+    /// The request's action in lower case.
+    pub(crate) action: String,
 }
 
 impl<'s> Scratch<'s> {
@@ -167,7 +169,11 @@ impl<'s> Scratch<'s> {
     }
 
     /// The evaluation that the buffers hold.
-    pub(crate) fn evaluation<'x>(&'x self, decision: Decision, layer: Option<Layer>) -> Evaluation<'x, 's> {
+    pub(crate) fn evaluation<'x>(
+        &'x self,
+        decision: Decision,
+        layer: Option<Layer>,
+    ) -> Evaluation<'x, 's> {
         Evaluation {
             decision,
             layer,

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::OnceLock};
 
-use crate::catalogue::{FoldedIndex, inflate};
+use crate::catalogue::{FoldedIndex, inflate, split_index};
 
 const FILE: &[u8] = include_bytes!("../data/aws-managed-policies.bin");
 
@@ -58,12 +58,10 @@ impl ManagedPolicies {
     }
 
     fn decode(file: &'static [u8]) -> Option<Self> {
-        let (length, rest) = file.split_first_chunk::<4>()?;
-        let (index, mut rest) =
-            rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
+        let (text, mut rest) = split_index(file)?;
         let (mut source, mut date) = (String::new(), String::new());
         let (mut blocks, mut policies) = (Vec::new(), Vec::new());
-        for line in inflate(index, 0)?.lines() {
+        for line in text.lines() {
             let fields: Vec<&str> = line.split('\t').collect();
             match fields.as_slice() {
                 ["source", package, version, newest] => {

@@ -951,3 +951,66 @@ fn a_large_account_is_read_quickly() {
     );
     assert_eq!((snapshot.principals().count(), issues.len()), (5_001, 0));
 }
+
+/// Whatever the bytes, the answer is a snapshot or an error.
+#[test]
+fn broken_files_never_end_the_program() {
+    let details = roles(&[
+        role("a", &inline("p", ALLOW)),
+        role("b", &inline("p", &url_encoded(ALLOW))),
+        role("c", &attach("arn:aws:iam::aws:policy/ReadOnlyAccess")),
+    ]);
+    let files = [
+        DETAILS,
+        "organization.json",
+        "snapshot.json",
+        "accounts/111122223333/resource-policies/s3.json",
+        "accounts/111122223333/kms-grants.json",
+        "accounts/111122223333/resource-tags.json",
+        "accounts/111122223333/vpc-endpoints.json",
+        "accounts/111122223333/s3-buckets.json",
+    ];
+    let values = [
+        "null",
+        "[]",
+        "{}",
+        "7",
+        "\"x\"",
+        "{\"a\": null}",
+        "{\"a\": {}}",
+        "{\"a\": []}",
+        "[{}]",
+        "[[]]",
+    ];
+    for path in files {
+        for bytes in values.map(str::as_bytes) {
+            let whole = SnapshotFile {
+                path: "authorization-details.json",
+                bytes: details.as_bytes(),
+            };
+            let _ = Snapshot::read(&[whole, SnapshotFile { path, bytes }], Catalogue::bundled());
+        }
+    }
+    for cut in 0..details.len() {
+        let mut bytes = details.as_bytes().to_vec();
+        bytes[cut] = b"\"{}[],:\\\xff\0"[cut % 10];
+        let _ = Snapshot::read(
+            &[SnapshotFile {
+                path: DETAILS,
+                bytes: &bytes,
+            }],
+            Catalogue::bundled(),
+        );
+        let cut = &details.as_bytes()[..cut];
+        assert!(
+            Snapshot::read(
+                &[SnapshotFile {
+                    path: DETAILS,
+                    bytes: cut
+                }],
+                Catalogue::bundled()
+            )
+            .is_err()
+        );
+    }
+}

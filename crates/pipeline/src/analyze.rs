@@ -108,14 +108,19 @@ pub enum PipelineError {
 
 /// Works a plan into `store`, which holds nothing yet.
 pub fn analyze(run: &Run<'_>, plan: &Plan, store: &dyn Store) -> Result<Report, PipelineError> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(run.threads).build()?;
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(run.threads)
+        .build()?;
     let mut output = Output::new(store, run.snapshot_id, run.mapping_version);
     output.open()?;
     pool.install(|| work(run, plan, &mut output))
 }
 
 fn work<'r>(run: &Run<'_>, plan: &Plan, output: &mut Output<'r>) -> Result<Report, PipelineError> {
-    let mut report = Report { set_aside: plan.set_aside, ..Report::default() };
+    let mut report = Report {
+        set_aside: plan.set_aside,
+        ..Report::default()
+    };
     if !plan.unlisted().is_empty() {
         let arena = Bump::new();
         let mut rows = unlisted_rows(plan.unlisted(), &arena);
@@ -139,7 +144,12 @@ fn work<'r>(run: &Run<'_>, plan: &Plan, output: &mut Output<'r>) -> Result<Repor
 }
 
 /// Reads a slice in rounds: nearly always one; more where a file is larger than a part.
-fn work_slice(run: &Run<'_>, slice: &[PlannedFile], batch: &mut Batch<'_>, report: &mut Report) -> Result<(), PipelineError> {
+fn work_slice(
+    run: &Run<'_>,
+    slice: &[PlannedFile],
+    batch: &mut Batch<'_>,
+    report: &mut Report,
+) -> Result<(), PipelineError> {
     let mut files: Vec<OpenFile<'_>> = slice.iter().map(OpenFile::new).collect();
     loop {
         let mut arenas: Vec<Bump> = files.iter().map(|_| Bump::new()).collect();
@@ -147,7 +157,9 @@ fn work_slice(run: &Run<'_>, slice: &[PlannedFile], batch: &mut Batch<'_>, repor
         report.merge(std::mem::take(&mut rows.report));
         batch.write(&rows)?;
         let (going_on, ended): (Vec<_>, Vec<_>) = files.into_iter().partition(OpenFile::has_more);
-        ended.into_iter().for_each(|file| batch.cover(file.into_coverage()));
+        ended
+            .into_iter()
+            .for_each(|file| batch.cover(file.into_coverage()));
         files = going_on;
         if files.is_empty() {
             return Ok(());

@@ -34,8 +34,19 @@ pub(crate) struct Output<'r> {
 
 impl<'r> Output<'r> {
     /// An output that nothing has been committed to.
-    pub(crate) fn new(store: &'r dyn Store, snapshot_id: &'r str, mapping_version: &'r str) -> Self {
-        Self { store, snapshot_id, mapping_version, manifest: Manifest::default(), version: None, batches: 0 }
+    pub(crate) fn new(
+        store: &'r dyn Store,
+        snapshot_id: &'r str,
+        mapping_version: &'r str,
+    ) -> Self {
+        Self {
+            store,
+            snapshot_id,
+            mapping_version,
+            manifest: Manifest::default(),
+            version: None,
+            batches: 0,
+        }
     }
 
     /// Writes the manifest as it stands: at the start, so that an output that cannot be written is
@@ -49,7 +60,10 @@ impl<'r> Output<'r> {
     pub(crate) fn batch(&mut self) -> Batch<'r> {
         self.batches += 1;
         Batch {
-            place: Place { store: self.store, number: self.batches },
+            place: Place {
+                store: self.store,
+                number: self.batches,
+            },
             decisions: Files::default(),
             changes: Files::default(),
             rejects: Files::default(),
@@ -58,8 +72,18 @@ impl<'r> Output<'r> {
     }
 
     /// Completes the batch's files, then lists them in the manifest: only that makes them count.
-    pub(crate) fn commit(&mut self, batch: Batch<'r>, report: &mut Report) -> Result<(), PipelineError> {
-        let Batch { place, decisions, changes, rejects, coverage } = batch;
+    pub(crate) fn commit(
+        &mut self,
+        batch: Batch<'r>,
+        report: &mut Report,
+    ) -> Result<(), PipelineError> {
+        let Batch {
+            place,
+            decisions,
+            changes,
+            rejects,
+            coverage,
+        } = batch;
         let coverage_files = coverage_files(place, coverage)?;
         let mut finished = Vec::new();
         decisions.finish(&mut finished)?;
@@ -114,9 +138,15 @@ impl Batch<'_> {
     }
 }
 
-fn coverage_files(place: Place<'_>, coverage: Coverage) -> Result<Files<'_, retrial_tables::Coverage>, PipelineError> {
+fn coverage_files(
+    place: Place<'_>,
+    coverage: Coverage,
+) -> Result<Files<'_, retrial_tables::Coverage>, PipelineError> {
     let cells = coverage.into_cells();
-    let rows: Vec<Dated<CoverageRow<'_>>> = cells.iter().map(|(cell, seen)| (cell.date, coverage_row(cell, *seen))).collect();
+    let rows: Vec<Dated<CoverageRow<'_>>> = cells
+        .iter()
+        .map(|(cell, seen)| (cell.date, coverage_row(cell, *seen)))
+        .collect();
     let mut files = Files::default();
     files.write(place, &rows)?;
     Ok(files)
@@ -157,33 +187,65 @@ struct Finished {
 
 impl<T: Table> Default for Files<'_, T> {
     fn default() -> Self {
-        Self { open: BTreeMap::new() }
+        Self {
+            open: BTreeMap::new(),
+        }
     }
 }
 
 impl<'r, T: Table> Files<'r, T> {
     /// Sorts rows into the files of their dates, a row group each.
-    fn write<'x>(&mut self, place: Place<'r>, rows: &'x [Dated<T::Row<'x>>]) -> Result<(), PipelineError> {
+    fn write<'x>(
+        &mut self,
+        place: Place<'r>,
+        rows: &'x [Dated<T::Row<'x>>],
+    ) -> Result<(), PipelineError> {
         let mut sorted: Vec<&'x Dated<T::Row<'x>>> = rows.iter().collect();
         // Stable, so that equal rows stay in the order of the plan.
-        sorted.sort_by(|(date_a, a), (date_b, b)| date_a.cmp(date_b).then_with(|| sort_order::<T>(a, b)));
+        sorted.sort_by(|(date_a, a), (date_b, b)| {
+            date_a.cmp(date_b).then_with(|| sort_order::<T>(a, b))
+        });
         for of_date in sorted.chunk_by(|(a, _), (b, _)| a == b) {
-            let Some((date, _)) = of_date.first() else { continue };
+            let Some((date, _)) = of_date.first() else {
+                continue;
+            };
             let rows: Vec<&'x T::Row<'x>> = of_date.iter().map(|(_, row)| row).collect();
             let file = self.file(place, *date)?;
-            file.writer.write(&rows).map_err(|cause| PipelineError::Table { key: file.key.clone(), cause })?;
+            file.writer
+                .write(&rows)
+                .map_err(|cause| PipelineError::Table {
+                    key: file.key.clone(),
+                    cause,
+                })?;
         }
         Ok(())
     }
 
-    fn file(&mut self, place: Place<'r>, date: EventDate) -> Result<&mut OpenFile<'r, T>, PipelineError> {
+    fn file(
+        &mut self,
+        place: Place<'r>,
+        date: EventDate,
+    ) -> Result<&mut OpenFile<'r, T>, PipelineError> {
         match self.open.entry(date) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
             Entry::Vacant(entry) => {
                 let date = date_name(date);
-                let key = format!("{}/{}={date}/{:06}.parquet", T::NAME, T::FOLDER, place.number);
-                let upload = HeldUpload { store: place.store, key: key.clone(), held: Vec::new(), upload: None };
-                let writer = TableWriter::new(upload).map_err(|cause| PipelineError::Table { key: key.clone(), cause })?;
+                let key = format!(
+                    "{}/{}={date}/{:06}.parquet",
+                    T::NAME,
+                    T::FOLDER,
+                    place.number
+                );
+                let upload = HeldUpload {
+                    store: place.store,
+                    key: key.clone(),
+                    held: Vec::new(),
+                    upload: None,
+                };
+                let writer = TableWriter::new(upload).map_err(|cause| PipelineError::Table {
+                    key: key.clone(),
+                    cause,
+                })?;
                 Ok(entry.insert(OpenFile { key, date, writer }))
             }
         }
@@ -192,9 +254,18 @@ impl<'r, T: Table> Files<'r, T> {
     /// Completes all files.
     fn finish(self, finished: &mut Vec<Finished>) -> Result<(), PipelineError> {
         for OpenFile { key, date, writer } in self.open.into_values() {
-            let written = writer.finish().map_err(|cause| PipelineError::Table { key: key.clone(), cause })?;
+            let written = writer.finish().map_err(|cause| PipelineError::Table {
+                key: key.clone(),
+                cause,
+            })?;
             let bytes = written.output.complete()?;
-            finished.push(Finished { table: T::NAME, date, key, rows: written.rows, bytes });
+            finished.push(Finished {
+                table: T::NAME,
+                date,
+                key,
+                rows: written.rows,
+                bytes,
+            });
         }
         Ok(())
     }
@@ -231,7 +302,10 @@ impl HeldUpload<'_> {
     }
 
     fn complete(mut self) -> Result<u64, PipelineError> {
-        self.hand_over().map_err(|cause| PipelineError::Write { key: self.key.clone(), cause })?;
+        self.hand_over().map_err(|cause| PipelineError::Write {
+            key: self.key.clone(),
+            cause,
+        })?;
         let bytes = match self.upload.take() {
             Some(upload) => upload.complete()?,
             None => 0,

@@ -41,11 +41,15 @@ pub(crate) struct Coverage {
 impl Coverage {
     /// Counts one record of the one file that this coverage is of.
     pub(crate) fn count(&mut self, record: &Record<'_>, date: EventDate, account: Option<&str>) {
-        let hour = record.event_time.map(|time| time.micros().div_euclid(MICROS_AN_HOUR) * MICROS_AN_HOUR);
+        let hour = record
+            .event_time
+            .map(|time| time.micros().div_euclid(MICROS_AN_HOUR) * MICROS_AN_HOUR);
         let account = account.unwrap_or_default();
         let region = record.aws_region.unwrap_or_default();
         let service = record.event_source.unwrap_or_default();
-        let data = u64::from(record.management_event == Some(false) || record.event_category == Some("Data"));
+        let data = u64::from(
+            record.management_event == Some(false) || record.event_category == Some("Data"),
+        );
         if let Some((cell, seen)) = &mut self.last
             && cell.hour == hour
             && cell.date == date
@@ -58,8 +62,21 @@ impl Coverage {
             return;
         }
         self.settle();
-        let cell = Cell { date, account: account.to_owned(), region: region.to_owned(), service: service.to_owned(), hour };
-        self.last = Some((cell, Seen { files: 1, records: 1, data_events: data }));
+        let cell = Cell {
+            date,
+            account: account.to_owned(),
+            region: region.to_owned(),
+            service: service.to_owned(),
+            hour,
+        };
+        self.last = Some((
+            cell,
+            Seen {
+                files: 1,
+                records: 1,
+                data_events: data,
+            },
+        ));
     }
 
     fn settle(&mut self) {

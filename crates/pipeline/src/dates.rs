@@ -15,7 +15,10 @@ const LAST_DAY: i64 = 47_482; // 2100-01-01
 /// The day of an event.
 pub(crate) fn event_date(time: Option<Timestamp>) -> EventDate {
     let day = time?.micros().div_euclid(MICROS_A_DAY);
-    (FIRST_DAY..LAST_DAY).contains(&day).then(|| i32::try_from(day).ok()).flatten()
+    (FIRST_DAY..LAST_DAY)
+        .contains(&day)
+        .then(|| i32::try_from(day).ok())
+        .flatten()
 }
 
 /// `2026-11-02`, or `unknown`.
@@ -33,7 +36,9 @@ mod tests {
 
     #[test]
     fn names() {
-        let check = |text: &str, expect: &str| assert_eq!(date_name(event_date(Timestamp::parse(text))), expect);
+        let check = |text: &str, expect: &str| {
+            assert_eq!(date_name(event_date(Timestamp::parse(text))), expect)
+        };
         check("2026-11-02T23:59:59Z", "2026-11-02");
         check("2013-01-01T00:00:00Z", "2013-01-01");
         check("2012-12-31T23:59:59Z", "unknown");

@@ -22,24 +22,35 @@ pub struct Filter {
 impl Filter {
     /// Whether a record passes; `principal_arn` is the one that replay resolved.
     /// A record without the field that a limit looks at does not pass it.
-    pub(crate) fn passes(&self, record: &Record<'_>, account: Option<&str>, principal_arn: Option<&str>) -> bool {
-        let listed = |list: &[String], value: Option<&str>| list.is_empty() || value.is_some_and(|value| list.iter().any(|item| item == value));
+    pub(crate) fn passes(
+        &self,
+        record: &Record<'_>,
+        account: Option<&str>,
+        principal_arn: Option<&str>,
+    ) -> bool {
+        let listed = |list: &[String], value: Option<&str>| {
+            list.is_empty() || value.is_some_and(|value| list.iter().any(|item| item == value))
+        };
         listed(&self.accounts, account)
             && listed(&self.regions, record.aws_region)
-            && (self.principals.is_empty() || principal_arn.is_some_and(|arn| self.principals.iter().any(|pattern| matches_stars(pattern, arn))))
-            && (self.services.is_empty() || record.event_source.is_some_and(|source| self.services.iter().any(|service| is_service(service, source))))
-            && self.since.is_none_or(|since| record.event_time.is_some_and(|time| time >= since))
-            && self.until.is_none_or(|until| record.event_time.is_some_and(|time| time < until))
-    }
-
-    /// Whether nothing is filtered.
-    pub(crate) fn is_open(&self) -> bool {
-        self.accounts.is_empty()
-            && self.regions.is_empty()
-            && self.principals.is_empty()
-            && self.services.is_empty()
-            && self.since.is_none()
-            && self.until.is_none()
+            && (self.principals.is_empty()
+                || principal_arn.is_some_and(|arn| {
+                    self.principals
+                        .iter()
+                        .any(|pattern| matches_stars(pattern, arn))
+                }))
+            && (self.services.is_empty()
+                || record.event_source.is_some_and(|source| {
+                    self.services
+                        .iter()
+                        .any(|service| is_service(service, source))
+                }))
+            && self
+                .since
+                .is_none_or(|since| record.event_time.is_some_and(|time| time >= since))
+            && self
+                .until
+                .is_none_or(|until| record.event_time.is_some_and(|time| time < until))
     }
 }
 
@@ -49,14 +60,20 @@ fn is_service(service: &str, event_source: &str) -> bool {
 
 /// Whether `text` has the form of `pattern`, in which `*` stands for any text.
 fn matches_stars(pattern: &str, text: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
-    let Some(mut text) = text.strip_prefix(first) else { return false };
+    let Some((first, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(mut text) = text.strip_prefix(first) else {
+        return false;
+    };
     let mut parts = rest.split('*').peekable();
     while let Some(part) = parts.next() {
         if parts.peek().is_none() {
             return text.ends_with(part);
         }
-        let Some((_, behind)) = text.split_once(part) else { return false };
+        let Some((_, behind)) = text.split_once(part) else {
+            return false;
+        };
         text = behind;
     }
     true
@@ -68,7 +85,9 @@ mod tests {
 
     #[test]
     fn stars() {
-        let check = |pattern, text, expect| assert_eq!(matches_stars(pattern, text), expect, "{pattern} {text}");
+        let check = |pattern, text, expect| {
+            assert_eq!(matches_stars(pattern, text), expect, "{pattern} {text}")
+        };
         check("arn:aws:iam::1:role/a", "arn:aws:iam::1:role/a", true);
         check("arn:aws:iam::1:role/a", "arn:aws:iam::1:role/ab", false);
         check("arn:*:role/*", "arn:aws:iam::1:role/a", true);

@@ -1,6 +1,6 @@
 //! The manifest: the list of committed files, which is what readers go by.
 
-use retrial_storage::{Condition, Store, StorageError, Version};
+use retrial_storage::{Condition, StorageError, Store, Version};
 use serde::{Deserialize, Serialize};
 
 /// Where the manifest stands.
@@ -47,19 +47,28 @@ pub struct ManifestFile {
 
 impl Default for Manifest {
     fn default() -> Self {
-        Self { format: FORMAT, generation: 0, files: Vec::new() }
+        Self {
+            format: FORMAT,
+            generation: 0,
+            files: Vec::new(),
+        }
     }
 }
 
 /// Writes the next manifest over `previous`; another writer's in between makes it fail.
-pub(crate) fn commit(store: &dyn Store, manifest: &Manifest, previous: Option<Version>) -> Result<Version, StorageError> {
+pub(crate) fn commit(
+    store: &dyn Store,
+    manifest: &Manifest,
+    previous: Option<Version>,
+) -> Result<Version, StorageError> {
     let condition = previous.map_or(Condition::IfAbsent, Condition::IfMatch);
     store.put(MANIFEST_KEY, &manifest.to_bytes(), condition)
 }
 
 impl Manifest {
     fn to_bytes(&self) -> Vec<u8> {
-        let mut lines = serde_json::json!({"format": self.format, "generation": self.generation}).to_string();
+        let mut lines =
+            serde_json::json!({"format": self.format, "generation": self.generation}).to_string();
         for file in &self.files {
             lines.push('\n');
             lines.push_str(&serde_json::json!(file).to_string());

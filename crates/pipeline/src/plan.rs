@@ -71,8 +71,16 @@ impl Plan {
             LogKind::Insight => return self.set_aside.insight += 1,
             LogKind::OtherFile => return self.set_aside.other += 1,
         }
-        let moment = parsed.stamp.or(parsed.date.map(|day| day.begin())).map(|time| time.micros().div_euclid(1_000_000));
-        self.files.push(PlannedFile { source, key, size, moment });
+        let moment = parsed
+            .stamp
+            .or(parsed.date.map(|day| day.begin()))
+            .map(|time| time.micros().div_euclid(1_000_000));
+        self.files.push(PlannedFile {
+            source,
+            key,
+            size,
+            moment,
+        });
     }
 
     /// Adds what could not be listed (a folder without permission): a row in `rejects`.
@@ -87,15 +95,28 @@ impl Plan {
 
     /// Ends the adding: brings the files in stamp order, then key; those without a moment come first.
     ///
-    /// A source that has CloudTrail's layout somewhere is taken at its word: JSON files outside of
-    /// `AWSLogs/` (a snapshot of policies, a configuration) are no logs, and are set aside.
+    /// A folder that holds `AWSLogs/` is taken at its word: JSON files beside it (a snapshot of policies,
+    /// a configuration) are no logs, and are set aside.
     pub fn finish(&mut self) {
-        let in_layout = |file: &PlannedFile| file.key.split('/').any(|folder| folder == "AWSLogs");
-        let with_layout: BTreeSet<usize> = self.files.iter().filter(|file| in_layout(file)).map(|file| file.source).collect();
+        let beside: BTreeSet<(usize, &str)> = self
+            .files
+            .iter()
+            .filter_map(|file| Some((file.source, layout_root(&file.key)?)))
+            .collect();
+        let is_log = |file: &PlannedFile| {
+            layout_root(&file.key).is_some()
+                || !beside
+                    .iter()
+                    .any(|(source, root)| *source == file.source && file.key.starts_with(root))
+        };
+        let keep: Vec<bool> = self.files.iter().map(is_log).collect();
+        let mut keep = keep.into_iter();
         let all = self.files.len();
-        self.files.retain(|file| in_layout(file) || !with_layout.contains(&file.source));
+        self.files.retain(|_| keep.next().unwrap_or(true));
         self.set_aside.other += (all - self.files.len()) as u64;
-        self.files.sort_unstable_by(|a, b| (a.moment, a.source, &a.key).cmp(&(b.moment, b.source, &b.key)));
+        self.files.sort_unstable_by(|a, b| {
+            (a.moment, a.source, &a.key).cmp(&(b.moment, b.source, &b.key))
+        });
     }
 
     /// The files.
@@ -122,6 +143,16 @@ impl Plan {
     }
 }
 
+/// What stands before `AWSLogs/` in a key of CloudTrail's layout: nothing, or a folder with its `/`.
+fn layout_root(key: &str) -> Option<&str> {
+    let at = if key.starts_with("AWSLogs/") {
+        0
+    } else {
+        key.find("/AWSLogs/")? + 1
+    };
+    key.get(..at)
+}
+
 impl PlannedFile {
     fn day(&self) -> Option<i64> {
         self.moment.map(|seconds| seconds.div_euclid(86_400))
@@ -129,7 +160,11 @@ impl PlannedFile {
 
     /// What it will be once it is decompressed, as far as its size tells.
     fn estimated_bytes(&self) -> u64 {
-        if self.key.ends_with(".gz") { self.size.saturating_mul(TYPICAL_RATIO) } else { self.size }
+        if self.key.ends_with(".gz") {
+            self.size.saturating_mul(TYPICAL_RATIO)
+        } else {
+            self.size
+        }
     }
 }
 
@@ -170,9 +205,22 @@ mod tests {
 
     #[test]
     fn in_stamp_order_a_batch_a_day() {
-        let plan = plan(&[(NEXT, 1), (LATE, 1), (EARLY, 1), (DIGEST, 1), ("notes.txt", 1)]);
+        let plan = plan(&[
+            (NEXT, 1),
+            (LATE, 1),
+            (EARLY, 1),
+            (DIGEST, 1),
+            ("notes.txt", 1),
+        ]);
         assert_eq!(keys(plan.files()), [EARLY, LATE, NEXT]);
-        assert_eq!(plan.set_aside, SetAside { digest: 1, other: 1, ..SetAside::default() });
+        assert_eq!(
+            plan.set_aside,
+            SetAside {
+                digest: 1,
+                other: 1,
+                ..SetAside::default()
+            }
+        );
         let batches: Vec<_> = plan.batches().map(keys).collect();
         assert_eq!(batches, [vec![EARLY, LATE], vec![NEXT]]);
     }
@@ -186,16 +234,29 @@ mod tests {
 
     #[test]
     fn beside_the_layout_nothing_is_a_log() {
-        let plan = plan(&[("iam/snapshot.json", 1), (EARLY, 1)]);
-        assert_eq!(keys(plan.files()), [EARLY]);
+        let inner = format!("exports/a/{EARLY}");
+        let plan = plan(&[
+            ("exports/a/iam/snapshot.json", 1),
+            (&inner, 1),
+            ("exports/b.json", 1),
+        ]);
+        assert_eq!(keys(plan.files()), ["exports/b.json", &inner]);
         assert_eq!(plan.set_aside.other, 1);
     }
 
     #[test]
     fn a_batch_ends_at_a_gigabyte_and_a_slice_at_its_estimate() {
-        let plan = plan(&[("a.json.gz", BATCH_BYTES), ("b.json.gz", 1), ("c.json", SLICE_BYTES), ("d.json", 1)]);
+        let plan = plan(&[
+            ("a.json.gz", BATCH_BYTES),
+            ("b.json.gz", 1),
+            ("c.json", SLICE_BYTES),
+            ("d.json", 1),
+        ]);
         let batches: Vec<_> = plan.batches().map(keys).collect();
-        assert_eq!(batches, [vec!["a.json.gz"], vec!["b.json.gz", "c.json", "d.json"]]);
+        assert_eq!(
+            batches,
+            [vec!["a.json.gz"], vec!["b.json.gz", "c.json", "d.json"]]
+        );
         let second = plan.batches().nth(1).expect("two batches");
         let cut: Vec<_> = slices(second).map(keys).collect();
         assert_eq!(cut, [vec!["b.json.gz", "c.json"], vec!["d.json"]]);

@@ -34,7 +34,8 @@ pub struct Books {
 impl Books {
     /// Whether every record that was read went somewhere.
     pub fn balance(&self) -> bool {
-        self.records_read == self.decided + self.not_evaluated + self.filtered + self.duplicate + self.rejected
+        self.records_read
+            == self.decided + self.not_evaluated + self.filtered + self.duplicate + self.rejected
     }
 }
 
@@ -127,13 +128,22 @@ impl Report {
         }
         self.count_service(record.event_source.unwrap_or_default(), call.verdict);
         match call.verdict {
-            Verdict::WouldBeDenied | Verdict::WouldBeAllowed if !call.copy => self.count_difference(record, call),
+            Verdict::WouldBeDenied | Verdict::WouldBeAllowed if !call.copy => {
+                self.count_difference(record, call)
+            }
             Verdict::Undetermined => add(&mut self.undetermined_by, &what_would_determine(call)),
-            Verdict::NotEvaluated if call.reason == Some(Reason::Unmapped) => self.count_unmapped(record),
+            Verdict::NotEvaluated if call.reason == Some(Reason::Unmapped) => {
+                self.count_unmapped(record)
+            }
             _ => {}
         }
         if call.decision == Some(Decision::Allowed) {
-            let mut assumed: Vec<&str> = call.requests.iter().filter(|request| request.required).flat_map(|request| request.assumes.iter().copied()).collect();
+            let mut assumed: Vec<&str> = call
+                .requests
+                .iter()
+                .filter(|request| request.required)
+                .flat_map(|request| request.assumes.iter().copied())
+                .collect();
             assumed.sort_unstable();
             assumed.dedup();
             for assumption in assumed {
@@ -147,17 +157,28 @@ impl Report {
 
     fn count_service(&mut self, service: &str, verdict: Verdict) {
         if !self.services.contains_key(service) {
-            let name = if self.services.len() < MAX_GROUPS { service } else { "(others)" };
+            let name = if self.services.len() < MAX_GROUPS {
+                service
+            } else {
+                "(others)"
+            };
             self.services.entry(name.to_owned()).or_default();
         }
-        let name = if self.services.contains_key(service) { service } else { "(others)" };
+        let name = if self.services.contains_key(service) {
+            service
+        } else {
+            "(others)"
+        };
         if let Some(verdicts) = self.services.get_mut(name) {
             *verdicts.entry(verdict).or_default() += 1;
         }
     }
 
     fn count_unmapped(&mut self, record: &Record<'_>) {
-        let key = (record.event_source.unwrap_or_default().to_owned(), record.event_name.unwrap_or_default().to_owned());
+        let key = (
+            record.event_source.unwrap_or_default().to_owned(),
+            record.event_name.unwrap_or_default().to_owned(),
+        );
         if self.unmapped.len() >= MAX_GROUPS && !self.unmapped.contains_key(&key) {
             self.unmapped_not_listed += 1;
         } else {
@@ -181,10 +202,14 @@ impl Report {
         if let Some(request) = deciding {
             if group.calls == 1 {
                 group.layer = request.layer.map(|layer| layer.name());
-                group.statement = request.determined_by.first().map(|statement| match statement.sid {
-                    Some(sid) => format!("{} {sid}", statement.policy),
-                    None => format!("{} statement {}", statement.policy, statement.index),
-                });
+                group.statement =
+                    request
+                        .determined_by
+                        .first()
+                        .map(|statement| match statement.sid {
+                            Some(sid) => format!("{} {sid}", statement.policy),
+                            None => format!("{} statement {}", statement.policy, statement.index),
+                        });
             }
             sample(&mut group.resources, request.resource_arn);
         }
@@ -232,8 +257,14 @@ impl Report {
         match self.differences.get_mut(&key) {
             Some(group) => {
                 group.calls += later.calls;
-                later.resources.iter().for_each(|resource| sample(&mut group.resources, resource));
-                later.event_ids.iter().for_each(|id| sample(&mut group.event_ids, id));
+                later
+                    .resources
+                    .iter()
+                    .for_each(|resource| sample(&mut group.resources, resource));
+                later
+                    .event_ids
+                    .iter()
+                    .for_each(|id| sample(&mut group.event_ids, id));
             }
             None if full => self.differences_not_listed += later.calls,
             None => drop(self.differences.insert(key, later)),
@@ -243,26 +274,44 @@ impl Report {
 
 /// The required request that made the call's decision.
 fn deciding_request<'c, 'a>(call: &'c Call<'a>) -> Option<&'c CallRequest<'a>> {
-    call.requests.iter().find(|request| request.required && request.decision == call.decision)
+    call.requests
+        .iter()
+        .find(|request| request.required && request.decision == call.decision)
 }
 
 /// In one phrase, what an undetermined call waits for.
 fn what_would_determine(call: &Call<'_>) -> String {
-    let undetermined = call.requests.iter().find(|request| request.required && request.decision == Some(Decision::Undetermined));
+    let undetermined = call
+        .requests
+        .iter()
+        .find(|request| request.required && request.decision == Some(Decision::Undetermined));
     match (call.reason, undetermined) {
-        (Some(Reason::UnknownKeys), Some(request)) => format!("the value of {}", request.unknown_keys.join(", ")),
+        (Some(Reason::UnknownKeys), Some(request)) => {
+            format!("the value of {}", request.unknown_keys.join(", "))
+        }
         (Some(Reason::LayersNotCollected), Some(request)) => {
             let service = request.action.split(':').next().unwrap_or_default();
-            let layers: Vec<&str> = request.unknown_layers.iter().map(|layer| layer.name()).collect();
+            let layers: Vec<&str> = request
+                .unknown_layers
+                .iter()
+                .map(|layer| layer.name())
+                .collect();
             format!("the {} layer of {service}", layers.join(" and "))
         }
         (Some(Reason::AllowedUnderAssumption), _) => {
-            let mut assumed: Vec<&str> = call.requests.iter().filter(|request| request.required).flat_map(|request| request.assumes.iter().copied()).collect();
+            let mut assumed: Vec<&str> = call
+                .requests
+                .iter()
+                .filter(|request| request.required)
+                .flat_map(|request| request.assumes.iter().copied())
+                .collect();
             assumed.sort_unstable();
             assumed.dedup();
             format!("what was assumed: {}", assumed.join(", "))
         }
-        (Some(Reason::GuessedMapping), _) => "a confirmed mapping (the resource or action was guessed)".to_owned(),
+        (Some(Reason::GuessedMapping), _) => {
+            "a confirmed mapping (the resource or action was guessed)".to_owned()
+        }
         (Some(Reason::SpellingsDisagree), _) => "the spelling of the resource's ARN".to_owned(),
         _ => "nothing that a snapshot holds".to_owned(),
     }

@@ -22,7 +22,8 @@ impl<'f> RowPlace<'f, '_> {
     }
 
     fn keep_all(&self, texts: &[&str]) -> &'f [&'f str] {
-        self.arena.alloc_slice_fill_iter(texts.iter().map(|text| self.keep(text)))
+        self.arena
+            .alloc_slice_fill_iter(texts.iter().map(|text| self.keep(text)))
     }
 
     fn keep_option(&self, text: Option<&str>) -> Option<&'f str> {
@@ -56,9 +57,17 @@ impl<'f> RowPlace<'f, '_> {
             session_name: self.keep_option(caller.session_name),
             principal_id: self.keep_option(caller.principal_id),
             caller_account_id: self.keep_option(caller.account),
-            access_key_id: self.keep_option(record.user_identity.and_then(|identity| identity.access_key_id)),
+            access_key_id: self.keep_option(
+                record
+                    .user_identity
+                    .and_then(|identity| identity.access_key_id),
+            ),
             source_ip: self.keep_option(record.source_ip_address),
-            invoked_by: self.keep_option(record.user_identity.and_then(|identity| identity.invoked_by)),
+            invoked_by: self.keep_option(
+                record
+                    .user_identity
+                    .and_then(|identity| identity.invoked_by),
+            ),
             error_code: self.keep_option(record.error_code),
             denied_action: self.keep_option(call.denial.action),
             denied_resource: self.keep_option(call.denial.resource),
@@ -82,20 +91,35 @@ impl<'f> RowPlace<'f, '_> {
             resource_arn: Some(self.keep(request.resource_arn)),
             resource_account: self.keep_option(request.resource_account),
             required: Some(request.required),
-            context: self.arena.alloc_slice_fill_iter(request.context.iter().map(|(key, values)| (self.keep(key), self.keep_all(values)))),
+            context: self.arena.alloc_slice_fill_iter(
+                request
+                    .context
+                    .iter()
+                    .map(|(key, values)| (self.keep(key), self.keep_all(values))),
+            ),
             decision: request.decision.map(|decision| decision.name()),
-            reason: request.reason.filter(|_| request.required).map(|reason| reason.name()).or(common.reason),
+            reason: request
+                .reason
+                .filter(|_| request.required)
+                .map(|reason| reason.name())
+                .or(common.reason),
             mapping: Some(request.certainty.name()),
             layer: request.layer.map(|layer| layer.name()),
-            determined_by: self.arena.alloc_slice_fill_iter(request.determined_by.iter().map(|statement| DeterminedBy {
-                layer: statement.layer.name(),
-                policy: self.keep(statement.policy),
-                index: statement.index,
-                sid: self.keep_option(statement.sid),
-                effect: statement.effect.name(),
-            })),
+            determined_by: self
+                .arena
+                .alloc_slice_fill_iter(request.determined_by.iter().map(|statement| {
+                    DeterminedBy {
+                        layer: statement.layer.name(),
+                        policy: self.keep(statement.policy),
+                        index: statement.index,
+                        sid: self.keep_option(statement.sid),
+                        effect: statement.effect.name(),
+                    }
+                })),
             unknown_keys: self.keep_all(request.unknown_keys),
-            unknown_layers: self.arena.alloc_slice_fill_iter(request.unknown_layers.iter().map(|layer| layer.name())),
+            unknown_layers: self
+                .arena
+                .alloc_slice_fill_iter(request.unknown_layers.iter().map(|layer| layer.name())),
             assumes: self.keep_all(request.assumes),
             ..common
         }
@@ -105,10 +129,15 @@ impl<'f> RowPlace<'f, '_> {
     pub(crate) fn change(&self) -> Option<ChangeRow<'f>> {
         let RowPlace { record, call, .. } = *self;
         let change = call.change?;
-        let target_arn = change.target.filter(|target| target.starts_with("arn:")).or_else(|| {
-            let on = call.requests.iter().find(|request| request.required && request.resource_known && request.resource_arn != "*");
-            on.map(|request| request.resource_arn)
-        });
+        let target_arn = change
+            .target
+            .filter(|target| target.starts_with("arn:"))
+            .or_else(|| {
+                let on = call.requests.iter().find(|request| {
+                    request.required && request.resource_known && request.resource_arn != "*"
+                });
+                on.map(|request| request.resource_arn)
+            });
         Some(ChangeRow {
             event_id: self.keep_option(record.event_id),
             event_time: record.event_time.map(|time| time.micros()),
@@ -118,7 +147,11 @@ impl<'f> RowPlace<'f, '_> {
             event_name: self.keep_option(record.event_name),
             principal_arn: self.keep_option(call.caller.principal_arn),
             session_name: self.keep_option(call.caller.session_name),
-            access_key_id: self.keep_option(record.user_identity.and_then(|identity| identity.access_key_id)),
+            access_key_id: self.keep_option(
+                record
+                    .user_identity
+                    .and_then(|identity| identity.access_key_id),
+            ),
             outcome: call.outcome.name(),
             kind: change.kind,
             target_arn: self.keep_option(target_arn.or(change.target)),

@@ -4,7 +4,10 @@ use std::io::Read;
 
 use bumpalo::Bump;
 use rayon::prelude::*;
-use retrial_cloudtrail::{FileKind, Framed, LogFileReader, Part, PartBudget, RecordParser, Reject, RejectReason, RejectScope};
+use retrial_cloudtrail::{
+    FileKind, Framed, LogFileReader, Part, PartBudget, RecordParser, Reject, RejectReason,
+    RejectScope,
+};
 use retrial_iam::Scratch;
 use retrial_storage::StorageError;
 use retrial_tables::{ChangeRow, DecisionRow, RejectRow};
@@ -18,7 +21,10 @@ use crate::rows::RowPlace;
 
 /// What one file contributes to a slice at most; a larger file goes on in further rounds, so that one
 /// file, however large or however it was made, never decides how much memory a run needs.
-const FILE_PART: PartBudget = PartBudget { bytes: 64 << 20, records: 50_000 };
+const FILE_PART: PartBudget = PartBudget {
+    bytes: 64 << 20,
+    records: 50_000,
+};
 
 /// A row and the date whose folder it goes to.
 pub(crate) type Dated<T> = (EventDate, T);
@@ -34,7 +40,12 @@ pub(crate) struct OpenFile<'p> {
 
 impl<'p> OpenFile<'p> {
     pub(crate) fn new(file: &'p PlannedFile) -> Self {
-        Self { file, reader: None, started: false, coverage: Coverage::default() }
+        Self {
+            file,
+            reader: None,
+            started: false,
+            coverage: Coverage::default(),
+        }
     }
 
     /// Whether anything is left to be read.
@@ -58,8 +69,16 @@ pub(crate) struct Rows<'f> {
 }
 
 /// Reads the next part of each file. The rows live in `arenas`, one per file.
-pub(crate) fn read_round<'f>(run: &Run<'f>, files: &mut [OpenFile<'_>], arenas: &'f mut [Bump]) -> Rows<'f> {
-    let parts: Vec<Rows<'f>> = files.par_iter_mut().zip(arenas.par_iter_mut()).map(|(file, arena)| read_part(run, file, arena)).collect();
+pub(crate) fn read_round<'f>(
+    run: &Run<'f>,
+    files: &mut [OpenFile<'_>],
+    arenas: &'f mut [Bump],
+) -> Rows<'f> {
+    let parts: Vec<Rows<'f>> = files
+        .par_iter_mut()
+        .zip(arenas.par_iter_mut())
+        .map(|(file, arena)| read_part(run, file, arena))
+        .collect();
     let mut all = Rows::default();
     for part in parts {
         all.decisions.extend(part.decisions);
@@ -72,18 +91,30 @@ pub(crate) fn read_round<'f>(run: &Run<'f>, files: &mut [OpenFile<'_>], arenas: 
 
 fn read_part<'f>(run: &Run<'f>, open: &mut OpenFile<'_>, arena: &'f Bump) -> Rows<'f> {
     let log_file = arena.alloc_str(&open.file.key);
-    let mut part = FilePart { run, arena, log_file, rows: Rows::default(), coverage: Coverage::default(), failed: false, parser: RecordParser::new(), scratch: Scratch::default(), call: Bump::new() };
+    let mut part = FilePart {
+        run,
+        arena,
+        log_file,
+        rows: Rows::default(),
+        coverage: Coverage::default(),
+        failed: false,
+        parser: RecordParser::new(),
+        scratch: Scratch::default(),
+        call: Bump::new(),
+    };
     let first = !open.started;
     open.started = true;
     if first {
         part.rows.report.files = 1;
         part.rows.report.bytes = open.file.size;
         match run.open(open.file) {
-            Ok(body) => open.reader = Some(LogFileReader::new(body, run.limits.clone())),
+            Ok(body) => open.reader = Some(LogFileReader::new(body, run.limits)),
             Err(error) => part.unopened(&error),
         }
     }
-    let Some(reader) = &mut open.reader else { return part.rows };
+    let Some(reader) = &mut open.reader else {
+        return part.rows;
+    };
     let end = reader.read_part(FILE_PART, &mut |framed| part.take(framed));
     if let Part::End(kind) = end {
         open.reader = None;
@@ -103,14 +134,26 @@ fn read_part<'f>(run: &Run<'f>, open: &mut OpenFile<'_>, arena: &'f Bump) -> Row
 pub(crate) fn unlisted_rows<'f>(unlisted: &[StorageError], arena: &'f Bump) -> Rows<'f> {
     let mut rows = Rows::default();
     for error in unlisted {
-        let row = storage_reject(arena.alloc_str(error.key()), error, "unlisted_folder", arena, &mut rows.report);
+        let row = storage_reject(
+            arena.alloc_str(error.key()),
+            error,
+            "unlisted_folder",
+            arena,
+            &mut rows.report,
+        );
         rows.rejects.push((None, row));
     }
     rows
 }
 
 /// The reject of something that the storage refused as a whole.
-fn storage_reject<'f>(log_file: &'f str, error: &StorageError, reason: &'static str, arena: &'f Bump, report: &mut Report) -> RejectRow<'f> {
+fn storage_reject<'f>(
+    log_file: &'f str,
+    error: &StorageError,
+    reason: &'static str,
+    arena: &'f Bump,
+    report: &mut Report,
+) -> RejectRow<'f> {
     report.files_rejected += 1;
     *report.rejects.entry(reason).or_default() += 1;
     report.retryable += u64::from(error.is_retryable());
@@ -148,19 +191,36 @@ struct FilePart<'f, 'r> {
 impl FilePart<'_, '_> {
     fn take(&mut self, framed: Framed<'_>) {
         match framed {
-            Framed::Record { index, offset, text } => self.record(index, offset, text),
+            Framed::Record {
+                index,
+                offset,
+                text,
+            } => self.record(index, offset, text),
             Framed::Rejected(reject) => self.reject(&reject),
         }
     }
 
     fn record(&mut self, index: u64, offset: u64, text: &mut [u8]) {
-        let Self { run, arena, log_file, rows, coverage, parser, scratch, call: call_arena, .. } = self;
+        let Self {
+            run,
+            arena,
+            log_file,
+            rows,
+            coverage,
+            parser,
+            scratch,
+            call: call_arena,
+            ..
+        } = self;
         let (run, arena, log_file) = (*run, *arena, *log_file);
         call_arena.reset();
         let parsed = parser.parse(text, |record| {
             let call = run.replayer.replay(record, call_arena, scratch);
             let account = record.recipient_account_id.or(call.caller.account);
-            if !run.filter.passes(record, account, call.caller.principal_arn) {
+            if !run
+                .filter
+                .passes(record, account, call.caller.principal_arn)
+            {
                 rows.report.books.records_read += 1;
                 rows.report.books.filtered += 1;
                 return;
@@ -213,7 +273,13 @@ impl FilePart<'_, '_> {
     }
 
     fn unopened(&mut self, error: &StorageError) {
-        let row = storage_reject(self.log_file, error, "unreadable_file", self.arena, &mut self.rows.report);
+        let row = storage_reject(
+            self.log_file,
+            error,
+            "unreadable_file",
+            self.arena,
+            &mut self.rows.report,
+        );
         self.rows.rejects.push((None, row));
     }
 
@@ -237,10 +303,16 @@ impl FilePart<'_, '_> {
         let (files, bytes) = (self.rows.report.files, self.rows.report.bytes);
         self.rows = Rows::default();
         self.coverage = Coverage::default();
-        self.rows.rejects = rejects.into_iter().filter(|(_, row)| row.class == "retryable").collect();
+        self.rows.rejects = rejects
+            .into_iter()
+            .filter(|(_, row)| row.class == "retryable")
+            .collect();
         let report = &mut self.rows.report;
         (report.files, report.bytes, report.files_rejected) = (files, bytes, 1);
         report.retryable = self.rows.rejects.len() as u64;
-        report.rejects.insert(RejectReason::Read(std::io::ErrorKind::Other.into()).code(), report.retryable);
+        report.rejects.insert(
+            RejectReason::Read(std::io::ErrorKind::Other.into()).code(),
+            report.retryable,
+        );
     }
 }

@@ -126,7 +126,7 @@ impl<'s> Replayer<'s> {
         let outcome = Outcome::of_error_code(record.error_code);
         let mapped = self.map(record, &caller, arena);
         let principal = caller.principal(self.snapshot);
-        let obstacle = obstacle(record, &mapped).or_else(|| principal.err());
+        let obstacle = obstacle(record, &caller, &mapped).or_else(|| principal.err());
         let requests = match &mapped {
             Mapped::Requests(requests) => {
                 let source = KeySource { record, caller: &caller, principal: principal.ok(), arena };
@@ -186,7 +186,7 @@ impl<'s> Replayer<'s> {
     {
         let caller = Caller::of(record, arena);
         let mapped = self.map(record, &caller, arena);
-        let (Mapped::Requests(requests), None, Ok(principal)) = (&mapped, obstacle(record, &mapped), caller.principal(self.snapshot)) else {
+        let (Mapped::Requests(requests), None, Ok(principal)) = (&mapped, obstacle(record, &caller, &mapped), caller.principal(self.snapshot)) else {
             return Vec::new();
         };
         let keys = call_keys(KeySource { record, caller: &caller, principal: Some(principal), arena });
@@ -294,30 +294,28 @@ impl<'a> CallRequest<'a> {
         self.determined_by = arena.alloc_slice_fill_iter(evaluation.determined_by.iter().copied());
         self.unknown_keys = arena.alloc_slice_fill_iter(evaluation.unknown_keys.iter().copied());
         self.unknown_layers = arena.alloc_slice_copy(evaluation.unknown_layers);
-        self.assumes = arena.alloc_slice_fill_iter(evaluation.assumes.iter().map(|assumption| &*bumpalo::format!(in arena, "{}", assumption).into_bump_str()));
-        self.reason = (evaluation.decision == Decision::Undetermined).then(|| match evaluation.unknown_keys.is_empty() {
+        self.assumes = arena.alloc_slice_fill_iter(evaluation.assumes.iter().map(|assumption| bumpalo::format!(in arena, "{}", assumption).into_bump_str() as &str));
+        self.reason = (evaluation.decision == Decision::Undetermined).then_some(match evaluation.unknown_keys.is_empty() {
             true => Reason::LayersNotCollected,
             false => Reason::UnknownKeys,
         });
     }
 }
 
-/// What stands in the way of evaluating a record at all, before its caller is looked at.
-fn obstacle(record: &Record<'_>, mapped: &Mapped<'_>) -> Option<Reason> {
+/// What stands in the way of evaluating a record, whatever the snapshot holds.
+fn obstacle(record: &Record<'_>, caller: &Caller<'_>, mapped: &Mapped<'_>) -> Option<Reason> {
     if record.addendum.is_some() {
         return Some(Reason::Addendum);
     }
     match mapped {
         Mapped::NotAnIamAction(_) => Some(Reason::NotAnIamAction),
         Mapped::NoPermissionNeeded => Some(Reason::NoPermissionNeeded),
-        Mapped::Unmapped | Mapped::Requests(_) => None,
+        Mapped::Unmapped => caller.obstacle().or(Some(Reason::Unmapped)),
+        Mapped::Requests(_) => None,
     }
 }
 
 fn call_verdict(outcome: Outcome, requests: &[CallRequest<'_>]) -> (Option<Decision>, Verdict, Option<Reason>) {
-    if requests.is_empty() {
-        return (None, Verdict::NotEvaluated, Some(Reason::Unmapped));
-    }
     let required: Vec<Judged> = requests.iter().filter(|request| request.required).filter_map(judged).collect();
     match judge(outcome, &required) {
         Some((decision, verdict, reason)) => (Some(decision), verdict, reason),

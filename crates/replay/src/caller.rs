@@ -144,14 +144,21 @@ impl<'a> Caller<'a> {
         }
     }
 
+    /// Why no snapshot could hold this caller.
+    pub(crate) fn obstacle(&self) -> Option<Reason> {
+        match self.kind {
+            CallerKind::Service => Some(Reason::ServicePrincipal),
+            CallerKind::Federated => Some(Reason::FederatedPrincipal),
+            CallerKind::Anonymous => Some(Reason::AnonymousPrincipal),
+            CallerKind::NotShown => Some(Reason::CallerNotShown),
+            CallerKind::User | CallerKind::RoleSession | CallerKind::FederatedSession | CallerKind::Root => None,
+        }
+    }
+
     /// The snapshot's principal, or why there is none to evaluate.
     pub fn principal<'s>(&self, snapshot: &'s Snapshot) -> Result<&'s Principal, Reason> {
-        match self.kind {
-            CallerKind::Service => return Err(Reason::ServicePrincipal),
-            CallerKind::Federated => return Err(Reason::FederatedPrincipal),
-            CallerKind::Anonymous => return Err(Reason::AnonymousPrincipal),
-            CallerKind::NotShown => return Err(Reason::CallerNotShown),
-            _ => {}
+        if let Some(reason) = self.obstacle() {
+            return Err(reason);
         }
         let arn = self.principal_arn.ok_or(Reason::CallerNotShown)?;
         let account = self.account.or_else(|| account_of(arn)).ok_or(Reason::CallerNotShown)?;
@@ -159,8 +166,8 @@ impl<'a> Caller<'a> {
             return Err(Reason::PrincipalNotInSnapshot);
         }
         let found = snapshot.principal(arn).or_else(|| self.by_name(snapshot, account)).ok_or(Reason::PrincipalDeleted)?;
-        let same = self.kind == CallerKind::Root || found.unique_id.is_empty() || self.principal_id.is_none_or(|id| id == found.unique_id);
-        if same { Ok(found) } else { Err(Reason::PrincipalRecreated) }
+        let told_apart = self.kind != CallerKind::Root && self.principal_id.is_some_and(|id| is_unique_id(id) && id != found.unique_id);
+        if !told_apart { Ok(found) } else { Err(Reason::PrincipalRecreated) }
     }
 
     /// Names are unique in an account whatever the path, so a name finds a principal whose path the
@@ -173,6 +180,13 @@ impl<'a> Caller<'a> {
             _ => None,
         }
     }
+}
+
+/// Whether this is a whole unique id: exports mask them (`AIDA****`), and what is masked tells nothing.
+fn is_unique_id(id: &str) -> bool {
+    /// IAM's ids have 4 letters for the kind and 17 or more characters.
+    const SHORTEST: usize = 16;
+    id.len() >= SHORTEST && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// `AROA…:session` without the session.

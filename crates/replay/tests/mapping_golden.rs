@@ -35,9 +35,8 @@ struct Case {
     identity: Option<String>,
     /// Output of `get-account-authorization-details`.
     snapshot: Option<String>,
-    /// Whether the lines have the condition keys.
-    #[serde(default)]
-    with_keys: bool,
+    /// The lines show the condition keys that begin so.
+    with_keys: Option<String>,
     expect: Vec<String>,
 }
 
@@ -71,7 +70,7 @@ fn check(name: &str, text: &str, mapping: &Mapping) -> usize {
     let mut different = Vec::new();
     for case in &file.cases {
         let snapshot = case.snapshot.as_deref().map(snapshot);
-        let actual = map_text(mapping, &record(&file, case), snapshot.as_ref(), |_, mapped| lines(mapped, case.with_keys));
+        let actual = map_text(mapping, &record(&file, case), snapshot.as_ref(), |_, mapped| lines(mapped, case.with_keys.as_deref()));
         if actual != case.expect {
             let expected: String = case.expect.iter().map(|line| format!("\n  - {line}")).collect();
             let actual: String = actual.iter().map(|line| format!("\n  + {line}")).collect();

@@ -13,10 +13,10 @@ use retrial_storage::{FolderStore, Store};
 use crate::Exit;
 use crate::args::{AnalyzeArgs, FilterArgs, Format};
 use crate::error::ProgramError;
+use crate::input;
 use crate::printer::Printer;
 use crate::progress::Bar;
 use crate::summary::{self, Subject};
-use crate::input;
 
 pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     let printer = Printer::new(args.quiet);
@@ -25,7 +25,12 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     let loaded = input::snapshot(&args.snapshot.iam, &printer)?;
     let (sources, mut plan, unlisted) = input::plan(&args.sources)?;
     if plan.files().is_empty() && unlisted.is_empty() {
-        let path = args.sources.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ");
+        let path = args
+            .sources
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect::<Vec<_>>()
+            .join(" ");
         return Err(ProgramError::NoLogFiles { path });
     }
     for error in unlisted {
@@ -33,7 +38,11 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     }
     let out = args.out.display().to_string();
     let store = open_output(&args.out, &out)?;
-    let assumptions = if args.snapshot.strict { Assumptions::Refused } else { Assumptions::Named };
+    let assumptions = if args.snapshot.strict {
+        Assumptions::Refused
+    } else {
+        Assumptions::Named
+    };
     let progress = Arc::new(Progress::default());
     let run = Run {
         sources: &sources,
@@ -47,9 +56,16 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     };
     let report = {
         let _bar = Bar::start(&plan, &progress, args.quiet);
-        analyze(&run, &plan, &store).map_err(|cause| ProgramError::Pipeline { path: out.clone(), cause })?
+        analyze(&run, &plan, &store).map_err(|cause| ProgramError::Pipeline {
+            path: out.clone(),
+            cause,
+        })?
     };
-    let subject = Subject { snapshot: &loaded.snapshot, mapping_version: mapping.version(), out: &out };
+    let subject = Subject {
+        snapshot: &loaded.snapshot,
+        mapping_version: mapping.version(),
+        out: &out,
+    };
     match args.format {
         Format::Text => printer.summary(&summary::text(&report, &subject))?,
         Format::Json => printer.data(&format!("{}\n", summary::json(&report, &subject)))?,
@@ -61,10 +77,15 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
 /// The output is opened before the work begins: an hour's work for a folder that cannot be written
 /// helps nobody.
 fn open_output(path: &Path, name: &str) -> Result<FolderStore, ProgramError> {
-    let failed = |cause| ProgramError::Output { path: name.to_owned(), cause };
+    let failed = |cause| ProgramError::Output {
+        path: name.to_owned(),
+        cause,
+    };
     let store = FolderStore::create(path).map_err(failed)?;
     if !store.list("").map_err(failed)?.is_empty() {
-        return Err(ProgramError::OutputNotEmpty { path: name.to_owned() });
+        return Err(ProgramError::OutputNotEmpty {
+            path: name.to_owned(),
+        });
     }
     Ok(store)
 }
@@ -81,5 +102,8 @@ fn filter(args: &FilterArgs) -> Filter {
 }
 
 fn threads(args: &AnalyzeArgs) -> usize {
-    args.threads.map_or_else(|| thread::available_parallelism().map_or(1, |cores| cores.get()), |threads| threads.get())
+    args.threads.map_or_else(
+        || thread::available_parallelism().map_or(1, |cores| cores.get()),
+        |threads| threads.get(),
+    )
 }

@@ -34,8 +34,8 @@ pub(crate) struct AnalyzeArgs {
     /// Folders or single files with CloudTrail logs (`.json.gz`, `.json`)
     ///
     /// A folder may have CloudTrail's own layout (`AWSLogs/…`), with or without an organization's id
-    /// and a prefix, or be flat. Digest and insight files are set aside and counted, and so is, where
-    /// there is an `AWSLogs` folder, whatever lies outside of it.
+    /// and a prefix, or be flat. Digest and insight files are set aside and counted, and so is whatever
+    /// lies beside an `AWSLogs` folder.
     #[arg(required = true, value_name = "SOURCE")]
     pub(crate) sources: Vec<PathBuf>,
 
@@ -136,5 +136,8 @@ pub(crate) enum Format {
 fn moment(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text)
         .or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")))
-        .ok_or_else(|| "expected a date such as `2026-11-02` or an instant such as `2026-11-02T09:30:00Z`".to_owned())
+        .ok_or_else(|| {
+            "expected a date such as `2026-11-02` or an instant such as `2026-11-02T09:30:00Z`"
+                .to_owned()
+        })
 }

@@ -40,11 +40,13 @@ impl ProgramError {
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::SnapshotUnreadable { .. } => {
-                Some("make one with `aws iam get-account-authorization-details > iam.json` and pass `--iam iam.json`")
-            }
+            Self::SnapshotUnreadable { .. } => Some(
+                "make one with `aws iam get-account-authorization-details > iam.json` and pass `--iam iam.json`",
+            ),
             Self::NoLogFiles { .. } => Some("log files end in .json.gz or .json"),
-            Self::OutputNotEmpty { .. } => Some("name a folder that is empty or does not exist yet"),
+            Self::OutputNotEmpty { .. } => {
+                Some("name a folder that is empty or does not exist yet")
+            }
             Self::Event { .. } => Some("to look for an event id in log files, add `--in FOLDER`"),
             _ => None,
         }

@@ -6,7 +6,10 @@ use std::path::Path;
 
 use bumpalo::Bump;
 use retrial_cloudtrail::{Framed, Limits, LogFileReader, Part, PartBudget, Record, RecordParser};
-use retrial_iam::{Catalogue, ConditionExplanation, Explanation, FoundKey, LayerExplanation, LayerResult, PolicyUnavailable, Scratch, StatementExplanation, Truth};
+use retrial_iam::{
+    Catalogue, ConditionExplanation, Explanation, FoundKey, LayerExplanation, LayerResult,
+    PolicyUnavailable, Scratch, StatementExplanation, Truth,
+};
 use retrial_replay::{Assumptions, Call, CallRequest, Mapping, Replayer};
 use retrial_storage::{FolderSource, Source};
 
@@ -17,7 +20,10 @@ use crate::input;
 use crate::printer::{Printer, printable};
 
 /// How much of a file is looked at between two looks at whether the record was found.
-const BUDGET: PartBudget = PartBudget { bytes: 16 << 20, records: 10_000 };
+const BUDGET: PartBudget = PartBudget {
+    bytes: 16 << 20,
+    records: 10_000,
+};
 
 /// Values of a condition key or element that are printed; the rest is counted.
 const VALUES: usize = 6;
@@ -27,7 +33,11 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, ProgramError> {
     let catalogue = Catalogue::bundled();
     let mapping = Mapping::bundled(catalogue)?;
     let loaded = input::snapshot(&args.snapshot.iam, &printer)?;
-    let assumptions = if args.snapshot.strict { Assumptions::Refused } else { Assumptions::Named };
+    let assumptions = if args.snapshot.strict {
+        Assumptions::Refused
+    } else {
+        Assumptions::Named
+    };
     let replayer = Replayer::new(catalogue, &mapping, &loaded.snapshot, assumptions);
     let texts = match &args.source {
         Some(source) => find(&args.event, source)?,
@@ -36,12 +46,19 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, ProgramError> {
     for text in texts {
         printer.data(&explain(&replayer, text))?;
     }
-    Ok(if loaded.whole { Exit::Done } else { Exit::Incomplete })
+    Ok(if loaded.whole {
+        Exit::Done
+    } else {
+        Exit::Incomplete
+    })
 }
 
 /// Every record of a file.
 fn whole_file(path: &str) -> Result<Vec<Vec<u8>>, ProgramError> {
-    let failed = |cause| ProgramError::Event { path: path.to_owned(), cause };
+    let failed = |cause| ProgramError::Event {
+        path: path.to_owned(),
+        cause,
+    };
     let source = FolderSource::open(Path::new(path)).map_err(failed)?;
     let mut texts = Vec::new();
     for entry in source.list(&Default::default()) {
@@ -51,7 +68,13 @@ fn whole_file(path: &str) -> Result<Vec<Vec<u8>>, ProgramError> {
             false
         });
     }
-    if texts.is_empty() { Err(ProgramError::NoRecord { path: path.to_owned() }) } else { Ok(texts) }
+    if texts.is_empty() {
+        Err(ProgramError::NoRecord {
+            path: path.to_owned(),
+        })
+    } else {
+        Ok(texts)
+    }
 }
 
 /// The record with this event id, in the order of a run's plan.
@@ -59,14 +82,24 @@ fn find(event_id: &str, path: &Path) -> Result<Vec<Vec<u8>>, ProgramError> {
     let (sources, plan, _) = input::plan(&[path.to_owned()])?;
     let mut parser = RecordParser::new();
     for file in plan.files() {
-        let Some(Ok(body)) = sources.get(file.source).map(|source| source.open(&file.key)) else { continue };
+        let Some(Ok(body)) = sources
+            .get(file.source)
+            .map(|source| source.open(&file.key))
+        else {
+            continue;
+        };
         let mut found = None;
         scan(body, |text| {
-            if !text.windows(event_id.len().max(1)).any(|window| window == event_id.as_bytes()) {
+            if !text
+                .windows(event_id.len().max(1))
+                .any(|window| window == event_id.as_bytes())
+            {
                 return false;
             }
             // Parsing unescapes in place, so it gets a copy.
-            let is_it = parser.parse(&mut text.to_vec(), |record| record.event_id == Some(event_id));
+            let is_it = parser.parse(&mut text.to_vec(), |record| {
+                record.event_id == Some(event_id)
+            });
             if matches!(is_it, Ok(true)) {
                 found = Some(text.to_vec());
             }
@@ -76,7 +109,10 @@ fn find(event_id: &str, path: &Path) -> Result<Vec<Vec<u8>>, ProgramError> {
             return Ok(vec![text]);
         }
     }
-    Err(ProgramError::NoSuchEvent { event_id: event_id.to_owned(), path: path.display().to_string() })
+    Err(ProgramError::NoSuchEvent {
+        event_id: event_id.to_owned(),
+        path: path.display().to_string(),
+    })
 }
 
 /// Shows each record's text to `look`, until it says that it has seen enough.
@@ -106,32 +142,66 @@ fn explain(replayer: &Replayer<'_>, mut text: Vec<u8>) -> String {
     match written {
         // Writing to a String does not fail.
         Ok(_) => out,
-        Err(error) => format!("a record that cannot be read: {}\n", printable(&error.to_string())),
+        Err(error) => format!(
+            "a record that cannot be read: {}\n",
+            printable(&error.to_string())
+        ),
     }
 }
 
-fn write_call(out: &mut String, record: &Record<'_>, call: &Call<'_>, explanations: &[Explanation]) -> fmt::Result {
+fn write_call(
+    out: &mut String,
+    record: &Record<'_>,
+    call: &Call<'_>,
+    explanations: &[Explanation],
+) -> fmt::Result {
     let shown = |text: Option<&str>| printable(text.unwrap_or("(not shown)"));
-    writeln!(out, "{} {} at {} in {}", shown(record.event_source), shown(record.event_name), shown(record.event_time_text), shown(record.aws_region))?;
+    writeln!(
+        out,
+        "{} {} at {} in {}",
+        shown(record.event_source),
+        shown(record.event_name),
+        shown(record.event_time_text),
+        shown(record.aws_region)
+    )?;
     writeln!(out, "  event     {}", shown(record.event_id))?;
     writeln!(out, "  principal {}", shown(call.caller.principal_arn))?;
     if let Some(session) = call.caller.session_name {
         writeln!(out, "  session   {}", printable(session))?;
     }
-    let error = record.error_code.map(|code| format!(" ({})", printable(code))).unwrap_or_default();
+    let error = record
+        .error_code
+        .map(|code| format!(" ({})", printable(code)))
+        .unwrap_or_default();
     writeln!(out, "  outcome   {}{error}", call.outcome.name())?;
     if let Some(action) = call.denial.action {
-        let on = call.denial.resource.map(|resource| format!(" on {}", printable(resource))).unwrap_or_default();
-        let layer = call.denial.layer.map(|layer| format!(", layer {}", layer.name())).unwrap_or_default();
+        let on = call
+            .denial
+            .resource
+            .map(|resource| format!(" on {}", printable(resource)))
+            .unwrap_or_default();
+        let layer = call
+            .denial
+            .layer
+            .map(|layer| format!(", layer {}", layer.name()))
+            .unwrap_or_default();
         writeln!(out, "  AWS said  denied: {}{on}{layer}", printable(action))?;
     }
-    let reason = call.reason.map(|reason| format!(" ({})", reason.name())).unwrap_or_default();
+    let reason = call
+        .reason
+        .map(|reason| format!(" ({})", reason.name()))
+        .unwrap_or_default();
     let decision = call.decision.map_or("none", |decision| decision.name());
     writeln!(out, "  decision  {decision}")?;
     writeln!(out, "  verdict   {}{reason}", call.verdict.name())?;
     let many = call.requests.len();
     for (number, request) in call.requests.iter().enumerate() {
-        writeln!(out, "\nrequest {} of {many}: {}", number + 1, printable(request.action))?;
+        writeln!(
+            out,
+            "\nrequest {} of {many}: {}",
+            number + 1,
+            printable(request.action)
+        )?;
         write_request(out, request)?;
         if let Some(explanation) = explanations.get(number) {
             for layer in &explanation.layers {
@@ -143,28 +213,62 @@ fn write_call(out: &mut String, record: &Record<'_>, call: &Call<'_>, explanatio
 }
 
 fn write_request(out: &mut String, request: &CallRequest<'_>) -> fmt::Result {
-    let known = if request.resource_known { "" } else { " (a form: not all of it was recorded)" };
-    writeln!(out, "  resource  {}{known}", printable(request.resource_arn))?;
-    let necessity = if request.required { "required" } else { "possible" };
+    let known = if request.resource_known {
+        ""
+    } else {
+        " (a form: not all of it was recorded)"
+    };
+    writeln!(
+        out,
+        "  resource  {}{known}",
+        printable(request.resource_arn)
+    )?;
+    let necessity = if request.required {
+        "required"
+    } else {
+        "possible"
+    };
     writeln!(out, "  mapping   {necessity}, {}", request.certainty.name())?;
     if let Some(decision) = request.decision {
-        let layer = request.layer.map(|layer| format!(" by the {} layer", layer.name())).unwrap_or_default();
-        let reason = request.reason.map(|reason| format!(" ({})", reason.name())).unwrap_or_default();
+        let layer = request
+            .layer
+            .map(|layer| format!(" by the {} layer", layer.name()))
+            .unwrap_or_default();
+        let reason = request
+            .reason
+            .map(|reason| format!(" ({})", reason.name()))
+            .unwrap_or_default();
         writeln!(out, "  decision  {}{layer}{reason}", decision.name())?;
     }
     if !request.unknown_keys.is_empty() {
-        writeln!(out, "  unknown   {}", printable(&request.unknown_keys.join(", ")))?;
+        writeln!(
+            out,
+            "  unknown   {}",
+            printable(&request.unknown_keys.join(", "))
+        )?;
     }
     if !request.unknown_layers.is_empty() {
-        let layers: Vec<&str> = request.unknown_layers.iter().map(|layer| layer.name()).collect();
+        let layers: Vec<&str> = request
+            .unknown_layers
+            .iter()
+            .map(|layer| layer.name())
+            .collect();
         writeln!(out, "  missing   the layers {}", layers.join(", "))?;
     }
     if !request.assumes.is_empty() {
-        writeln!(out, "  assumes   {}", printable(&request.assumes.join(", ")))?;
+        writeln!(
+            out,
+            "  assumes   {}",
+            printable(&request.assumes.join(", "))
+        )?;
     }
     writeln!(out, "  context")?;
     for (key, values) in request.context {
-        let values = if values.is_empty() { "(absent)".to_owned() } else { printable(&values.join(", ")) };
+        let values = if values.is_empty() {
+            "(absent)".to_owned()
+        } else {
+            printable(&values.join(", "))
+        };
         writeln!(out, "    {} = {values}", printable(key))?;
     }
     Ok(())
@@ -189,22 +293,48 @@ fn write_layer(out: &mut String, layer: &LayerExplanation) -> fmt::Result {
         };
         writeln!(out, "    policy {}: {why}", printable(&policy.policy))?;
     }
-    layer.statements.iter().try_for_each(|statement| write_statement(out, statement))
+    layer
+        .statements
+        .iter()
+        .try_for_each(|statement| write_statement(out, statement))
 }
 
 fn write_statement(out: &mut String, statement: &StatementExplanation) -> fmt::Result {
-    let sid = statement.sid.as_ref().map(|sid| format!(" ({})", printable(sid))).unwrap_or_default();
+    let sid = statement
+        .sid
+        .as_ref()
+        .map(|sid| format!(" ({})", printable(sid)))
+        .unwrap_or_default();
     let applies = match statement.applies {
         Truth::True => "applies",
         Truth::False => "does not apply",
         Truth::Unknown => "may apply",
     };
-    writeln!(out, "    {} statement {}{sid} of {} {applies}", statement.effect.name(), statement.index, printable(&statement.policy))?;
+    writeln!(
+        out,
+        "    {} statement {}{sid} of {} {applies}",
+        statement.effect.name(),
+        statement.index,
+        printable(&statement.policy)
+    )?;
     if statement.resource.holds != Truth::True {
-        let open = if statement.resource.holds == Truth::Unknown { "may not be" } else { "is not" };
-        writeln!(out, "      the resource {open} within {} {}", statement.resource.element, listed(&statement.resource.wanted))?;
+        let open = if statement.resource.holds == Truth::Unknown {
+            "may not be"
+        } else {
+            "is not"
+        };
+        writeln!(
+            out,
+            "      the resource {open} within {} {}",
+            statement.resource.element,
+            listed(&statement.resource.wanted)
+        )?;
     }
-    statement.conditions.iter().filter(|condition| condition.holds != Truth::True).try_for_each(|condition| write_condition(out, condition))
+    statement
+        .conditions
+        .iter()
+        .filter(|condition| condition.holds != Truth::True)
+        .try_for_each(|condition| write_condition(out, condition))
 }
 
 fn write_condition(out: &mut String, condition: &ConditionExplanation) -> fmt::Result {
@@ -213,13 +343,26 @@ fn write_condition(out: &mut String, condition: &ConditionExplanation) -> fmt::R
         FoundKey::Absent => "the request has none".to_owned(),
         FoundKey::Unknown => "what the request has is unknown".to_owned(),
     };
-    let holds = if condition.holds == Truth::Unknown { "is open" } else { "does not hold" };
+    let holds = if condition.holds == Truth::Unknown {
+        "is open"
+    } else {
+        "does not hold"
+    };
     let (operator, key) = (printable(&condition.operator), printable(&condition.key));
-    writeln!(out, "      {operator} {key} {} {holds}: {found}", listed(&condition.wanted))
+    writeln!(
+        out,
+        "      {operator} {key} {} {holds}: {found}",
+        listed(&condition.wanted)
+    )
 }
 
 fn listed(values: &[String]) -> String {
-    let mut text = values.iter().take(VALUES).map(|value| printable(value)).collect::<Vec<_>>().join(", ");
+    let mut text = values
+        .iter()
+        .take(VALUES)
+        .map(|value| printable(value))
+        .collect::<Vec<_>>()
+        .join(", ");
     if values.len() > VALUES {
         // Writing to a String does not fail.
         let _ = write!(text, ", and {} more", values.len() - VALUES);

@@ -20,18 +20,30 @@ pub(crate) struct LoadedSnapshot {
 /// Reads a snapshot from one file or a folder; what could not be used of it is said on standard error.
 pub(crate) fn snapshot(path: &Path, printer: &Printer) -> Result<LoadedSnapshot, ProgramError> {
     let name = path.display().to_string();
-    let files = snapshot_files(path).map_err(|cause| ProgramError::SnapshotUnreadable { path: name.clone(), cause })?;
-    let borrowed: Vec<SnapshotFile<'_>> = files.iter().map(|(path, bytes)| SnapshotFile { path, bytes }).collect();
-    let (snapshot, issues) = Snapshot::read(&borrowed, Catalogue::bundled()).map_err(|cause| ProgramError::Snapshot { path: name, cause })?;
+    let files = snapshot_files(path).map_err(|cause| ProgramError::SnapshotUnreadable {
+        path: name.clone(),
+        cause,
+    })?;
+    let borrowed: Vec<SnapshotFile<'_>> = files
+        .iter()
+        .map(|(path, bytes)| SnapshotFile { path, bytes })
+        .collect();
+    let (snapshot, issues) = Snapshot::read(&borrowed, Catalogue::bundled())
+        .map_err(|cause| ProgramError::Snapshot { path: name, cause })?;
     for issue in &issues {
         printer.warning(&format!("snapshot: {}: {}", issue.path, issue.message));
     }
-    Ok(LoadedSnapshot { snapshot, whole: issues.is_empty() })
+    Ok(LoadedSnapshot {
+        snapshot,
+        whole: issues.is_empty(),
+    })
 }
 
 fn snapshot_files(path: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
     if !fs::metadata(path)?.is_dir() {
-        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let name = path
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         return Ok(vec![(name, fs::read(path)?)]);
     }
     let mut files = Vec::new();
@@ -56,12 +68,17 @@ fn snapshot_files(path: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
 }
 
 /// The log files of all sources, in order; what could not be listed comes back beside them.
-pub(crate) fn plan(paths: &[PathBuf]) -> Result<(Vec<Box<dyn Source>>, Plan, Vec<StorageError>), ProgramError> {
+pub(crate) fn plan(
+    paths: &[PathBuf],
+) -> Result<(Vec<Box<dyn Source>>, Plan, Vec<StorageError>), ProgramError> {
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     let mut plan = Plan::default();
     let mut unlisted = Vec::new();
     for (index, path) in paths.iter().enumerate() {
-        let source = FolderSource::open(path).map_err(|cause| ProgramError::Source { path: path.display().to_string(), cause })?;
+        let source = FolderSource::open(path).map_err(|cause| ProgramError::Source {
+            path: path.display().to_string(),
+            cause,
+        })?;
         for entry in source.list(&Range::default()) {
             match entry {
                 Ok(entry) => plan.add(index, entry.key, entry.size),

@@ -40,7 +40,12 @@ pub(crate) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' => out.extend(character.escape_unicode()),
+            '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{2028}'
+            | '\u{2029}' => out.extend(character.escape_unicode()),
             _ if character.is_control() => out.extend(character.escape_default()),
             _ => out.push(character),
         }
@@ -67,11 +72,17 @@ mod tests {
 
     #[test]
     fn what_a_record_says_cannot_drive_a_terminal() {
-        assert_eq!(printable("a\u{1b}[31mb\nc\u{202e}d\té"), "a\\u{1b}[31mb\\nc\\u{202e}d\\té");
+        assert_eq!(
+            printable("a\u{1b}[31mb\nc\u{202e}d\té"),
+            "a\\u{1b}[31mb\\nc\\u{202e}d\\té"
+        );
     }
 
     #[test]
     fn thousands() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [0, 999, 1000, 1_234_567].map(grouped),
+            ["0", "999", "1,000", "1,234,567"]
+        );
     }
 }

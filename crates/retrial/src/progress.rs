@@ -34,13 +34,19 @@ impl Bar {
         let (sender, receiver) = mpsc::channel::<()>();
         let drawing = thread::spawn(move || {
             while receiver.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-                let per_second = progress.records_read() as f64 / bar.elapsed().as_secs_f64().max(0.001);
+                let per_second =
+                    progress.records_read() as f64 / bar.elapsed().as_secs_f64().max(0.001);
                 bar.set_position(progress.bytes());
-                bar.set_message(format!("{}/{files} files  {per_second:.0} records/s", progress.files()));
+                bar.set_message(format!(
+                    "{}/{files} files  {per_second:.0} records/s",
+                    progress.files()
+                ));
             }
             bar.finish_and_clear();
         });
-        Bar { stop: Some((sender, drawing)) }
+        Bar {
+            stop: Some((sender, drawing)),
+        }
     }
 }
 

@@ -32,17 +32,48 @@ fn write_text(out: &mut String, report: &Report, subject: &Subject<'_>) -> std::
     heading(out, report, subject)?;
     books(out, report)?;
     verdicts(out, report)?;
-    differences(out, report, Verdict::WouldBeDenied, "would be denied today: calls that went through, in the log")?;
-    differences(out, report, Verdict::WouldBeAllowed, "would be allowed today: calls that were denied, in the log")?;
+    differences(
+        out,
+        report,
+        Verdict::WouldBeDenied,
+        "would be denied today: calls that went through, in the log",
+    )?;
+    differences(
+        out,
+        report,
+        Verdict::WouldBeAllowed,
+        "would be allowed today: calls that were denied, in the log",
+    )?;
     undetermined(out, report)?;
-    counted(out, "allowed as long as these, which were not collected, do not object (calls)", &report.assumed)?;
-    let named = report.layers_named_by_aws.iter().map(|(layer, calls)| ((*layer).to_owned(), *calls)).collect();
+    counted(
+        out,
+        "allowed as long as these, which were not collected, do not object (calls)",
+        &report.assumed,
+    )?;
+    let named = report
+        .layers_named_by_aws
+        .iter()
+        .map(|(layer, calls)| ((*layer).to_owned(), *calls))
+        .collect();
     counted(out, "layers that AWS's own denials name (calls)", &named)?;
-    let unmapped = report.unmapped.iter().map(|((source, name), records)| (format!("{source} {name}"), *records)).collect();
+    let unmapped = report
+        .unmapped
+        .iter()
+        .map(|((source, name), records)| (format!("{source} {name}"), *records))
+        .collect();
     counted(out, "unmapped events", &unmapped)?;
-    let rejects = report.rejects.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect();
+    let rejects = report
+        .rejects
+        .iter()
+        .map(|(reason, count)| ((*reason).to_owned(), *count))
+        .collect();
     counted(out, "rejects (see the table of that name)", &rejects)?;
-    writeln!(out, "\ntables under {}: {}", printable(subject.out), tables(report))
+    writeln!(
+        out,
+        "\ntables under {}: {}",
+        printable(subject.out),
+        tables(report)
+    )
 }
 
 fn heading(out: &mut String, report: &Report, subject: &Subject<'_>) -> std::fmt::Result {
@@ -55,13 +86,31 @@ fn heading(out: &mut String, report: &Report, subject: &Subject<'_>) -> std::fmt
         report.bytes as f64 / 1e6,
         subject.snapshot.id(),
         if accounts == 1 { "" } else { "s" },
-        subject.snapshot.taken_at().map(|time| format!(", taken {}", printable(time))).unwrap_or_default(),
+        subject
+            .snapshot
+            .taken_at()
+            .map(|time| format!(", taken {}", printable(time)))
+            .unwrap_or_default(),
     )?;
     let aside = &report.set_aside;
     if aside.total() > 0 {
-        let kinds = [("digest", aside.digest), ("insight", aside.insight), ("notification", aside.notification), ("other", aside.other)];
-        let kinds: Vec<_> = kinds.iter().filter(|(_, count)| *count > 0).map(|(kind, count)| format!("{} {kind}", grouped(*count))).collect();
-        writeln!(out, "{} files of other kinds set aside: {}", grouped(aside.total()), kinds.join(", "))?;
+        let kinds = [
+            ("digest", aside.digest),
+            ("insight", aside.insight),
+            ("notification", aside.notification),
+            ("other", aside.other),
+        ];
+        let kinds: Vec<_> = kinds
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(kind, count)| format!("{} {kind}", grouped(*count)))
+            .collect();
+        writeln!(
+            out,
+            "{} files of other kinds set aside: {}",
+            grouped(aside.total()),
+            kinds.join(", ")
+        )?;
     }
     Ok(())
 }
@@ -70,23 +119,55 @@ fn books(out: &mut String, report: &Report) -> std::fmt::Result {
     let books = &report.books;
     writeln!(out, "\nbooks")?;
     let why: Vec<_> = {
-        let mut reasons: Vec<_> = report.reasons.iter().filter(|((verdict, _), _)| *verdict == Verdict::NotEvaluated).collect();
+        let mut reasons: Vec<_> = report
+            .reasons
+            .iter()
+            .filter(|((verdict, _), _)| *verdict == Verdict::NotEvaluated)
+            .collect();
         reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        reasons.iter().map(|((_, reason), count)| format!("{} {}", words(reason.name()), grouped(**count))).collect()
+        reasons
+            .iter()
+            .map(|((_, reason), count)| format!("{} {}", words(reason.name()), grouped(**count)))
+            .collect()
     };
     for (name, count, note) in [
         ("records read", books.records_read, String::new()),
-        ("decided", books.decided, if report.copies > 0 { format!("{} of them the resource owner's copies", grouped(report.copies)) } else { String::new() }),
+        (
+            "decided",
+            books.decided,
+            if report.copies > 0 {
+                format!(
+                    "{} of them the resource owner's copies",
+                    grouped(report.copies)
+                )
+            } else {
+                String::new()
+            },
+        ),
         ("not evaluated", books.not_evaluated, why.join(", ")),
         ("filtered", books.filtered, String::new()),
         ("duplicate", books.duplicate, String::new()),
-        ("rejected", books.rejected, if report.files_rejected > 0 { format!("and {} files in part or whole", grouped(report.files_rejected)) } else { String::new() }),
+        (
+            "rejected",
+            books.rejected,
+            if report.files_rejected > 0 {
+                format!(
+                    "and {} files in part or whole",
+                    grouped(report.files_rejected)
+                )
+            } else {
+                String::new()
+            },
+        ),
     ] {
         let line = format!("  {name:<14}{:>13}  {note}", grouped(count));
         writeln!(out, "{}", line.trim_end())?;
     }
     if !books.balance() {
-        writeln!(out, "  the books do not balance: this is a defect of retrial")?;
+        writeln!(
+            out,
+            "  the books do not balance: this is a defect of retrial"
+        )?;
     }
     Ok(())
 }
@@ -98,9 +179,18 @@ fn verdicts(out: &mut String, report: &Report) -> std::fmt::Result {
     }
     writeln!(out)?;
     let mut services: Vec<_> = report.services.iter().collect();
-    services.sort_by_key(|(name, verdicts)| (std::cmp::Reverse(verdicts.values().sum::<u64>()), name.as_str()));
+    services.sort_by_key(|(name, verdicts)| {
+        (
+            std::cmp::Reverse(verdicts.values().sum::<u64>()),
+            name.as_str(),
+        )
+    });
     for (service, counts) in services.iter().take(LIST) {
-        let name = if service.is_empty() { "(no event source)" } else { service };
+        let name = if service.is_empty() {
+            "(no event source)"
+        } else {
+            service
+        };
         verdict_line(out, &printable(name), counts)?;
     }
     if services.len() > LIST {
@@ -118,22 +208,47 @@ fn verdicts(out: &mut String, report: &Report) -> std::fmt::Result {
 fn verdict_line(out: &mut String, name: &str, counts: &BTreeMap<Verdict, u64>) -> std::fmt::Result {
     write!(out, "  {name:<32}")?;
     for verdict in Verdict::ALL {
-        write!(out, "{:>17}", counts.get(&verdict).map_or_else(|| "-".to_owned(), |count| grouped(*count)))?;
+        write!(
+            out,
+            "{:>17}",
+            counts
+                .get(&verdict)
+                .map_or_else(|| "-".to_owned(), |count| grouped(*count))
+        )?;
     }
     writeln!(out)
 }
 
-fn differences(out: &mut String, report: &Report, verdict: Verdict, title: &str) -> std::fmt::Result {
-    let mut groups: Vec<(&GroupKey, &Group)> = report.differences.iter().filter(|(key, _)| key.verdict == verdict).collect();
+fn differences(
+    out: &mut String,
+    report: &Report,
+    verdict: Verdict,
+    title: &str,
+) -> std::fmt::Result {
+    let mut groups: Vec<(&GroupKey, &Group)> = report
+        .differences
+        .iter()
+        .filter(|(key, _)| key.verdict == verdict)
+        .collect();
     if groups.is_empty() {
         return Ok(());
     }
     groups.sort_by_key(|(key, group)| (std::cmp::Reverse(group.calls), *key));
     writeln!(out, "\n{title}")?;
     for (key, group) in groups.iter().take(LIST) {
-        writeln!(out, "  {:>8}  {}  {}", grouped(group.calls), printable(&key.action), printable(&key.principal_arn))?;
+        writeln!(
+            out,
+            "  {:>8}  {}  {}",
+            grouped(group.calls),
+            printable(&key.action),
+            printable(&key.principal_arn)
+        )?;
         if let Some(resource) = group.resources.first() {
-            let more = if group.resources.len() > 1 { " and others" } else { "" };
+            let more = if group.resources.len() > 1 {
+                " and others"
+            } else {
+                ""
+            };
             writeln!(out, "            on {}{more}", printable(resource))?;
         }
         if let Some(why) = why(group) {
@@ -145,7 +260,12 @@ fn differences(out: &mut String, report: &Report, verdict: Verdict, title: &str)
     }
     if groups.len() > LIST {
         let rest: u64 = groups.iter().skip(LIST).map(|(_, group)| group.calls).sum();
-        writeln!(out, "  {:>8}  more, in {} groups of principal and action", grouped(rest), groups.len() - LIST)?;
+        writeln!(
+            out,
+            "  {:>8}  more, in {} groups of principal and action",
+            grouped(rest),
+            groups.len() - LIST
+        )?;
     }
     Ok(())
 }
@@ -159,12 +279,19 @@ fn why(group: &Group) -> Option<String> {
 }
 
 fn undetermined(out: &mut String, report: &Report) -> std::fmt::Result {
-    let total = report.verdicts.get(&Verdict::Undetermined).copied().unwrap_or(0);
+    let total = report
+        .verdicts
+        .get(&Verdict::Undetermined)
+        .copied()
+        .unwrap_or(0);
     if total == 0 {
         return Ok(());
     }
     let share = 100.0 * total as f64 / report.books.decided.max(1) as f64;
-    let title = format!("undetermined: {} calls, {share:.1} % of the decided; what would determine them (calls)", grouped(total));
+    let title = format!(
+        "undetermined: {} calls, {share:.1} % of the decided; what would determine them (calls)",
+        grouped(total)
+    );
     counted(out, &title, &report.undetermined_by)
 }
 
@@ -180,14 +307,27 @@ fn counted(out: &mut String, title: &str, counts: &BTreeMap<String, u64>) -> std
     }
     if counts.len() > LIST {
         let rest: u64 = counts.iter().skip(LIST).map(|(_, count)| **count).sum();
-        writeln!(out, "  {:>8}  in {} more", grouped(rest), counts.len() - LIST)?;
+        writeln!(
+            out,
+            "  {:>8}  in {} more",
+            grouped(rest),
+            counts.len() - LIST
+        )?;
     }
     Ok(())
 }
 
 fn tables(report: &Report) -> String {
-    let tables: Vec<_> = report.rows.iter().map(|(table, rows)| format!("{table} {} rows", grouped(*rows))).collect();
-    if tables.is_empty() { "no rows".to_owned() } else { tables.join(", ") }
+    let tables: Vec<_> = report
+        .rows
+        .iter()
+        .map(|(table, rows)| format!("{table} {} rows", grouped(*rows)))
+        .collect();
+    if tables.is_empty() {
+        "no rows".to_owned()
+    } else {
+        tables.join(", ")
+    }
 }
 
 fn words(name: &str) -> String {
@@ -198,12 +338,29 @@ fn words(name: &str) -> String {
 pub(crate) fn json(report: &Report, subject: &Subject<'_>) -> Value {
     let books = &report.books;
     let by_name = |counts: &BTreeMap<Verdict, u64>| -> Map<String, Value> {
-        Verdict::ALL.into_iter().map(|verdict| (verdict.name().to_owned(), json!(counts.get(&verdict).copied().unwrap_or(0)))).collect()
+        Verdict::ALL
+            .into_iter()
+            .map(|verdict| {
+                (
+                    verdict.name().to_owned(),
+                    json!(counts.get(&verdict).copied().unwrap_or(0)),
+                )
+            })
+            .collect()
     };
     let reasons = |wanted: Verdict| -> Map<String, Value> {
-        report.reasons.iter().filter(|((verdict, _), _)| *verdict == wanted).map(|((_, reason), count)| (reason.name().to_owned(), json!(count))).collect()
+        report
+            .reasons
+            .iter()
+            .filter(|((verdict, _), _)| *verdict == wanted)
+            .map(|((_, reason), count)| (reason.name().to_owned(), json!(count)))
+            .collect()
     };
-    let differences: Vec<Value> = report.differences.iter().map(|(key, group)| difference(key, group)).collect();
+    let differences: Vec<Value> = report
+        .differences
+        .iter()
+        .map(|(key, group)| difference(key, group))
+        .collect();
     let outcomes: Vec<Value> = report
         .outcomes
         .iter()

@@ -38,7 +38,8 @@ pub enum Encoding {
     Dictionary,
     /// As they are: values are unique, and a dictionary would only be built to be thrown away.
     Plain,
-    /// As differences: numbers near each other.
+    /// As differences: numbers near each other, and times (a third smaller than through a
+    /// dictionary, and cheaper).
     Delta,
 }
 
@@ -81,7 +82,7 @@ impl ColumnType {
             Self::TextMap => "MAP(VARCHAR, VARCHAR)",
             Self::TextListMap => "MAP(VARCHAR, VARCHAR[])",
             Self::DeterminedBy => {
-                "STRUCT(layer VARCHAR, policy VARCHAR, \"index\" BIGINT, sid VARCHAR, effect VARCHAR)[]"
+                "STRUCT(layer VARCHAR, \"policy\" VARCHAR, \"index\" BIGINT, sid VARCHAR, effect VARCHAR)[]"
             }
         }
     }
@@ -230,7 +231,7 @@ impl<T: Table + ?Sized> Column<T> {
         Self::new(
             name,
             doc,
-            Encoding::Dictionary,
+            Encoding::Delta,
             Cells::OptionalTimestamp(get),
         )
     }

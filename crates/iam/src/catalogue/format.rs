@@ -1,9 +1,9 @@
 //! The compiled-in file: an index, and one compressed block per service that is decoded when the
 //! service is first asked for. `scripts/refresh-catalogue` describes the format.
 
-use std::io::Read;
+use std::ops::Range;
 
-use flate2::read::DeflateDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 
 use super::{AccessLevel, KeyType, folded::FoldedIndex, template::KeyTemplate};
 
@@ -30,10 +30,7 @@ pub(super) struct Index {
 impl Index {
     /// `None` where the file is malformed.
     pub(super) fn decode(file: &'static [u8]) -> Option<Self> {
-        let (length, rest) = file.split_first_chunk::<4>()?;
-        let (index, mut blocks) =
-            rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
-        let text = inflate(index, 0)?;
+        let (text, mut blocks) = split_index(file)?;
         let mut decoded = Self {
             source: String::new(),
             services: Vec::new(),
@@ -67,11 +64,30 @@ impl Index {
     }
 }
 
-/// Raw deflate of UTF-8 text; `length` is only a hint.
+/// Raw deflate of UTF-8 text of this length.
 pub(crate) fn inflate(block: &[u8], length: usize) -> Option<String> {
-    let mut text = String::with_capacity(length);
-    DeflateDecoder::new(block).read_to_string(&mut text).ok()?;
-    Some(text)
+    // Not a reader of flate2's: it would clear a buffer of 32 KB for each of hundreds of small blocks.
+    let mut text = Vec::with_capacity(length);
+    let status = Decompress::new(false)
+        .decompress_vec(block, &mut text, FlushDecompress::Finish)
+        .ok()?;
+    if status != Status::StreamEnd || text.len() != length {
+        return None;
+    }
+    String::from_utf8(text).ok()
+}
+
+/// Splits a data file into its index's text and the blocks behind it.
+pub(crate) fn split_index(file: &'static [u8]) -> Option<(String, &'static [u8])> {
+    let (block_length, rest) = file.split_first_chunk::<4>()?;
+    let (text_length, rest) = rest.split_first_chunk::<4>()?;
+    let (index, blocks) =
+        rest.split_at_checked(usize::try_from(u32::from_le_bytes(*block_length)).ok()?)?;
+    // An index is far smaller than this; a file that is none must not ask for gigabytes.
+    let text_length = usize::try_from(u32::from_le_bytes(*text_length))
+        .ok()
+        .filter(|length| *length < 1 << 24)?;
+    Some((inflate(index, text_length)?, blocks))
 }
 
 /// The actions, resource types and condition keys of one service.
@@ -80,6 +96,8 @@ pub(super) struct Service {
     pub(super) keys: Vec<KeyEntry>,
     pub(super) types: Vec<TypeEntry>,
     pub(super) actions: Vec<ActionEntry>,
+    uses: Vec<UseEntry>,
+    key_lists: Vec<u16>,
     pub(super) key_index: FoldedIndex,
     pub(super) type_index: FoldedIndex,
     pub(super) action_index: FoldedIndex,
@@ -99,7 +117,17 @@ pub(super) struct KeyEntry {
 pub(super) struct TypeEntry {
     pub(super) name: Box<str>,
     pub(super) arn: Box<str>,
-    pub(super) keys: Box<[u16]>,
+    /// Where the ARN's last part begins with fixed text (`training-job/`): no other ARN has this type.
+    begins_with: Span,
+    keys: Span,
+}
+
+impl TypeEntry {
+    /// What the last part of every ARN of this type begins with.
+    pub(super) fn begins_with(&self) -> &str {
+        let range = self.begins_with.start as usize..self.begins_with.end as usize;
+        self.arn.get(range).unwrap_or_default()
+    }
 }
 
 #[derive(Debug)]
@@ -107,10 +135,29 @@ pub(super) struct ActionEntry {
     /// With the service's prefix.
     pub(super) full_name: Box<str>,
     pub(super) access_level: AccessLevel,
-    pub(super) keys: Box<[u16]>,
-    pub(super) uses: Box<[UseEntry]>,
+    keys: Span,
+    uses: Span,
     pub(super) dependent_actions: Box<[Box<str>]>,
 }
+
+/// The fixed text that a template's last part begins with; empty where that begins with a variable.
+fn fixed_beginning(template: &str) -> Span {
+    let start = template
+        .match_indices(':')
+        .nth(4)
+        .map_or(template.len(), |(at, _)| at + 1);
+    let last = template.get(start..).unwrap_or_default();
+    let fixed = [last.find("${"), last.find('*')]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(last.len());
+    let place = |at: usize| u32::try_from(at).unwrap_or(0);
+    place(start)..place(start + fixed)
+}
+
+/// Part of one of a service's lists: thousands of small lists are one allocation.
+type Span = Range<u32>;
 
 impl ActionEntry {
     pub(super) fn name(&self) -> &str {
@@ -123,95 +170,143 @@ pub(super) struct UseEntry {
     pub(super) resource_type: u16,
     pub(super) required: bool,
     /// Keys that the reference lists for this action on this type.
-    pub(super) keys: Box<[u16]>,
+    keys: Span,
 }
 
 impl Service {
     /// `None` where the block is malformed.
     pub(super) fn decode(service: &ServiceBlock) -> Option<Self> {
         let text = inflate(service.block, service.text_length)?;
-        let (mut keys, mut types, mut actions) = (Vec::new(), Vec::new(), Vec::new());
+        let mut decoded = Self {
+            keys: Vec::new(),
+            types: Vec::new(),
+            actions: Vec::new(),
+            uses: Vec::new(),
+            key_lists: Vec::new(),
+            key_index: FoldedIndex::default(),
+            type_index: FoldedIndex::default(),
+            action_index: FoldedIndex::default(),
+            templates: Vec::new(),
+        };
         for line in text.lines() {
-            let mut fields = line.split('\t');
-            match fields.next()? {
-                "K" => keys.push(KeyEntry::decode(fields.next()?, fields.next()?)?),
-                "T" => types.push(TypeEntry {
-                    name: fields.next()?.into(),
-                    arn: fields.next()?.into(),
-                    keys: numbers(fields.next()?, ' ')?,
-                }),
-                "A" => actions.push(ActionEntry {
-                    full_name: [service.prefix.as_str(), ":", fields.next()?]
-                        .concat()
-                        .into(),
-                    access_level: AccessLevel::parse(fields.next()?)?,
-                    keys: numbers(fields.next()?, ' ')?,
-                    uses: fields
-                        .next()?
-                        .split(' ')
-                        .filter(|text| !text.is_empty())
-                        .map(UseEntry::decode)
-                        .collect::<Option<_>>()?,
-                    dependent_actions: fields
-                        .next()?
-                        .split(' ')
-                        .filter(|text| !text.is_empty())
-                        .map(Box::from)
-                        .collect(),
-                }),
+            let (kind, fields) = line.split_once('\t')?;
+            match kind {
+                "K" => decoded.key(fields)?,
+                "T" => decoded.resource_type(fields)?,
+                "A" => decoded.action(&service.prefix, fields)?,
                 _ => return None,
             }
         }
-        Some(Self {
-            key_index: FoldedIndex::new(keys.iter().map(|key| &*key.name)),
-            type_index: FoldedIndex::new(
-                types
-                    .iter()
-                    .map(|resource_type: &TypeEntry| &*resource_type.name),
-            ),
-            action_index: FoldedIndex::new(actions.iter().map(ActionEntry::name)),
-            templates: (0..)
-                .zip(&keys)
-                .filter(|(_, key)| key.template.is_some())
-                .map(|(number, _)| number)
-                .collect(),
-            keys,
-            types,
-            actions,
-        })
+        decoded.key_index = FoldedIndex::new(decoded.keys.iter().map(|key| &*key.name));
+        decoded.type_index = FoldedIndex::new(
+            decoded
+                .types
+                .iter()
+                .map(|resource_type| &*resource_type.name),
+        );
+        decoded.action_index = FoldedIndex::new(decoded.actions.iter().map(ActionEntry::name));
+        let templates = (0..)
+            .zip(&decoded.keys)
+            .filter(|(_, key)| key.template.is_some());
+        decoded.templates = templates.map(|(number, _)| number).collect();
+        Some(decoded)
     }
-}
 
-impl KeyEntry {
-    fn decode(name: &str, value_type: &str) -> Option<Self> {
+    /// The resource types that an action takes.
+    pub(super) fn uses(&self, action: &ActionEntry) -> &[UseEntry] {
+        part(&self.uses, &action.uses)
+    }
+
+    /// The keys listed for an action.
+    pub(super) fn keys_of_action(&self, action: &ActionEntry) -> &[u16] {
+        part(&self.key_lists, &action.keys)
+    }
+
+    /// The keys listed for a resource type.
+    pub(super) fn keys_of_type(&self, resource_type: &TypeEntry) -> &[u16] {
+        part(&self.key_lists, &resource_type.keys)
+    }
+
+    /// The keys listed for an action on a resource type.
+    pub(super) fn keys_of_use(&self, used: &UseEntry) -> &[u16] {
+        part(&self.key_lists, &used.keys)
+    }
+
+    fn key(&mut self, fields: &str) -> Option<()> {
+        let (name, value_type) = fields.split_once('\t')?;
         let (value_type, multivalued) = KeyType::parse(value_type)?;
-        Some(Self {
+        self.keys.push(KeyEntry {
             name: name.into(),
             value_type,
             multivalued,
             template: KeyTemplate::of(name),
-        })
+        });
+        Some(())
+    }
+
+    fn resource_type(&mut self, fields: &str) -> Option<()> {
+        let mut fields = fields.split('\t');
+        let (name, arn) = (fields.next()?.into(), fields.next()?);
+        let begins_with = fixed_beginning(arn);
+        let keys = self.key_list(fields.next()?, ' ')?;
+        self.types.push(TypeEntry {
+            name,
+            arn: arn.into(),
+            begins_with,
+            keys,
+        });
+        Some(())
+    }
+
+    fn action(&mut self, prefix: &str, fields: &str) -> Option<()> {
+        let mut fields = fields.split('\t');
+        let full_name = [prefix, ":", fields.next()?].concat().into();
+        let access_level = AccessLevel::parse(fields.next()?)?;
+        let keys = self.key_list(fields.next()?, ' ')?;
+        let start = end_of(&self.uses)?;
+        for text in items(fields.next()?, ' ') {
+            let (head, keys) = text.split_once(':').unwrap_or((text, ""));
+            let (number, required) = match head.strip_suffix('!') {
+                Some(number) => (number, true),
+                None => (head, false),
+            };
+            let keys = self.key_list(keys, ',')?;
+            self.uses.push(UseEntry {
+                resource_type: number.parse().ok()?,
+                required,
+                keys,
+            });
+        }
+        let uses = start..end_of(&self.uses)?;
+        let dependent_actions = items(fields.next()?, ' ').map(Box::from).collect();
+        self.actions.push(ActionEntry {
+            full_name,
+            access_level,
+            keys,
+            uses,
+            dependent_actions,
+        });
+        Some(())
+    }
+
+    fn key_list(&mut self, text: &str, separator: char) -> Option<Span> {
+        let start = end_of(&self.key_lists)?;
+        for number in items(text, separator) {
+            self.key_lists.push(number.parse().ok()?);
+        }
+        Some(start..end_of(&self.key_lists)?)
     }
 }
 
-impl UseEntry {
-    fn decode(text: &str) -> Option<Self> {
-        let (head, keys) = text.split_once(':').unwrap_or((text, ""));
-        let (number, required) = match head.strip_suffix('!') {
-            Some(number) => (number, true),
-            None => (head, false),
-        };
-        Some(Self {
-            resource_type: number.parse().ok()?,
-            required,
-            keys: numbers(keys, ',')?,
-        })
-    }
+fn items(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    text.split(separator).filter(|item| !item.is_empty())
 }
 
-fn numbers(text: &str, separator: char) -> Option<Box<[u16]>> {
-    text.split(separator)
-        .filter(|text| !text.is_empty())
-        .map(|text| text.parse().ok())
-        .collect()
+fn end_of<T>(list: &[T]) -> Option<u32> {
+    list.len().try_into().ok()
+}
+
+fn part<'l, T>(list: &'l [T], span: &Span) -> &'l [T] {
+    list.get(span.start as usize..span.end as usize)
+        .unwrap_or_default()
 }

@@ -72,7 +72,11 @@ pub enum ConditionReason {
 impl Condition {
     pub(crate) fn new(source: ConditionSource, version: Version) -> Condition {
         let operator = Operator::parse(&source.operator);
-        Condition { operator, wanted: Wanted::new(operator.base, &source.values, version), source }
+        Condition {
+            operator,
+            wanted: Wanted::new(operator.base, &source.values, version),
+            source,
+        }
     }
 
     /// The operator, the key and the values as written.
@@ -100,8 +104,12 @@ impl Condition {
             KeyState::Known(Values::Many(values)) => match self.operator.set {
                 // Documented only as "requires a set operator"; observed as no match.
                 SetOperator::None => Truth::False,
-                SetOperator::All => values.iter().fold(Truth::True, |all, value| all.and(self.holds_on(value, keys))),
-                SetOperator::Any => values.iter().fold(Truth::False, |any, value| any.or(self.holds_on(value, keys))),
+                SetOperator::All => values.iter().fold(Truth::True, |all, value| {
+                    all.and(self.holds_on(value, keys))
+                }),
+                SetOperator::Any => values.iter().fold(Truth::False, |any, value| {
+                    any.or(self.holds_on(value, keys))
+                }),
             },
         }
     }
@@ -131,27 +139,28 @@ impl Condition {
         if negated { !any } else { any }
     }
 
-    /// Calls `push` with the condition's key and the keys of its variables, where they are what
-    /// leaves the condition open.
+    /// Calls `push` with the unknown keys that leave the condition open: its own, those of its
+    /// variables; its own also where something else does.
     pub(crate) fn unknown_keys<'p>(&'p self, keys: &Keys<'_>, push: &mut impl FnMut(&'p str)) {
-        let mut named = false;
-        if !matches!(keys.state(self.key()), KeyState::Unknown) {
-            for pattern in self.wanted.patterns() {
-                pattern.unknown_variables(*keys).for_each(|key| {
-                    named = true;
-                    push(key);
-                });
-            }
-            for pattern in self.wanted.arns() {
-                pattern.unknown_variables(*keys).for_each(|key| {
-                    named = true;
-                    push(key);
-                });
-            }
-        }
-        if !named {
+        let mut variables = self.unknown_variables(*keys).peekable();
+        if matches!(keys.state(self.key()), KeyState::Unknown) || variables.peek().is_none() {
             push(self.key());
         }
+        variables.for_each(push);
+    }
+
+    fn unknown_variables<'p>(&'p self, keys: Keys<'_>) -> impl Iterator<Item = &'p str> {
+        let in_texts = self
+            .wanted
+            .patterns()
+            .iter()
+            .flat_map(move |pattern| pattern.unknown_variables(keys));
+        in_texts.chain(
+            self.wanted
+                .arns()
+                .iter()
+                .flat_map(move |pattern| pattern.unknown_variables(keys)),
+        )
     }
 
     /// Why the condition is false or unknown.
@@ -163,13 +172,15 @@ impl Condition {
         match state {
             KeyState::Unknown => return ConditionReason::KeyUnknown,
             KeyState::Absent => return ConditionReason::KeyAbsent,
-            KeyState::Known(Values::Many(_)) if self.operator.set == SetOperator::None && !matches!(self.wanted, Wanted::Null(_)) => {
+            KeyState::Known(Values::Many(_))
+                if self.operator.set == SetOperator::None
+                    && !matches!(self.wanted, Wanted::Null(_)) =>
+            {
                 return ConditionReason::NeedsSetOperator;
             }
             KeyState::Known(_) => {}
         }
-        let open_variables = self.wanted.patterns().iter().any(|pattern| pattern.unknown_variables(*keys).next().is_some())
-            || self.wanted.arns().iter().any(|pattern| pattern.unknown_variables(*keys).next().is_some());
+        let open_variables = self.unknown_variables(*keys).next().is_some();
         match self.holds(keys) {
             Truth::Unknown if open_variables => ConditionReason::VariableUnknown,
             Truth::Unknown => ConditionReason::WrongType,
@@ -193,17 +204,48 @@ impl Wanted {
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-wheretouse>
     fn new(base: Base, values: &[String], version: Version) -> Wanted {
         let variables = version == Version::V2012;
-        let patterns = |wildcards| values.iter().map(|value| Pattern::parse(value, Syntax { wildcards, variables })).collect();
+        let patterns = |wildcards| {
+            values
+                .iter()
+                .map(|value| {
+                    Pattern::parse(
+                        value,
+                        Syntax {
+                            wildcards,
+                            variables,
+                        },
+                    )
+                })
+                .collect()
+        };
         match base {
             Base::StringEquals => Wanted::Texts(patterns(false)),
             Base::StringLike => Wanted::Texts(patterns(true)),
             Base::StringEqualsIgnoreCase => Wanted::TextsIgnoringCase(patterns(false)),
             Base::Bool => Wanted::Bools(patterns(false)),
-            Base::Numeric(comparison) => Wanted::Numbers(comparison, values.iter().map(|value| value::number(value)).collect()),
-            Base::Date(comparison) => Wanted::Dates(comparison, values.iter().map(|value| value::date(value)).collect()),
-            Base::Binary => Wanted::Binaries(values.iter().map(|value| value::canonical_base64(value)).collect()),
-            Base::IpAddress => Wanted::Ranges(values.iter().map(|value| Cidr::parse(value)).collect()),
-            Base::Arn => Wanted::Arns(values.iter().map(|value| ArnPattern::new(value, version)).collect()),
+            Base::Numeric(comparison) => Wanted::Numbers(
+                comparison,
+                values.iter().map(|value| value::number(value)).collect(),
+            ),
+            Base::Date(comparison) => Wanted::Dates(
+                comparison,
+                values.iter().map(|value| value::date(value)).collect(),
+            ),
+            Base::Binary => Wanted::Binaries(
+                values
+                    .iter()
+                    .map(|value| value::canonical_base64(value))
+                    .collect(),
+            ),
+            Base::IpAddress => {
+                Wanted::Ranges(values.iter().map(|value| Cidr::parse(value)).collect())
+            }
+            Base::Arn => Wanted::Arns(
+                values
+                    .iter()
+                    .map(|value| ArnPattern::new(value, version))
+                    .collect(),
+            ),
             Base::Null => Wanted::Null(values.iter().map(|value| boolean(value)).collect()),
             Base::Unknown => Wanted::Unknown,
         }
@@ -211,7 +253,9 @@ impl Wanted {
 
     fn patterns(&self) -> &[Pattern] {
         match self {
-            Self::Texts(patterns) | Self::TextsIgnoringCase(patterns) | Self::Bools(patterns) => patterns,
+            Self::Texts(patterns) | Self::TextsIgnoringCase(patterns) | Self::Bools(patterns) => {
+                patterns
+            }
             _ => &[],
         }
     }
@@ -227,27 +271,57 @@ impl Wanted {
     fn compare<'a>(&'a self, value: &str, keys: &Keys<'a>, mut done: impl FnMut(Compared) -> bool) {
         match self {
             Self::Texts(patterns) => {
-                patterns.iter().any(|pattern| done(Compared::Is(pattern.test(Text::Exact(value), keys).hit)));
+                patterns
+                    .iter()
+                    .any(|pattern| done(Compared::Is(pattern.test(Text::Exact(value), keys))));
             }
             Self::TextsIgnoringCase(patterns) => {
-                patterns.iter().any(|pattern| done(Compared::Is(equals_ignoring_case(pattern, value, keys))));
+                patterns
+                    .iter()
+                    .any(|pattern| done(Compared::Is(equals_ignoring_case(pattern, value, keys))));
             }
             Self::Bools(patterns) => {
                 let is_bool = boolean(value).is_some();
                 patterns.iter().any(|pattern| {
-                    done(if is_bool { Compared::Is(equals_ignoring_case(pattern, value, keys)) } else { Compared::WrongType })
+                    done(if is_bool {
+                        Compared::Is(equals_ignoring_case(pattern, value, keys))
+                    } else {
+                        Compared::WrongType
+                    })
                 });
             }
-            Self::Numbers(comparison, wanted) => typed(value::number(value), wanted, |found, wanted| comparison.holds(found, *wanted), done),
-            Self::Dates(comparison, wanted) => typed(value::date(value), wanted, |found, wanted| comparison.holds(found, *wanted), done),
+            Self::Numbers(comparison, wanted) => typed(
+                value::number(value),
+                wanted,
+                |found, wanted| comparison.holds(found, *wanted),
+                done,
+            ),
+            Self::Dates(comparison, wanted) => typed(
+                value::date(value),
+                wanted,
+                |found, wanted| comparison.holds(found, *wanted),
+                done,
+            ),
             Self::Binaries(wanted) => {
                 let found = value.trim_end_matches('=');
-                typed(Some(found), wanted, |found, wanted| found == wanted.as_ref(), done);
+                typed(
+                    Some(found),
+                    wanted,
+                    |found, wanted| found == wanted.as_ref(),
+                    done,
+                );
             }
-            Self::Ranges(wanted) => typed(value.parse::<IpAddr>().ok(), wanted, |found, range| range.contains(found), done),
+            Self::Ranges(wanted) => typed(
+                value.parse::<IpAddr>().ok(),
+                wanted,
+                |found, range| range.contains(found),
+                done,
+            ),
             Self::Arns(patterns) => {
                 let found = ArnText::exact(value);
-                patterns.iter().any(|pattern| done(compare_arn(found, pattern, keys)));
+                patterns
+                    .iter()
+                    .any(|pattern| done(compare_arn(found, pattern, keys)));
             }
             Self::Null(_) | Self::Unknown => {}
         }
@@ -255,7 +329,12 @@ impl Wanted {
 }
 
 /// Compares with parsed values.
-fn typed<T: Copy, W>(found: Option<T>, wanted: &[Option<W>], holds: impl Fn(T, &W) -> bool, mut done: impl FnMut(Compared) -> bool) {
+fn typed<T: Copy, W>(
+    found: Option<T>,
+    wanted: &[Option<W>],
+    holds: impl Fn(T, &W) -> bool,
+    mut done: impl FnMut(Compared) -> bool,
+) {
     wanted.iter().any(|wanted| {
         done(match (found, wanted) {
             (Some(found), Some(wanted)) => Compared::Is(Truth::from(holds(found, wanted))),
@@ -264,11 +343,15 @@ fn typed<T: Copy, W>(found: Option<T>, wanted: &[Option<W>], holds: impl Fn(T, &
     });
 }
 
-fn compare_arn<'a>(found: Option<ArnText<'_>>, pattern: &'a ArnPattern, keys: &Keys<'a>) -> Compared {
+fn compare_arn<'a>(
+    found: Option<ArnText<'_>>,
+    pattern: &'a ArnPattern,
+    keys: &Keys<'a>,
+) -> Compared {
     let Some(found) = found else {
         return Compared::WrongType;
     };
-    match pattern.test(found, keys).hit {
+    match pattern.test(found, keys) {
         // AWS documents six parts; whether the missing ones are filled up is not documented.
         Truth::True if !pattern.is_complete() => Compared::Is(Truth::Unknown),
         hit => Compared::Is(hit),
@@ -278,7 +361,9 @@ fn compare_arn<'a>(found: Option<ArnText<'_>>, pattern: &'a ArnPattern, keys: &K
 /// Whether a pattern without wildcards is `value` but for the case; a variable without a value equals nothing.
 fn equals_ignoring_case<'a>(pattern: &'a Pattern, value: &str, keys: &Keys<'a>) -> Truth {
     match pattern.resolved(keys) {
-        Truth::True if pattern.unknown_variables(*keys).next().is_none() => Truth::from(pattern.equals_ignoring_case(value, keys)),
+        Truth::True if pattern.unknown_variables(*keys).next().is_none() => {
+            Truth::from(pattern.equals_ignoring_case(value, keys))
+        }
         Truth::True | Truth::Unknown => Truth::Unknown,
         Truth::False => Truth::False,
     }

@@ -68,22 +68,58 @@ impl Comparison {
 const BASES: &[(&str, Base, bool)] = &[
     ("stringequals", Base::StringEquals, false),
     ("stringnotequals", Base::StringEquals, true),
-    ("stringequalsignorecase", Base::StringEqualsIgnoreCase, false),
-    ("stringnotequalsignorecase", Base::StringEqualsIgnoreCase, true),
+    (
+        "stringequalsignorecase",
+        Base::StringEqualsIgnoreCase,
+        false,
+    ),
+    (
+        "stringnotequalsignorecase",
+        Base::StringEqualsIgnoreCase,
+        true,
+    ),
     ("stringlike", Base::StringLike, false),
     ("stringnotlike", Base::StringLike, true),
     ("numericequals", Base::Numeric(Comparison::Equals), false),
     ("numericnotequals", Base::Numeric(Comparison::Equals), true),
-    ("numericlessthan", Base::Numeric(Comparison::LessThan), false),
-    ("numericlessthanequals", Base::Numeric(Comparison::LessThanEquals), false),
-    ("numericgreaterthan", Base::Numeric(Comparison::GreaterThan), false),
-    ("numericgreaterthanequals", Base::Numeric(Comparison::GreaterThanEquals), false),
+    (
+        "numericlessthan",
+        Base::Numeric(Comparison::LessThan),
+        false,
+    ),
+    (
+        "numericlessthanequals",
+        Base::Numeric(Comparison::LessThanEquals),
+        false,
+    ),
+    (
+        "numericgreaterthan",
+        Base::Numeric(Comparison::GreaterThan),
+        false,
+    ),
+    (
+        "numericgreaterthanequals",
+        Base::Numeric(Comparison::GreaterThanEquals),
+        false,
+    ),
     ("dateequals", Base::Date(Comparison::Equals), false),
     ("datenotequals", Base::Date(Comparison::Equals), true),
     ("datelessthan", Base::Date(Comparison::LessThan), false),
-    ("datelessthanequals", Base::Date(Comparison::LessThanEquals), false),
-    ("dategreaterthan", Base::Date(Comparison::GreaterThan), false),
-    ("dategreaterthanequals", Base::Date(Comparison::GreaterThanEquals), false),
+    (
+        "datelessthanequals",
+        Base::Date(Comparison::LessThanEquals),
+        false,
+    ),
+    (
+        "dategreaterthan",
+        Base::Date(Comparison::GreaterThan),
+        false,
+    ),
+    (
+        "dategreaterthanequals",
+        Base::Date(Comparison::GreaterThanEquals),
+        false,
+    ),
     ("bool", Base::Bool, false),
     ("binaryequals", Base::Binary, false),
     ("ipaddress", Base::IpAddress, false),
@@ -113,13 +149,25 @@ impl Operator {
         match found {
             // "You can add IfExists to the end of any condition operator name except the Null
             // condition", and Null looks at no value that a set operator could count.
-            Some((_, Base::Null, _)) if if_exists || set != SetOperator::None => Operator::unknown(),
-            Some((_, base, negated)) => Operator { set, base: *base, negated: *negated, if_exists },
+            Some((_, Base::Null, _)) if if_exists || set != SetOperator::None => {
+                Operator::unknown()
+            }
+            Some((_, base, negated)) => Operator {
+                set,
+                base: *base,
+                negated: *negated,
+                if_exists,
+            },
             None => Operator::unknown(),
         }
     }
 
     fn unknown() -> Operator {
-        Operator { set: SetOperator::None, base: Base::Unknown, negated: false, if_exists: false }
+        Operator {
+            set: SetOperator::None,
+            base: Base::Unknown,
+            negated: false,
+            if_exists: false,
+        }
     }
 }

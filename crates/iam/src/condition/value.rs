@@ -10,7 +10,9 @@ use jiff::tz::Offset;
 
 /// A decimal number; nothing else of what Rust takes for one (`inf`, `nan`), and no text after it.
 pub(crate) fn number(text: &str) -> Option<f64> {
-    let plain = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+    let plain = text
+        .bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
     if plain { text.parse().ok() } else { None }
 }
 
@@ -33,7 +35,11 @@ fn epoch(text: &str) -> Option<i128> {
         return None;
     }
     let seconds: i64 = seconds.parse().ok()?;
-    let nanoseconds = fraction.bytes().chain(std::iter::repeat(b'0')).take(9).fold(0, |sum, digit| sum * 10 + i128::from(digit - b'0'));
+    let nanoseconds = fraction
+        .bytes()
+        .chain(std::iter::repeat(b'0'))
+        .take(9)
+        .fold(0, |sum, digit| sum * 10 + i128::from(digit - b'0'));
     let total = i128::from(seconds) * NANOSECONDS + nanoseconds;
     Some(if negative { -total } else { total })
 }
@@ -47,11 +53,16 @@ fn iso_8601(text: &str) -> Option<i128> {
         Ok(time) => time,
         Err(_) => month(text)?.at(0, 0, 0, 0),
     };
-    Offset::UTC.to_timestamp(time).ok().map(Timestamp::as_nanosecond)
+    Offset::UTC
+        .to_timestamp(time)
+        .ok()
+        .map(Timestamp::as_nanosecond)
 }
 
 fn month(text: &str) -> Option<civil::Date> {
-    let (year, month) = text.split_once('-').filter(|(year, month)| year.len() == 4 && month.len() == 2)?;
+    let (year, month) = text
+        .split_once('-')
+        .filter(|(year, month)| year.len() == 4 && month.len() == 2)?;
     civil::Date::new(year.parse().ok()?, month.parse().ok()?, 1).ok()
 }
 
@@ -66,26 +77,38 @@ impl Cidr {
     /// `203.0.113.0/24`; an address alone is a range of one. Bits of the host part are ignored.
     pub(crate) fn parse(text: &str) -> Option<Cidr> {
         let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) if prefix.bytes().all(|byte| byte.is_ascii_digit()) => (address, Some(prefix.parse::<u32>().ok()?)),
+            Some((address, prefix)) if prefix.bytes().all(|byte| byte.is_ascii_digit()) => {
+                (address, Some(prefix.parse::<u32>().ok()?))
+            }
             Some(_) => return None,
             None => (text, None),
         };
         match address.parse().ok()? {
             IpAddr::V4(address) => {
                 let mask = mask_v4(prefix.unwrap_or(Ipv4Addr::BITS))?;
-                Some(Cidr::V4 { network: address.to_bits() & mask, mask })
+                Some(Cidr::V4 {
+                    network: address.to_bits() & mask,
+                    mask,
+                })
             }
             IpAddr::V6(address) => {
                 let mask = mask_v6(prefix.unwrap_or(Ipv6Addr::BITS))?;
-                Some(Cidr::V6 { network: address.to_bits() & mask, mask })
+                Some(Cidr::V6 {
+                    network: address.to_bits() & mask,
+                    mask,
+                })
             }
         }
     }
 
     pub(crate) fn contains(self, address: IpAddr) -> bool {
         match (self, address) {
-            (Cidr::V4 { network, mask }, IpAddr::V4(address)) => address.to_bits() & mask == network,
-            (Cidr::V6 { network, mask }, IpAddr::V6(address)) => address.to_bits() & mask == network,
+            (Cidr::V4 { network, mask }, IpAddr::V4(address)) => {
+                address.to_bits() & mask == network
+            }
+            (Cidr::V6 { network, mask }, IpAddr::V6(address)) => {
+                address.to_bits() & mask == network
+            }
             _ => false,
         }
     }
@@ -102,10 +125,16 @@ fn mask_v6(prefix: u32) -> Option<u128> {
 
 /// base64 in its one canonical spelling without padding, so that equal data are equal texts.
 pub(crate) fn canonical_base64(text: &str) -> Option<Box<str>> {
-    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_decode_allow_trailing_bits(true);
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
     let engine = GeneralPurpose::new(&base64::alphabet::STANDARD, config);
     let data = engine.decode(text).ok()?;
-    Some(base64::engine::general_purpose::STANDARD_NO_PAD.encode(data).into_boxed_str())
+    Some(
+        base64::engine::general_purpose::STANDARD_NO_PAD
+            .encode(data)
+            .into_boxed_str(),
+    )
 }
 
 #[cfg(test)]
@@ -116,7 +145,11 @@ mod tests {
     fn dates_in_every_documented_form() {
         #[track_caller]
         fn check(text: &str, seconds: Option<i128>) {
-            assert_eq!(date(text), seconds.map(|seconds| seconds * 1_000_000_000), "{text}");
+            assert_eq!(
+                date(text),
+                seconds.map(|seconds| seconds * 1_000_000_000),
+                "{text}"
+            );
         }
         check("2024-01-01T00:00:00Z", Some(1_704_067_200));
         check("2024-01-01T02:00:00+02:00", Some(1_704_067_200));
@@ -131,7 +164,10 @@ mod tests {
         check("2024-13-01", None);
         check("17040672x0", None);
         assert_eq!(date("1704067200.5"), Some(1_704_067_200_500_000_000));
-        assert_eq!(date("2024-01-01T00:00:00.5Z"), Some(1_704_067_200_500_000_000));
+        assert_eq!(
+            date("2024-01-01T00:00:00.5Z"),
+            Some(1_704_067_200_500_000_000)
+        );
     }
 
     #[test]
@@ -149,14 +185,22 @@ mod tests {
         #[track_caller]
         fn check(range: &str, address: &str, expect: Option<bool>) {
             let address: IpAddr = address.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-            assert_eq!(Cidr::parse(range).map(|range| range.contains(address)), expect, "{range}");
+            assert_eq!(
+                Cidr::parse(range).map(|range| range.contains(address)),
+                expect,
+                "{range}"
+            );
         }
         check("0.0.0.0/0", "203.0.113.9", Some(true));
         check("::/0", "2001:db8::1", Some(true));
         check("::/0", "203.0.113.9", Some(false));
         check("10.1.2.3/8", "10.200.0.1", Some(true));
         check("203.0.113.9", "203.0.113.10", Some(false));
-        check("2001:DB8:1234:5678::/64", "2001:db8:1234:5678::9", Some(true));
+        check(
+            "2001:DB8:1234:5678::/64",
+            "2001:db8:1234:5678::9",
+            Some(true),
+        );
         check("203.0.113.0/33", "203.0.113.9", None);
         check("203.0.113.0/+8", "203.0.113.9", None);
         check("invalid-ip-addr", "203.0.113.9", None);

@@ -17,20 +17,34 @@ pub(super) struct LayerTruth {
 
 impl LayerTruth {
     /// A layer that is not there: it takes nothing.
-    const OPEN: LayerTruth = LayerTruth { allow: Truth::True, deny: Truth::False, bundled: None };
+    const OPEN: LayerTruth = LayerTruth {
+        allow: Truth::True,
+        deny: Truth::False,
+        bundled: None,
+    };
 }
 
 /// All policies of the principal together; the root user needs none.
-pub(super) fn identity<'s>(principal: &'s Principal, question: &Question<'_>, matched: &mut Vec<StatementRef<'s>>) -> LayerTruth {
+pub(super) fn identity<'s>(
+    principal: &'s Principal,
+    question: &Question<'_>,
+    matched: &mut Vec<StatementRef<'s>>,
+) -> LayerTruth {
     match principal.kind {
         // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics.html>
         PrincipalKind::Root => LayerTruth::OPEN,
-        PrincipalKind::User | PrincipalKind::Role => evaluate(Layer::Identity, &principal.identity, question, matched),
+        PrincipalKind::User | PrincipalKind::Role => {
+            evaluate(Layer::Identity, &principal.identity, question, matched)
+        }
     }
 }
 
 /// The permissions boundary; where there is none, nothing is taken.
-pub(super) fn boundary<'s>(principal: &'s Principal, question: &Question<'_>, matched: &mut Vec<StatementRef<'s>>) -> LayerTruth {
+pub(super) fn boundary<'s>(
+    principal: &'s Principal,
+    question: &Question<'_>,
+    matched: &mut Vec<StatementRef<'s>>,
+) -> LayerTruth {
     match principal.boundary.as_slice() {
         [] => LayerTruth::OPEN,
         policies => evaluate(Layer::PermissionsBoundary, policies, question, matched),
@@ -38,7 +52,12 @@ pub(super) fn boundary<'s>(principal: &'s Principal, question: &Question<'_>, ma
 }
 
 /// Evaluates the policies of a layer; the statements that apply for sure are added to `matched`.
-fn evaluate<'s>(layer: Layer, policies: &'s [AttachedPolicy], question: &Question<'_>, matched: &mut Vec<StatementRef<'s>>) -> LayerTruth {
+fn evaluate<'s>(
+    layer: Layer,
+    policies: &'s [AttachedPolicy],
+    question: &Question<'_>,
+    matched: &mut Vec<StatementRef<'s>>,
+) -> LayerTruth {
     let (mut allow, mut deny) = (Truth::False, Truth::False);
     let mut bundled = None;
     let mut allowed_by_snapshot = false;
@@ -71,22 +90,37 @@ fn evaluate<'s>(layer: Layer, policies: &'s [AttachedPolicy], question: &Questio
             });
         }
     }
-    LayerTruth { allow, deny, bundled: bundled.filter(|_| !allowed_by_snapshot) }
+    LayerTruth {
+        allow,
+        deny,
+        bundled: bundled.filter(|_| !allowed_by_snapshot),
+    }
 }
 
 /// Adds the keys that leave statements of `effect` open, each once; `true` where a policy without a
 /// document leaves the layer itself open.
-pub(super) fn collect_unknown_keys<'s>(policies: &'s [AttachedPolicy], effect: Effect, question: &Question<'_>, unknown_keys: &mut Vec<&'s str>) -> bool {
+pub(super) fn collect_unknown_keys<'s>(
+    policies: &'s [AttachedPolicy],
+    effect: Effect,
+    question: &Question<'_>,
+    unknown_keys: &mut Vec<&'s str>,
+) -> bool {
     let mut unavailable = false;
     for attached in policies {
         let Ok(policy) = &attached.policy else {
             unavailable = true;
             continue;
         };
-        for statement in policy.about(question.action).filter(|statement| statement.effect == effect) {
+        for statement in policy
+            .about(question.action)
+            .filter(|statement| statement.effect == effect)
+        {
             if statement.applies(question.resource, &question.keys) == Truth::Unknown {
                 statement.unknown_keys(question.resource, &question.keys, &mut |key| {
-                    if !unknown_keys.iter().any(|known| known.eq_ignore_ascii_case(key)) {
+                    if !unknown_keys
+                        .iter()
+                        .any(|known| known.eq_ignore_ascii_case(key))
+                    {
                         unknown_keys.push(key);
                     }
                 });

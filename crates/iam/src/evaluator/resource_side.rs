@@ -5,7 +5,7 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html>
 
 use super::Question;
-use super::granting_source::{PolicyKind, granting_sources};
+use super::granting_source::{PolicyKind, granting_sources, rcp_applies};
 use crate::Layer;
 use crate::pattern::ResourceText;
 use crate::request::{Request, Resource};
@@ -28,6 +28,8 @@ pub(super) struct ResourceSide<'a> {
     pub(super) acl: Collected,
     /// `Empty` where no KMS grant could allow the action.
     pub(super) kms_grants: Collected,
+    /// Resource control policies reach the action.
+    pub(super) rcp_applies: bool,
 }
 
 /// A decision before explicit denies that are still open.
@@ -41,23 +43,46 @@ pub(super) enum Side {
 }
 
 impl<'a> ResourceSide<'a> {
-    pub(super) fn new(snapshot: &Snapshot, principal: &'a Principal, request: &Request<'a>, question: &Question<'a>) -> ResourceSide<'a> {
+    pub(super) fn new(
+        snapshot: &Snapshot,
+        principal: &'a Principal,
+        request: &Request<'a>,
+        question: &Question<'a>,
+    ) -> ResourceSide<'a> {
         let account = match request.resource {
             Resource::Any => principal.account.as_str(),
-            Resource::Arn(_) | Resource::Unknown(_) => request.resource_account.or(account_of(question.resource)).unwrap_or(&principal.account),
+            Resource::Arn(_) | Resource::Unknown(_) => request
+                .resource_account
+                .or(account_of(question.resource))
+                .unwrap_or(&principal.account),
         };
         let sources = granting_sources(question.action, request.resource, &question.keys);
         let policy = sources.policy.map(|policy| {
             let collected = match (policy.kind, policy.holder) {
                 // Every role has a trust policy.
-                (PolicyKind::TrustPolicy, None) => Collected::No,
-                (_, holder) => snapshot.resource_policy(policy.service, holder.unwrap_or(EVERY_RESOURCE), account),
+                (PolicyKind::Trust, None) => Collected::No,
+                (_, holder) => snapshot.resource_policy(
+                    policy.service,
+                    holder.unwrap_or(EVERY_RESOURCE),
+                    account,
+                ),
             };
             (policy.kind, collected)
         });
-        let acl = sources.acl.map_or(Collected::Empty, |bucket| snapshot.bucket_acl(bucket.unwrap_or(EVERY_RESOURCE), account));
-        let kms_grants = sources.kms_grant.map_or(Collected::Empty, |key| snapshot.kms_grants(key.unwrap_or(EVERY_RESOURCE), account));
-        ResourceSide { account, is_foreign: account != principal.account, policy, acl, kms_grants }
+        let acl = sources.acl.map_or(Collected::Empty, |bucket| {
+            snapshot.bucket_acl(bucket.unwrap_or(EVERY_RESOURCE), account)
+        });
+        let kms_grants = sources.kms_grant.map_or(Collected::Empty, |key| {
+            snapshot.kms_grants(key.unwrap_or(EVERY_RESOURCE), account)
+        });
+        ResourceSide {
+            account,
+            is_foreign: account != principal.account,
+            policy,
+            acl,
+            kms_grants,
+            rcp_applies: rcp_applies(question.action),
+        }
     }
 
     /// Where the caller's own policies allow.
@@ -94,18 +119,24 @@ impl<'a> ResourceSide<'a> {
         if self.is_foreign {
             return Side::Denied(layer);
         }
-        let policy = self.policy.is_some_and(|(_, collected)| collected != Collected::Empty);
+        let policy = self
+            .policy
+            .is_some_and(|(_, collected)| collected != Collected::Empty);
         if policy {
             unknown_layers.push(Layer::Resource);
         }
-        if self.other_sources(unknown_layers) || policy { Side::Open } else { Side::Denied(layer) }
+        if self.other_sources(unknown_layers) || policy {
+            Side::Open
+        } else {
+            Side::Denied(layer)
+        }
     }
 
     /// Whether the caller's own allow does not suffice.
     fn must_allow(&self, kind: PolicyKind) -> bool {
         match kind {
-            PolicyKind::KeyPolicy | PolicyKind::TrustPolicy => true,
-            PolicyKind::ResourcePolicy => self.is_foreign,
+            PolicyKind::Key | PolicyKind::Trust => true,
+            PolicyKind::Resource => self.is_foreign,
         }
     }
 

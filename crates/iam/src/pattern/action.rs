@@ -2,25 +2,36 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html>
 
-use std::cmp::Ordering;
+use std::hash::BuildHasher;
 
-/// The action of a request, split at its colon.
+use rustc_hash::FxBuildHasher;
+
+/// The action of a request in lower case, split at its colon.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ActionName<'a> {
     pub(crate) service: &'a str,
     pub(crate) name: &'a str,
+    name_hash: u64,
 }
 
 impl<'a> ActionName<'a> {
-    /// A text without a colon is an action that only `*` matches.
-    pub(crate) fn parse(action: &'a str) -> ActionName<'a> {
-        let (service, name) = action.split_once(':').unwrap_or(("", action));
-        ActionName { service, name }
+    /// Splits `action`, written in lower case into `buffer`. A text without a colon is an action that
+    /// only `*` matches.
+    pub(crate) fn fold(action: &str, buffer: &'a mut String) -> ActionName<'a> {
+        buffer.clear();
+        buffer.push_str(action);
+        buffer.make_ascii_lowercase();
+        let (service, name) = buffer.split_once(':').unwrap_or(("", buffer));
+        ActionName {
+            service,
+            name,
+            name_hash: hash(name),
+        }
     }
 
     /// Whether this is `service:name`; both in lower case.
     pub(crate) fn is(&self, service: &str, name: &str) -> bool {
-        self.service.eq_ignore_ascii_case(service) && self.name.eq_ignore_ascii_case(name)
+        self.service == service && self.name == name
     }
 }
 
@@ -42,7 +53,10 @@ pub(crate) struct ActionElement {
 struct ServiceActions {
     /// In lower case.
     service: Box<str>,
-    /// Names without wildcards, in lower case, sorted: `ReadOnlyAccess` lists thousands.
+    /// The hashes of the names without wildcards, sorted: `ReadOnlyAccess` lists thousands of names,
+    /// and looking at each would cost more than all else.
+    hashes: Box<[u64]>,
+    /// Those names in lower case, in the order of their hashes.
     names: Box<[Box<str>]>,
     patterns: Box<[NamePattern]>,
 }
@@ -55,18 +69,28 @@ impl ActionElement {
         for pattern in source {
             match pattern.split_once(':') {
                 None => every_action = true,
-                Some((service, name)) if has_wildcard(service) => any_service.push((NamePattern::new(service), NamePattern::new(name))),
-                Some((service, name)) => split.push((service.to_ascii_lowercase().into_boxed_str(), name)),
+                Some((service, name)) if has_wildcard(service) => {
+                    any_service.push((NamePattern::new(service), NamePattern::new(name)))
+                }
+                Some((service, name)) => {
+                    split.push((service.to_ascii_lowercase().into_boxed_str(), name))
+                }
             }
         }
         split.sort_by(|left, right| left.0.cmp(&right.0));
-        let services = split.chunk_by(|left, right| left.0 == right.0).filter_map(ServiceActions::new).collect();
+        let services = split
+            .chunk_by(|left, right| left.0 == right.0)
+            .filter_map(ServiceActions::new)
+            .collect();
         ActionElement {
             negated,
             every_action,
             services,
             any_service: any_service.into_boxed_slice(),
-            source: source.iter().map(|pattern| pattern.as_str().into()).collect(),
+            source: source
+                .iter()
+                .map(|pattern| pattern.as_str().into())
+                .collect(),
         }
     }
 
@@ -79,55 +103,88 @@ impl ActionElement {
         &self.source
     }
 
-    /// The services, in lower case, that the element is limited to; `None` where it is not.
-    pub(crate) fn services(&self) -> Option<impl Iterator<Item = &str>> {
-        let limited = !self.negated && !self.every_action && self.any_service.is_empty();
-        limited.then(|| self.services.iter().map(|entry| entry.service.as_ref()))
+    /// The services, in lower case, that patterns spell out.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &str> {
+        self.services.iter().map(|entry| entry.service.as_ref())
     }
 
-    /// Whether the statement is about this action.
-    pub(crate) fn matches(&self, action: ActionName<'_>) -> bool {
-        self.lists(action) != self.negated
+    /// Whether the statement can only be about actions of [`Self::services`].
+    pub(crate) fn is_limited_to_services(&self) -> bool {
+        !self.negated && !self.every_action && self.any_service.is_empty()
     }
 
-    fn lists(&self, action: ActionName<'_>) -> bool {
+    /// Where the patterns of a service stand, to be given to [`Self::matches`].
+    pub(crate) fn slot(&self, service: &str) -> Option<usize> {
+        self.services
+            .binary_search_by(|entry| entry.service.as_ref().cmp(service))
+            .ok()
+    }
+
+    /// Whether the statement is about this action, whose service has this slot.
+    pub(crate) fn matches(&self, action: ActionName<'_>, slot: Option<usize>) -> bool {
+        self.lists(action, slot) != self.negated
+    }
+
+    fn lists(&self, action: ActionName<'_>, slot: Option<usize>) -> bool {
         self.every_action
-            || find_service(&self.services, action.service, |entry| &entry.service).is_some_and(|entry| entry.lists(action.name))
-            || self.any_service.iter().any(|(service, name)| service.matches(action.service) && name.matches(action.name))
+            || slot
+                .and_then(|slot| self.services.get(slot))
+                .is_some_and(|entry| entry.lists(action))
+            || self
+                .any_service
+                .iter()
+                .any(|(service, name)| service.matches(action.service) && name.matches(action.name))
     }
 }
 
 impl ServiceActions {
     fn new(patterns: &[(Box<str>, &str)]) -> Option<ServiceActions> {
         let (service, _) = patterns.first()?;
-        let mut names: Vec<Box<str>> = Vec::new();
+        let mut names: Vec<(u64, Box<str>)> = Vec::new();
         let mut wild = Vec::new();
         for (_, name) in patterns {
             if has_wildcard(name) {
                 wild.push(NamePattern::new(name));
             } else {
-                names.push(name.to_ascii_lowercase().into_boxed_str());
+                let name = name.to_ascii_lowercase().into_boxed_str();
+                names.push((hash(&name), name));
             }
         }
         names.sort_unstable();
-        Some(ServiceActions { service: service.clone(), names: names.into_boxed_slice(), patterns: wild.into_boxed_slice() })
+        let (hashes, names): (Vec<u64>, Vec<Box<str>>) = names.into_iter().unzip();
+        Some(ServiceActions {
+            service: service.clone(),
+            hashes: hashes.into(),
+            names: names.into(),
+            patterns: wild.into_boxed_slice(),
+        })
     }
 
-    fn lists(&self, name: &str) -> bool {
-        self.names.binary_search_by(|known| compare_ignoring_case(known, name)).is_ok()
-            || self.patterns.iter().any(|pattern| pattern.matches(name))
+    fn lists(&self, action: ActionName<'_>) -> bool {
+        let first = self.hashes.partition_point(|hash| *hash < action.name_hash);
+        let same_hash = self
+            .hashes
+            .get(first..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(|hash| **hash == action.name_hash)
+            .count();
+        let named = self
+            .names
+            .get(first..first + same_hash)
+            .unwrap_or_default()
+            .iter()
+            .any(|name| name.as_ref() == action.name);
+        named
+            || self
+                .patterns
+                .iter()
+                .any(|pattern| pattern.matches(action.name))
     }
 }
 
-/// The entry of `service` in entries that are sorted by a service name in lower case.
-pub(crate) fn find_service<'a, T>(entries: &'a [T], service: &str, name: impl Fn(&T) -> &str) -> Option<&'a T> {
-    let index = entries.binary_search_by(|entry| compare_ignoring_case(name(entry), service)).ok()?;
-    entries.get(index)
-}
-
-/// The order of `lower` and of `text` in lower case.
-fn compare_ignoring_case(lower: &str, text: &str) -> Ordering {
-    lower.bytes().cmp(text.bytes().map(|byte| byte.to_ascii_lowercase()))
+fn hash(name: &str) -> u64 {
+    FxBuildHasher.hash_one(name)
 }
 
 fn has_wildcard(text: &str) -> bool {
@@ -156,13 +213,13 @@ impl NamePattern {
     fn matches(&self, name: &str) -> bool {
         match self {
             Self::Any => true,
-            Self::Prefix(prefix) => name.as_bytes().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)),
+            Self::Prefix(prefix) => name.as_bytes().starts_with(prefix),
             Self::Glob(pattern) => glob_matches(pattern, name.as_bytes()),
         }
     }
 }
 
-/// Whether `text` matches a glob in lower case; goes back to the last `*` alone, so that it takes at
+/// Whether `text` matches a glob; goes back to the last `*` alone, so that it takes at
 /// most pattern × text steps.
 fn glob_matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut at_pattern, mut at_text) = (0, 0);
@@ -173,7 +230,7 @@ fn glob_matches(pattern: &[u8], text: &[u8]) -> bool {
                 retry = Some((at_pattern, at_text));
                 at_pattern += 1;
             }
-            Some(wanted) if *wanted == b'?' || *wanted == byte.to_ascii_lowercase() => {
+            Some(wanted) if *wanted == b'?' || wanted == byte => {
                 at_pattern += 1;
                 at_text += 1;
             }
@@ -187,7 +244,11 @@ fn glob_matches(pattern: &[u8], text: &[u8]) -> bool {
             },
         }
     }
-    pattern.get(at_pattern..).unwrap_or_default().iter().all(|byte| *byte == b'*')
+    pattern
+        .get(at_pattern..)
+        .unwrap_or_default()
+        .iter()
+        .all(|byte| *byte == b'*')
 }
 
 #[cfg(test)]
@@ -196,9 +257,20 @@ mod tests {
 
     #[track_caller]
     fn check(patterns: &[&str], action: &str, expect: bool) {
-        let source: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
-        assert_eq!(ActionElement::new(false, &source).matches(ActionName::parse(action)), expect);
-        assert_eq!(ActionElement::new(true, &source).matches(ActionName::parse(action)), !expect, "NotAction");
+        let source: Vec<String> = patterns
+            .iter()
+            .map(|pattern| (*pattern).to_owned())
+            .collect();
+        let mut buffer = String::new();
+        let action = ActionName::fold(action, &mut buffer);
+        for negated in [false, true] {
+            let element = ActionElement::new(negated, &source);
+            assert_eq!(
+                element.matches(action, element.slot(action.service)),
+                expect != negated,
+                "negated: {negated}"
+            );
+        }
     }
 
     #[test]
@@ -218,7 +290,11 @@ mod tests {
         check(&["s3:?etObject"], "s3:GetObject", true);
         check(&["s3:?GetObject"], "s3:GetObject", false);
         check(&["iam:*AccessKey*"], "IAM:listaccesskeys", true);
-        check(&["s3:*a*a*a*a*a*a*b"], "s3:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false);
+        check(
+            &["s3:*a*a*a*a*a*a*b"],
+            "s3:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+            false,
+        );
     }
 
     #[test]
@@ -232,7 +308,15 @@ mod tests {
 
     #[test]
     fn a_list_matches_where_one_does() {
-        check(&["ec2:Run*", "s3:PutObject", "s3:GetObject", "s3:List*"], "s3:GetObject", true);
-        check(&["ec2:Run*", "s3:PutObject", "s3:List*"], "s3:GetObject", false);
+        check(
+            &["ec2:Run*", "s3:PutObject", "s3:GetObject", "s3:List*"],
+            "s3:GetObject",
+            true,
+        );
+        check(
+            &["ec2:Run*", "s3:PutObject", "s3:List*"],
+            "s3:GetObject",
+            false,
+        );
     }
 }

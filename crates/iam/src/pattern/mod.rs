@@ -10,7 +10,7 @@ mod action;
 mod resource;
 mod unknown;
 
-pub(crate) use action::{ActionElement, ActionName, find_service};
+pub(crate) use action::{ActionElement, ActionName};
 pub(crate) use resource::{ArnPattern, ArnText, ResourceElement, ResourceText};
 
 use crate::context::{KeyState, Keys, Values};
@@ -59,21 +59,6 @@ pub(crate) enum Text<'a> {
     Holes(&'a str),
 }
 
-/// How a pattern and a text stand to each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PatternMatch {
-    /// Whether the text matches; a pattern with a variable that has no value matches nothing.
-    pub(crate) hit: Truth,
-    /// Whether all variables have a value.
-    pub(crate) resolved: Truth,
-}
-
-impl PatternMatch {
-    pub(crate) const NO: PatternMatch = PatternMatch { hit: Truth::False, resolved: Truth::True };
-    pub(crate) const YES: PatternMatch = PatternMatch { hit: Truth::True, resolved: Truth::True };
-    pub(crate) const UNRESOLVED: PatternMatch = PatternMatch { hit: Truth::False, resolved: Truth::False };
-}
-
 /// What a variable stands for in a request.
 enum VariableValue<'a> {
     Text(&'a str),
@@ -87,12 +72,18 @@ impl Variable {
         let (key, default) = match inner.split_once(',') {
             Some((key, default)) => {
                 let default = default.trim();
-                let default = default.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')).unwrap_or(default);
+                let default = default
+                    .strip_prefix('\'')
+                    .and_then(|text| text.strip_suffix('\''))
+                    .unwrap_or(default);
                 (key, Some(default.into()))
             }
             None => (inner, None),
         };
-        Variable { key: key.trim().into(), default }
+        Variable {
+            key: key.trim().into(),
+            default,
+        }
     }
 
     fn value<'a>(&'a self, keys: &Keys<'a>) -> VariableValue<'a> {
@@ -122,7 +113,9 @@ impl Pattern {
         let mut rest = source;
         while let Some(character) = rest.chars().next() {
             if syntax.variables
-                && let Some((inner, after)) = rest.strip_prefix("${").and_then(|text| text.split_once('}'))
+                && let Some((inner, after)) = rest
+                    .strip_prefix("${")
+                    .and_then(|text| text.split_once('}'))
             {
                 atoms.push_variable(inner);
                 rest = after;
@@ -138,54 +131,77 @@ impl Pattern {
         atoms.finish()
     }
 
-    /// Whether every text matches.
-    pub(crate) fn is_any_text(&self) -> bool {
+    /// The literal text that it begins with, and whether that is all of it.
+    fn leading_literal(&self) -> (&str, bool) {
+        match self.atoms.as_ref() {
+            [] => ("", true),
+            [Atom::Literal(literal)] => (literal, true),
+            [Atom::Literal(literal), ..] => (literal, false),
+            _ => ("", false),
+        }
+    }
+
+    /// Whether every text matches that begins with [`Self::leading_literal`].
+    fn is_prefix(&self) -> bool {
+        matches!(
+            self.atoms.as_ref(),
+            [Atom::AnyText] | [Atom::Literal(_), Atom::AnyText]
+        )
+    }
+
+    fn is_any_text(&self) -> bool {
         matches!(self.atoms.as_ref(), [Atom::AnyText])
     }
 
-    pub(crate) fn has_variables(&self) -> bool {
+    fn has_variables(&self) -> bool {
         self.has_variables
     }
 
-    /// Holds the pattern against a text.
-    pub(crate) fn test<'a>(&'a self, text: Text<'_>, keys: &Keys<'a>) -> PatternMatch {
-        if self.has_variables {
-            return self.test_with_variables(text, keys);
+    /// Whether the text matches; a pattern with a variable that has no value matches nothing.
+    pub(crate) fn test<'a>(&'a self, text: Text<'_>, keys: &Keys<'a>) -> Truth {
+        match (text, self.atoms.as_ref()) {
+            (_, [Atom::AnyText]) => Truth::True,
+            (Text::Exact(text), [Atom::Literal(literal)]) => Truth::from(text == literal.as_ref()),
+            (Text::Exact(text), [Atom::Literal(literal), ..])
+                if !text.starts_with(literal.as_ref()) =>
+            {
+                Truth::False
+            }
+            (text, _) if self.has_variables => self.test_with_variables(text, keys),
+            (Text::Exact(text), _) => Truth::from(self.matches(text, keys, false)),
+            (Text::Holes(source), _) if self.matches(source, keys, true) => Truth::True,
+            (text, _) if self.may_match(text, keys) => Truth::Unknown,
+            _ => Truth::False,
         }
-        let hit = match text {
-            Text::Exact(text) => Truth::from(self.matches(text, keys, false)),
-            Text::Holes(text) if self.matches(text, keys, true) => Truth::True,
-            Text::Holes(_) if self.may_match(text, keys) => Truth::Unknown,
-            Text::Holes(_) => Truth::False,
-        };
-        PatternMatch { hit, resolved: Truth::True }
     }
 
     /// Whether all variables have a value.
     pub(crate) fn resolved(&self, keys: &Keys<'_>) -> Truth {
-        self.variables().fold(Truth::True, |all, variable| all.and(variable.resolved(keys)))
+        self.variables().fold(Truth::True, |all, variable| {
+            all.and(variable.resolved(keys))
+        })
     }
 
-    fn test_with_variables<'a>(&'a self, text: Text<'_>, keys: &Keys<'a>) -> PatternMatch {
-        let resolved = self.resolved(keys);
-        let known = self.unknown_variables(*keys).next().is_none();
-        if resolved == Truth::False {
-            return PatternMatch::UNRESOLVED;
+    fn test_with_variables<'a>(&'a self, text: Text<'_>, keys: &Keys<'a>) -> Truth {
+        let mut known = true;
+        for variable in self.variables() {
+            match variable.value(keys) {
+                VariableValue::Text(_) => {}
+                VariableValue::None => return Truth::False,
+                VariableValue::Unknown => known = false,
+            }
         }
         let (source, holes) = match text {
             Text::Exact(text) => (text, false),
             Text::Holes(text) => (text, true),
         };
-        let hit = if known && self.matches(source, keys, holes) {
+        if known && self.matches(source, keys, holes) {
             Truth::True
-        } else if known && !holes {
-            Truth::False
-        } else if self.may_match(text, keys) {
+        } else if (holes || !known) && self.may_match(text, keys) {
             Truth::Unknown
         } else {
             Truth::False
-        };
-        PatternMatch { hit, resolved }
+        }
     }
 
     fn variables(&self) -> impl Iterator<Item = &Variable> {
@@ -197,7 +213,9 @@ impl Pattern {
 
     /// The keys of its variables whose state is unknown.
     pub(crate) fn unknown_variables<'p>(&'p self, keys: Keys<'_>) -> impl Iterator<Item = &'p str> {
-        self.variables().filter(move |variable| matches!(variable.value(&keys), VariableValue::Unknown)).map(|variable| variable.key.as_ref())
+        self.variables()
+            .filter(move |variable| matches!(variable.value(&keys), VariableValue::Unknown))
+            .map(|variable| variable.key.as_ref())
     }
 
     /// Whether `text` matches; with `holes`, whether it matches whatever stands in its holes.
@@ -208,7 +226,12 @@ impl Pattern {
 
     /// Whether the pattern, taken literally, is `text` but for the case.
     pub(crate) fn equals_ignoring_case<'a>(&'a self, text: &str, keys: &Keys<'a>) -> bool {
-        let pattern = self.atoms.iter().flat_map(|atom| literal(atom, keys).unwrap_or_default().chars().flat_map(char::to_lowercase));
+        let pattern = self.atoms.iter().flat_map(|atom| {
+            literal(atom, keys)
+                .unwrap_or_default()
+                .chars()
+                .flat_map(char::to_lowercase)
+        });
         pattern.eq(text.chars().flat_map(char::to_lowercase))
     }
 
@@ -252,7 +275,9 @@ struct Atoms {
 impl Atoms {
     fn push(&mut self, atom: Atom) {
         if !self.literal.is_empty() {
-            self.atoms.push(Atom::Literal(std::mem::take(&mut self.literal).into_boxed_str()));
+            self.atoms.push(Atom::Literal(
+                std::mem::take(&mut self.literal).into_boxed_str(),
+            ));
         }
         self.atoms.push(atom);
     }
@@ -272,10 +297,17 @@ impl Atoms {
 
     fn finish(mut self) -> Pattern {
         if !self.literal.is_empty() {
-            self.atoms.push(Atom::Literal(self.literal.into_boxed_str()));
+            self.atoms
+                .push(Atom::Literal(self.literal.into_boxed_str()));
         }
-        let has_variables = self.atoms.iter().any(|atom| matches!(atom, Atom::Variable(_)));
-        Pattern { atoms: self.atoms.into_boxed_slice(), has_variables }
+        let has_variables = self
+            .atoms
+            .iter()
+            .any(|atom| matches!(atom, Atom::Variable(_)));
+        Pattern {
+            atoms: self.atoms.into_boxed_slice(),
+            has_variables,
+        }
     }
 }
 
@@ -330,7 +362,10 @@ impl<'a> Matcher<'_, 'a> {
                 Some(literal) if self.is_sure(literal) => rest.strip_suffix(literal)?,
                 Some(_) => return None,
                 None => {
-                    let last = rest.chars().next_back().filter(|last| !self.holes || *last != '*')?;
+                    let last = rest
+                        .chars()
+                        .next_back()
+                        .filter(|last| !self.holes || *last != '*')?;
                     rest.get(..rest.len() - last.len_utf8())?
                 }
             };
@@ -354,7 +389,10 @@ impl<'a> Matcher<'_, 'a> {
     }
 
     fn after_character<'t>(&self, text: &'t str) -> Option<&'t str> {
-        let first = text.chars().next().filter(|first| !self.holes || *first != '*')?;
+        let first = text
+            .chars()
+            .next()
+            .filter(|first| !self.holes || *first != '*')?;
         text.get(first.len_utf8()..)
     }
 

@@ -4,7 +4,7 @@
 //! slashes. Variables count only there. An ARN pattern with fewer parts is filled up with `*`.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>
 
-use super::{Pattern, PatternMatch, Syntax, Text};
+use super::{Pattern, Syntax, Text};
 use crate::context::Keys;
 use crate::policy::Version;
 use crate::request::Resource;
@@ -18,13 +18,31 @@ pub(crate) struct ArnPattern {
     parts: [Pattern; PARTS],
     /// How many parts were written.
     written: usize,
+    /// What every ARN that matches begins with: most patterns are told apart by it alone.
+    prefix: Box<str>,
+    shape: Shape,
+}
+
+/// What follows the prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// Nothing.
+    Literal,
+    /// `*` in the sixth part.
+    Prefix,
+    /// Wildcards or variables that need a closer look.
+    General,
+    /// A variable before the fifth colon: the pattern names nothing.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>
+    MisplacedVariable,
 }
 
 /// An ARN, split at its first five colons.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ArnText<'a> {
-    pub(crate) parts: [&'a str; PARTS],
-    holes: bool,
+    parts: [&'a str; PARTS],
+    /// All of it, where there are no holes.
+    exact: Option<&'a str>,
 }
 
 /// The resource of a request, made ready for many patterns.
@@ -39,11 +57,25 @@ pub(crate) enum ResourceText<'a> {
 
 impl ArnPattern {
     pub(crate) fn new(source: &str, version: Version) -> ArnPattern {
-        let syntax = Syntax { wildcards: true, variables: version == Version::V2012 };
-        let mut pieces = Pieces { rest: Some(source), cut: 0, syntax };
+        let syntax = Syntax {
+            wildcards: true,
+            variables: version == Version::V2012,
+        };
+        let mut pieces = Pieces {
+            rest: Some(source),
+            cut: 0,
+            syntax,
+        };
         let parts: [Option<&str>; PARTS] = std::array::from_fn(|_| pieces.next());
         let written = parts.iter().flatten().count();
-        ArnPattern { parts: parts.map(|part| Pattern::parse(part.unwrap_or("*"), syntax)), written }
+        let parts = parts.map(|part| Pattern::parse(part.unwrap_or("*"), syntax));
+        let (prefix, shape) = prefix_and_shape(&parts);
+        ArnPattern {
+            parts,
+            written,
+            prefix,
+            shape,
+        }
     }
 
     /// Whether all six parts were written.
@@ -56,32 +88,75 @@ impl ArnPattern {
         self.written == 1 && self.parts.iter().all(Pattern::is_any_text)
     }
 
-    pub(crate) fn test<'a>(&'a self, text: ArnText<'_>, keys: &Keys<'a>) -> PatternMatch {
-        let mut result = PatternMatch::YES;
-        for (index, (pattern, part)) in self.parts.iter().zip(text.parts).enumerate() {
-            if pattern.has_variables() && index + 1 < PARTS {
-                // "You can't use a variable before the fifth colon": the pattern names nothing.
-                // <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>
-                return PatternMatch::UNRESOLVED;
-            }
-            let part = if text.holes { Text::Holes(part) } else { Text::Exact(part) };
-            let part = pattern.test(part, keys);
-            result = PatternMatch { hit: result.hit.and(part.hit), resolved: result.resolved.and(part.resolved) };
-            if result.hit == Truth::False && !self.has_variables() {
-                return PatternMatch::NO;
+    /// Whether the ARN matches; a pattern with a variable that has no value matches nothing.
+    pub(crate) fn test<'a>(&'a self, text: ArnText<'_>, keys: &Keys<'a>) -> Truth {
+        if let Some(exact) = text.exact {
+            match self.shape {
+                _ if !exact.starts_with(self.prefix.as_ref()) => return Truth::False,
+                Shape::Literal => return Truth::from(exact.len() == self.prefix.len()),
+                Shape::Prefix => return Truth::True,
+                Shape::General | Shape::MisplacedVariable => {}
             }
         }
-        result
+        if self.shape == Shape::MisplacedVariable {
+            return Truth::False;
+        }
+        let mut hit = Truth::True;
+        // The sixth part tells the most.
+        for (pattern, part) in self.parts.iter().zip(text.parts).rev() {
+            let part = if text.exact.is_some() {
+                Text::Exact(part)
+            } else {
+                Text::Holes(part)
+            };
+            hit = hit.and(pattern.test(part, keys));
+            if hit == Truth::False {
+                break;
+            }
+        }
+        hit
     }
 
-    fn has_variables(&self) -> bool {
-        self.parts.iter().any(Pattern::has_variables)
+    /// Whether all variables have a value.
+    fn resolved(&self, keys: &Keys<'_>) -> Truth {
+        match self.shape {
+            Shape::Literal | Shape::Prefix => Truth::True,
+            Shape::MisplacedVariable => Truth::False,
+            Shape::General => self
+                .parts
+                .iter()
+                .fold(Truth::True, |all, part| all.and(part.resolved(keys))),
+        }
     }
 
     /// The keys of its variables whose state is unknown.
     pub(crate) fn unknown_variables<'p>(&'p self, keys: Keys<'_>) -> impl Iterator<Item = &'p str> {
-        self.parts.iter().flat_map(move |part| part.unknown_variables(keys))
+        self.parts
+            .iter()
+            .flat_map(move |part| part.unknown_variables(keys))
     }
+}
+
+fn prefix_and_shape(parts: &[Pattern; PARTS]) -> (Box<str>, Shape) {
+    let mut prefix = String::new();
+    for (index, part) in parts.iter().enumerate() {
+        let (literal, is_whole) = part.leading_literal();
+        prefix.push_str(literal);
+        let is_last = index + 1 == PARTS;
+        if !is_whole {
+            let misplaced = parts.iter().take(PARTS - 1).any(Pattern::has_variables);
+            let shape = match () {
+                () if misplaced => Shape::MisplacedVariable,
+                () if is_last && part.is_prefix() => Shape::Prefix,
+                () => Shape::General,
+            };
+            return (prefix.into_boxed_str(), shape);
+        }
+        if !is_last {
+            prefix.push(':');
+        }
+    }
+    (prefix.into_boxed_str(), Shape::Literal)
 }
 
 /// Splits a pattern at its first five colons; those inside `${…}` belong to a key.
@@ -128,19 +203,26 @@ impl<'a> ArnText<'a> {
         for part in &mut parts {
             *part = pieces.next()?;
         }
-        (parts.first() == Some(&"arn")).then_some(ArnText { parts, holes: false })
+        (parts.first() == Some(&"arn")).then_some(ArnText {
+            parts,
+            exact: Some(text),
+        })
     }
 
     /// Splits an ARN in which each `*` is a hole; the last hole takes the parts that are missing.
     pub(crate) fn with_holes(text: &'a str) -> ArnText<'a> {
         let mut pieces = text.splitn(PARTS, ':');
-        ArnText { parts: std::array::from_fn(|_| pieces.next().unwrap_or("*")), holes: true }
+        ArnText {
+            parts: std::array::from_fn(|_| pieces.next().unwrap_or("*")),
+            exact: None,
+        }
     }
 
     /// The account, where the ARN shows one: twelve digits.
     pub(crate) fn account(&self) -> Option<&'a str> {
         let [_, _, _, _, account, _] = self.parts;
-        (account.len() == 12 && account.bytes().all(|digit| digit.is_ascii_digit())).then_some(account)
+        (account.len() == 12 && account.bytes().all(|digit| digit.is_ascii_digit()))
+            .then_some(account)
     }
 }
 
@@ -148,7 +230,9 @@ impl<'a> ResourceText<'a> {
     pub(crate) fn new(resource: Resource<'a>) -> ResourceText<'a> {
         match resource {
             Resource::Any => ResourceText::Any,
-            Resource::Arn(arn) => ArnText::exact(arn).map_or(ResourceText::NoArn, ResourceText::Arn),
+            Resource::Arn(arn) => {
+                ArnText::exact(arn).map_or(ResourceText::NoArn, ResourceText::Arn)
+            }
             Resource::Unknown(arn) => ResourceText::Arn(ArnText::with_holes(arn)),
         }
     }
@@ -156,8 +240,13 @@ impl<'a> ResourceText<'a> {
     /// What S3 compares for `ListAllMyBuckets`, which names no bucket: AWS's own example policies
     /// allow it on `arn:aws:s3:::*`.
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/walkthrough1.html>
-    pub(crate) fn all_buckets(partition: &'a str) -> ResourceText<'a> {
-        ResourceText::Arn(ArnText { parts: ["arn", partition, "s3", "", "", "*"], holes: false })
+    pub(crate) fn all_buckets(partition: &str) -> ResourceText<'static> {
+        let arn = match partition {
+            "aws-cn" => "arn:aws-cn:s3:::*",
+            "aws-us-gov" => "arn:aws-us-gov:s3:::*",
+            _ => "arn:aws:s3:::*",
+        };
+        ArnText::exact(arn).map_or(ResourceText::NoArn, ResourceText::Arn)
     }
 }
 
@@ -172,12 +261,18 @@ pub(crate) struct ResourceElement {
 
 impl ResourceElement {
     pub(crate) fn new(negated: bool, source: &[String], version: Version) -> ResourceElement {
-        let patterns: Box<[ArnPattern]> = source.iter().map(|pattern| ArnPattern::new(pattern, version)).collect();
+        let patterns: Box<[ArnPattern]> = source
+            .iter()
+            .map(|pattern| ArnPattern::new(pattern, version))
+            .collect();
         ResourceElement {
             negated,
             every_resource: patterns.iter().any(ArnPattern::is_any),
             patterns,
-            source: source.iter().map(|pattern| pattern.as_str().into()).collect(),
+            source: source
+                .iter()
+                .map(|pattern| pattern.as_str().into())
+                .collect(),
         }
     }
 
@@ -203,21 +298,38 @@ impl ResourceElement {
             ResourceText::NoArn => return Truth::Unknown,
             ResourceText::Arn(text) => text,
         };
-        let (mut hit, mut resolved) = (Truth::False, Truth::True);
+        let mut hit = Truth::False;
         for pattern in &self.patterns {
-            let result = pattern.test(text, keys);
-            hit = hit.or(result.hit);
-            resolved = resolved.and(result.resolved);
+            hit = hit.or(pattern.test(text, keys));
             if hit == Truth::True {
                 break;
             }
         }
-        if self.negated { (!hit).and(resolved) } else { hit }
+        if self.negated && hit != Truth::True {
+            let resolved = self
+                .patterns
+                .iter()
+                .fold(Truth::True, |all, pattern| all.and(pattern.resolved(keys)));
+            return (!hit).and(resolved);
+        }
+        if self.negated { Truth::False } else { hit }
     }
 
-    /// The keys of its variables whose state is unknown and could change the match.
-    pub(crate) fn unknown_variables<'p>(&'p self, keys: Keys<'_>) -> impl Iterator<Item = &'p str> {
-        self.patterns.iter().flat_map(move |pattern| pattern.unknown_variables(keys))
+    /// The keys of variables whose unknown state leaves the match open.
+    pub(crate) fn unknown_variables<'p>(
+        &'p self,
+        resource: ResourceText<'_>,
+        keys: Keys<'_>,
+    ) -> impl Iterator<Item = &'p str> {
+        let matters = move |pattern: &&ArnPattern| match resource {
+            // Whether NotResource matches anything at all depends on each of its variables.
+            ResourceText::Arn(text) => self.negated || pattern.test(text, &keys) == Truth::Unknown,
+            ResourceText::Any | ResourceText::NoArn => false,
+        };
+        self.patterns
+            .iter()
+            .filter(matters)
+            .flat_map(move |pattern| pattern.unknown_variables(keys))
     }
 
     /// Whether the resource's unknown part, and not only a variable, leaves the match open.
@@ -227,6 +339,10 @@ impl ResourceElement {
             ResourceText::NoArn => return true,
             ResourceText::Arn(text) => text,
         };
-        text.holes && self.patterns.iter().any(|pattern| pattern.test(text, keys).hit == Truth::Unknown)
+        text.exact.is_none()
+            && self
+                .patterns
+                .iter()
+                .any(|pattern| pattern.test(text, keys) == Truth::Unknown)
     }
 }

@@ -20,7 +20,9 @@ struct Offsets([u64; WORDS]);
 
 impl Offsets {
     fn contains(&self, offset: usize) -> bool {
-        self.0.get(offset / 64).is_some_and(|word| word & (1 << (offset % 64)) != 0)
+        self.0
+            .get(offset / 64)
+            .is_some_and(|word| word & (1 << (offset % 64)) != 0)
     }
 
     fn insert(&mut self, offset: usize) {
@@ -39,7 +41,12 @@ impl<'t> Overlap<'t> {
     pub(super) fn new(text: &'t [u8], holes: bool) -> Overlap<'t> {
         let mut reached = Offsets([0; WORDS]);
         reached.insert(0);
-        Overlap { text, holes, too_long: text.len() > MAX_TEXT, reached }
+        Overlap {
+            text,
+            holes,
+            too_long: text.len() > MAX_TEXT,
+            reached,
+        }
     }
 
     pub(super) fn literal(&mut self, literal: &[u8]) {
@@ -64,7 +71,8 @@ impl<'t> Overlap<'t> {
     }
 
     pub(super) fn any_text(&mut self) {
-        let first = (0..=self.text.len().min(MAX_TEXT)).find(|offset| self.reached.contains(*offset));
+        let first =
+            (0..=self.text.len().min(MAX_TEXT)).find(|offset| self.reached.contains(*offset));
         if let Some(first) = first {
             for offset in first..=self.text.len().min(MAX_TEXT) {
                 self.reached.insert(offset);

@@ -75,13 +75,22 @@ impl Reader<'_> {
     }
 
     fn wrong_type(&self, element: &str, wanted: &'static str, node: &Node) -> PolicyError {
-        let kind = PolicyErrorKind::WrongType { element: element.into(), wanted, found: node.value.type_name() };
+        let kind = PolicyErrorKind::WrongType {
+            element: element.into(),
+            wanted,
+            found: node.value.type_name(),
+        };
         self.error(node.offset, kind)
     }
 
     fn document(&self, node: Node) -> Result<Document, PolicyError> {
         let Value::Object(members) = node.value else {
-            return Err(self.error(node.offset, PolicyErrorKind::NotAnObject { found: node.value.type_name() }));
+            return Err(self.error(
+                node.offset,
+                PolicyErrorKind::NotAnObject {
+                    found: node.value.type_name(),
+                },
+            ));
         };
         let mut version = Version::V2008;
         let mut statements = None;
@@ -91,14 +100,26 @@ impl Reader<'_> {
                 "Id" => drop(self.string(member)?),
                 "Statement" => statements = Some(self.statements(member.node)?),
                 name => {
-                    let kind = PolicyErrorKind::UnknownElement { name: name.into(), place: "document" };
+                    let kind = PolicyErrorKind::UnknownElement {
+                        name: name.into(),
+                        place: "document",
+                    };
                     return Err(self.error(member.offset, kind));
                 }
             }
         }
         match statements {
-            Some(statements) => Ok(Document { version, statements }),
-            None => Err(self.error(node.offset, PolicyErrorKind::MissingElement { element: "Statement", place: "document" })),
+            Some(statements) => Ok(Document {
+                version,
+                statements,
+            }),
+            None => Err(self.error(
+                node.offset,
+                PolicyErrorKind::MissingElement {
+                    element: "Statement",
+                    place: "document",
+                },
+            )),
         }
     }
 
@@ -108,7 +129,12 @@ impl Reader<'_> {
         match value.as_str() {
             "2012-10-17" => Ok(Version::V2012),
             "2008-10-17" => Ok(Version::V2008),
-            other => Err(self.error(offset, PolicyErrorKind::UnknownVersion { value: other.into() })),
+            other => Err(self.error(
+                offset,
+                PolicyErrorKind::UnknownVersion {
+                    value: other.into(),
+                },
+            )),
         }
     }
 
@@ -119,7 +145,11 @@ impl Reader<'_> {
                 let mut statements = Vec::with_capacity(elements.len());
                 for element in elements {
                     let Value::Object(members) = element.value else {
-                        return Err(self.wrong_type("Statement", "an object or an array of objects", &element));
+                        return Err(self.wrong_type(
+                            "Statement",
+                            "an object or an array of objects",
+                            &element,
+                        ));
                     };
                     statements.push(self.statement(element.offset, members)?);
                 }
@@ -129,12 +159,24 @@ impl Reader<'_> {
         }
     }
 
-    fn statement(&self, offset: usize, members: Vec<Member>) -> Result<StatementSource, PolicyError> {
+    fn statement(
+        &self,
+        offset: usize,
+        members: Vec<Member>,
+    ) -> Result<StatementSource, PolicyError> {
         let mut draft = Draft::default();
         for member in members {
             self.element(member, &mut draft)?;
         }
-        let missing = |element| self.error(offset, PolicyErrorKind::MissingElement { element, place: "statement" });
+        let missing = |element| {
+            self.error(
+                offset,
+                PolicyErrorKind::MissingElement {
+                    element,
+                    place: "statement",
+                },
+            )
+        };
         Ok(StatementSource {
             sid: draft.sid,
             effect: draft.effect.ok_or_else(|| missing("Effect"))?,
@@ -153,10 +195,27 @@ impl Reader<'_> {
             "Resource" => self.one_of("Resource", false, member, &mut draft.resource)?,
             "NotResource" => self.one_of("Resource", true, member, &mut draft.resource)?,
             "Condition" => draft.conditions = self.conditions(member)?,
-            "Principal" => return Err(self.error(member.offset, PolicyErrorKind::PrincipalElement { element: "Principal" })),
-            "NotPrincipal" => return Err(self.error(member.offset, PolicyErrorKind::PrincipalElement { element: "NotPrincipal" })),
+            "Principal" => {
+                return Err(self.error(
+                    member.offset,
+                    PolicyErrorKind::PrincipalElement {
+                        element: "Principal",
+                    },
+                ));
+            }
+            "NotPrincipal" => {
+                return Err(self.error(
+                    member.offset,
+                    PolicyErrorKind::PrincipalElement {
+                        element: "NotPrincipal",
+                    },
+                ));
+            }
             name => {
-                let kind = PolicyErrorKind::UnknownElement { name: name.into(), place: "statement" };
+                let kind = PolicyErrorKind::UnknownElement {
+                    name: name.into(),
+                    place: "statement",
+                };
                 return Err(self.error(member.offset, kind));
             }
         }
@@ -169,12 +228,23 @@ impl Reader<'_> {
         match value.as_str() {
             "Allow" => Ok(Effect::Allow),
             "Deny" => Ok(Effect::Deny),
-            other => Err(self.error(offset, PolicyErrorKind::BadEffect { value: other.into() })),
+            other => Err(self.error(
+                offset,
+                PolicyErrorKind::BadEffect {
+                    value: other.into(),
+                },
+            )),
         }
     }
 
     /// Reads an element that excludes its `Not…` twin.
-    fn one_of(&self, element: &'static str, negated: bool, member: Member, slot: &mut Option<ElementSource>) -> Result<(), PolicyError> {
+    fn one_of(
+        &self,
+        element: &'static str,
+        negated: bool,
+        member: Member,
+        slot: &mut Option<ElementSource>,
+    ) -> Result<(), PolicyError> {
         if slot.is_some() {
             return Err(self.error(member.offset, PolicyErrorKind::BothElements { element }));
         }
@@ -183,7 +253,12 @@ impl Reader<'_> {
         let mut texts = Vec::with_capacity(values.len());
         for (offset, value) in values {
             if element == "Action" && !value.contains(':') && !is_all_stars(&value) {
-                return Err(self.error(offset, PolicyErrorKind::ActionWithoutService { value: value.as_str().into() }));
+                return Err(self.error(
+                    offset,
+                    PolicyErrorKind::ActionWithoutService {
+                        value: value.as_str().into(),
+                    },
+                ));
             }
             texts.push(value);
         }
@@ -191,7 +266,10 @@ impl Reader<'_> {
             // IAM refuses it; and an empty NotAction or NotResource must not mean "everything".
             return Err(self.error(offset, PolicyErrorKind::EmptyElement { element }));
         }
-        *slot = Some(ElementSource { negated, values: texts });
+        *slot = Some(ElementSource {
+            negated,
+            values: texts,
+        });
         Ok(())
     }
 
@@ -224,7 +302,12 @@ impl Reader<'_> {
     }
 
     /// One value or an array of values, each with its place.
-    fn values(&self, element: &str, node: Node, types: ValueTypes) -> Result<Vec<(usize, String)>, PolicyError> {
+    fn values(
+        &self,
+        element: &str,
+        node: Node,
+        types: ValueTypes,
+    ) -> Result<Vec<(usize, String)>, PolicyError> {
         let nodes = match node.value {
             Value::Array(nodes) => nodes,
             _ => vec![node],
@@ -237,7 +320,14 @@ impl Reader<'_> {
                 (ValueTypes::Scalars, Value::Bool(value)) => value.to_string(),
                 (types, value) => {
                     let wanted = types.name();
-                    return Err(self.wrong_type(element, wanted, &Node { offset: node.offset, value }));
+                    return Err(self.wrong_type(
+                        element,
+                        wanted,
+                        &Node {
+                            offset: node.offset,
+                            value,
+                        },
+                    ));
                 }
             };
             values.push((node.offset, value));

@@ -60,14 +60,26 @@ pub(crate) fn error_at(text: &str, offset: usize, kind: PolicyErrorKind) -> Poli
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
     let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-    PolicyError { line: u32::try_from(line).unwrap_or(u32::MAX), column: u32::try_from(column).unwrap_or(u32::MAX), kind }
+    PolicyError {
+        line: u32::try_from(line).unwrap_or(u32::MAX),
+        column: u32::try_from(column).unwrap_or(u32::MAX),
+        kind,
+    }
 }
 
 /// Parses a whole text.
 pub(crate) fn parse(text: &str) -> Result<Node, PolicyError> {
     // Editors on Windows put a byte order mark before the text; it means nothing.
-    let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    let mut parser = Parser { text, offset: start, depth: 0 };
+    let start = if text.starts_with('\u{feff}') {
+        '\u{feff}'.len_utf8()
+    } else {
+        0
+    };
+    let mut parser = Parser {
+        text,
+        offset: start,
+        depth: 0,
+    };
     parser.skip_white_space();
     if parser.peek().is_none() {
         return Err(parser.error(PolicyErrorKind::Empty));
@@ -76,7 +88,9 @@ pub(crate) fn parse(text: &str) -> Result<Node, PolicyError> {
     parser.skip_white_space();
     match parser.peek() {
         None => Ok(node),
-        Some(found) => Err(parser.error(PolicyErrorKind::ExpectedEnd { found: Found(found) })),
+        Some(found) => Err(parser.error(PolicyErrorKind::ExpectedEnd {
+            found: Found(found),
+        })),
     }
 }
 
@@ -125,8 +139,17 @@ impl<'a> Parser<'a> {
             Some('[') => Value::Array(self.nested(Self::array)?),
             Some('"') => Value::String(self.string()?),
             Some('-' | '0'..='9') => Value::Number(self.number()?),
-            Some(found) => self.word().ok_or_else(|| self.error(PolicyErrorKind::ExpectedValue { of: of.clone(), found: Found(found) }))?,
-            None => return Err(self.error(PolicyErrorKind::EndsInside { inside: self.innermost(of) })),
+            Some(found) => self.word().ok_or_else(|| {
+                self.error(PolicyErrorKind::ExpectedValue {
+                    of: of.clone(),
+                    found: Found(found),
+                })
+            })?,
+            None => {
+                return Err(self.error(PolicyErrorKind::EndsInside {
+                    inside: self.innermost(of),
+                }));
+            }
         };
         Ok(Node { offset, value })
     }
@@ -141,7 +164,11 @@ impl<'a> Parser<'a> {
 
     /// `true`, `false` or `null`.
     fn word(&mut self) -> Option<Value> {
-        for (word, value) in [("true", Value::Bool(true)), ("false", Value::Bool(false)), ("null", Value::Null)] {
+        for (word, value) in [
+            ("true", Value::Bool(true)),
+            ("false", Value::Bool(false)),
+            ("null", Value::Null),
+        ] {
             if let Some(after) = self.rest().strip_prefix(word)
                 && !after.starts_with(|next: char| next.is_alphanumeric())
             {
@@ -152,7 +179,10 @@ impl<'a> Parser<'a> {
         None
     }
 
-    fn nested<T>(&mut self, read: fn(&mut Self) -> Result<T, PolicyError>) -> Result<T, PolicyError> {
+    fn nested<T>(
+        &mut self,
+        read: fn(&mut Self) -> Result<T, PolicyError>,
+    ) -> Result<T, PolicyError> {
         if self.depth == MAX_DEPTH {
             return Err(self.error(PolicyErrorKind::TooDeep { limit: MAX_DEPTH }));
         }
@@ -172,7 +202,9 @@ impl<'a> Parser<'a> {
         loop {
             let member = self.member()?;
             if members.iter().any(|other| other.name == member.name) {
-                let kind = PolicyErrorKind::DuplicateName { name: member.name.as_str().into() };
+                let kind = PolicyErrorKind::DuplicateName {
+                    name: member.name.as_str().into(),
+                };
                 return Err(error_at(self.text, member.offset, kind));
             }
             let after = After::Value(member.name.as_str().into());
@@ -187,8 +219,16 @@ impl<'a> Parser<'a> {
         let offset = self.offset;
         let name = match self.peek() {
             Some('"') => self.string()?,
-            Some(found) => return Err(self.error(PolicyErrorKind::ExpectedName { found: Found(found) })),
-            None => return Err(self.error(PolicyErrorKind::EndsInside { inside: Inside::Object })),
+            Some(found) => {
+                return Err(self.error(PolicyErrorKind::ExpectedName {
+                    found: Found(found),
+                }));
+            }
+            None => {
+                return Err(self.error(PolicyErrorKind::EndsInside {
+                    inside: Inside::Object,
+                }));
+            }
         };
         self.skip_white_space();
         if !self.eat(':') {
@@ -198,7 +238,9 @@ impl<'a> Parser<'a> {
                     after: After::Name(name.as_str().into()),
                     found: Found(found),
                 }),
-                None => self.error(PolicyErrorKind::EndsInside { inside: Inside::Object }),
+                None => self.error(PolicyErrorKind::EndsInside {
+                    inside: Inside::Object,
+                }),
             });
         }
         self.skip_white_space();
@@ -234,13 +276,21 @@ impl<'a> Parser<'a> {
         let comma = self.offset;
         if !self.eat(',') {
             return Err(match self.peek() {
-                Some(found) => self.error(PolicyErrorKind::Expected { wanted, after, found: Found(found) }),
+                Some(found) => self.error(PolicyErrorKind::Expected {
+                    wanted,
+                    after,
+                    found: Found(found),
+                }),
                 None => self.error(PolicyErrorKind::EndsInside { inside }),
             });
         }
         self.skip_white_space();
         match self.peek() {
-            Some(found) if found == close => Err(error_at(self.text, comma, PolicyErrorKind::TrailingComma { close })),
+            Some(found) if found == close => Err(error_at(
+                self.text,
+                comma,
+                PolicyErrorKind::TrailingComma { close },
+            )),
             Some(_) => Ok(false),
             None => Err(self.error(PolicyErrorKind::EndsInside { inside })),
         }
@@ -251,7 +301,9 @@ impl<'a> Parser<'a> {
         self.advance('"');
         loop {
             let rest = self.rest();
-            let plain = rest.find(|next: char| next == '"' || next == '\\' || next < ' ').unwrap_or(rest.len());
+            let plain = rest
+                .find(|next: char| next == '"' || next == '\\' || next < ' ')
+                .unwrap_or(rest.len());
             string.push_str(rest.get(..plain).unwrap_or_default());
             self.offset += plain;
             match self.peek() {
@@ -261,7 +313,11 @@ impl<'a> Parser<'a> {
                 }
                 Some('\\') => string.push(self.escape()?),
                 Some(_) => return Err(self.error(PolicyErrorKind::ControlCharacter)),
-                None => return Err(self.error(PolicyErrorKind::EndsInside { inside: Inside::String })),
+                None => {
+                    return Err(self.error(PolicyErrorKind::EndsInside {
+                        inside: Inside::String,
+                    }));
+                }
             }
         }
     }
@@ -270,7 +326,9 @@ impl<'a> Parser<'a> {
         let start = self.offset;
         self.advance('\\');
         let Some(kind) = self.peek() else {
-            return Err(self.error(PolicyErrorKind::EndsInside { inside: Inside::String }));
+            return Err(self.error(PolicyErrorKind::EndsInside {
+                inside: Inside::String,
+            }));
         };
         self.advance(kind);
         match kind {
@@ -280,8 +338,16 @@ impl<'a> Parser<'a> {
             'n' => Ok('\n'),
             'r' => Ok('\r'),
             't' => Ok('\t'),
-            'u' => self.unicode().ok_or_else(|| error_at(self.text, start, PolicyErrorKind::BadUnicodeEscape)),
-            found => Err(error_at(self.text, start, PolicyErrorKind::BadEscape { found: Found(found) })),
+            'u' => self
+                .unicode()
+                .ok_or_else(|| error_at(self.text, start, PolicyErrorKind::BadUnicodeEscape)),
+            found => Err(error_at(
+                self.text,
+                start,
+                PolicyErrorKind::BadEscape {
+                    found: Found(found),
+                },
+            )),
         }
     }
 
@@ -313,7 +379,9 @@ impl<'a> Parser<'a> {
     /// A number as it is spelled; its form is checked.
     fn number(&mut self) -> Result<String, PolicyError> {
         let rest = self.rest();
-        let end = rest.find(|next: char| !matches!(next, '0'..='9' | '-' | '+' | '.' | 'e' | 'E')).unwrap_or(rest.len());
+        let end = rest
+            .find(|next: char| !matches!(next, '0'..='9' | '-' | '+' | '.' | 'e' | 'E'))
+            .unwrap_or(rest.len());
         let spelled = rest.get(..end).unwrap_or_default();
         if !is_number(spelled) {
             return Err(self.error(PolicyErrorKind::BadNumber));
@@ -327,7 +395,10 @@ impl<'a> Parser<'a> {
 fn is_number(text: &str) -> bool {
     let text = text.strip_prefix('-').unwrap_or(text);
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))),
+        Some((mantissa, exponent)) => (
+            mantissa,
+            Some(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)),
+        ),
         None => (text, None),
     };
     let (whole, fraction) = match mantissa.split_once('.') {
@@ -335,5 +406,8 @@ fn is_number(text: &str) -> bool {
         None => (mantissa, None),
     };
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
-    digits(whole) && (whole == "0" || !whole.starts_with('0')) && fraction.is_none_or(digits) && exponent.is_none_or(digits)
+    digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(digits)
+        && exponent.is_none_or(digits)
 }

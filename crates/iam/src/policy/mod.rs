@@ -9,13 +9,13 @@ mod error;
 mod json;
 
 pub(crate) use document::{ConditionSource, Version};
-pub use error::{After, Found, Inside, Of, PolicyError, PolicyErrorKind, Shown, Wanted};
+pub use error::{PolicyError, PolicyErrorKind};
 
+use crate::Effect;
 use crate::condition::Condition;
 use crate::context::Keys;
-use crate::pattern::{ActionElement, ActionName, ResourceElement, ResourceText, find_service};
+use crate::pattern::{ActionElement, ActionName, ResourceElement, ResourceText};
 use crate::truth::Truth;
-use crate::Effect;
 use document::{Document, StatementSource};
 
 /// A policy document, parsed, checked and compiled for matching. Made once per content and shared.
@@ -25,14 +25,22 @@ pub struct CompiledPolicy {
     /// Sorted by service: the statements that can be about its actions, in the document's order.
     by_service: Box<[ServiceStatements]>,
     /// The statements that can be about the actions of a service that has no entry.
-    any_service: Box<[u32]>,
+    any_service: Box<[Candidate]>,
 }
 
 #[derive(Debug)]
 struct ServiceStatements {
     /// In lower case.
     service: Box<str>,
-    statements: Box<[u32]>,
+    statements: Box<[Candidate]>,
+}
+
+/// A statement that can be about the actions of a service.
+#[derive(Debug)]
+struct Candidate {
+    statement: usize,
+    /// The service's slot in the statement's `Action`.
+    slot: Option<usize>,
 }
 
 /// One statement, compiled.
@@ -59,35 +67,67 @@ impl CompiledPolicy {
 
     fn new(document: Document) -> CompiledPolicy {
         let version = document.version;
-        let statements: Box<[Statement]> =
-            (0_u32..).zip(document.statements).map(|(index, source)| Statement::new(index, source, version)).collect();
-        let mut services: Vec<&str> = statements.iter().filter_map(|statement| statement.action.services()).flatten().collect();
+        let statements: Box<[Statement]> = (0_u32..)
+            .zip(document.statements)
+            .map(|(index, source)| Statement::new(index, source, version))
+            .collect();
+        let mut services: Vec<&str> = statements
+            .iter()
+            .flat_map(|statement| statement.action.services())
+            .collect();
         services.sort_unstable();
         services.dedup();
-        let of_service = |service: Option<&str>| -> Box<[u32]> {
-            let about = |statement: &&Statement| match statement.action.services() {
-                Some(mut limited) => service.is_some_and(|service| limited.any(|other| other == service)),
-                None => true,
-            };
-            statements.iter().filter(about).map(|statement| statement.index).collect()
-        };
         let by_service = services
             .into_iter()
-            .map(|service| ServiceStatements { service: service.into(), statements: of_service(Some(service)) })
+            .map(|service| ServiceStatements {
+                service: service.into(),
+                statements: candidates(&statements, Some(service)),
+            })
             .collect();
-        let any_service = of_service(None);
-        CompiledPolicy { by_service, any_service, statements }
+        let any_service = candidates(&statements, None);
+        CompiledPolicy {
+            by_service,
+            any_service,
+            statements,
+        }
     }
 
     /// The statements about `action`, in the document's order.
-    pub(crate) fn about<'p>(&'p self, action: ActionName<'_>) -> impl Iterator<Item = &'p Statement> {
-        let entry = find_service(&self.by_service, action.service, |entry| &entry.service);
-        let candidates: &[u32] = entry.map_or(&self.any_service, |entry| &entry.statements);
-        candidates
-            .iter()
-            .filter_map(|index| self.statements.get(*index as usize))
-            .filter(move |statement| statement.action.matches(action))
+    pub(crate) fn about<'p>(
+        &'p self,
+        action: ActionName<'_>,
+    ) -> impl Iterator<Item = &'p Statement> {
+        let found = self
+            .by_service
+            .binary_search_by(|entry| entry.service.as_ref().cmp(action.service))
+            .ok();
+        let entry = found.and_then(|index| self.by_service.get(index));
+        let candidates: &[Candidate] = entry.map_or(&self.any_service, |entry| &entry.statements);
+        candidates.iter().filter_map(move |candidate| {
+            let statement = self.statements.get(candidate.statement)?;
+            statement
+                .action
+                .matches(action, candidate.slot)
+                .then_some(statement)
+        })
     }
+}
+
+/// The statements that can be about the actions of a service; `None` for one that no statement names.
+fn candidates(statements: &[Statement], service: Option<&str>) -> Box<[Candidate]> {
+    let candidate = |(index, statement): (usize, &Statement)| {
+        let slot = service.and_then(|service| statement.action.slot(service));
+        let possible = slot.is_some() || !statement.action.is_limited_to_services();
+        possible.then_some(Candidate {
+            statement: index,
+            slot,
+        })
+    };
+    statements
+        .iter()
+        .enumerate()
+        .filter_map(candidate)
+        .collect()
 }
 
 impl Statement {
@@ -97,8 +137,16 @@ impl Statement {
             sid: source.sid.map(String::into_boxed_str),
             effect: source.effect,
             action: ActionElement::new(source.action.negated, &source.action.values),
-            resource: ResourceElement::new(source.resource.negated, &source.resource.values, version),
-            conditions: source.conditions.into_iter().map(|condition| Condition::new(condition, version)).collect(),
+            resource: ResourceElement::new(
+                source.resource.negated,
+                &source.resource.values,
+                version,
+            ),
+            conditions: source
+                .conditions
+                .into_iter()
+                .map(|condition| Condition::new(condition, version))
+                .collect(),
         }
     }
 
@@ -116,12 +164,19 @@ impl Statement {
 
     /// Calls `push` with what leaves the statement open: condition keys as the policy spells them,
     /// and `resource`.
-    pub(crate) fn unknown_keys<'p>(&'p self, resource: ResourceText<'_>, keys: &Keys<'_>, push: &mut impl FnMut(&'p str)) {
+    pub(crate) fn unknown_keys<'p>(
+        &'p self,
+        resource: ResourceText<'_>,
+        keys: &Keys<'_>,
+        push: &mut impl FnMut(&'p str),
+    ) {
         if self.resource.matches(resource, keys) == Truth::Unknown {
             if self.resource.leans_on_resource(resource, keys) {
                 push("resource");
             }
-            self.resource.unknown_variables(*keys).for_each(&mut *push);
+            self.resource
+                .unknown_variables(resource, *keys)
+                .for_each(&mut *push);
         }
         for condition in &self.conditions {
             if condition.holds(keys) == Truth::Unknown {

@@ -3,7 +3,10 @@
 //! `True` must be true in every completion and `False` false in every one. `Unknown` may be said
 //! where the completions agree: Kleene's logic does not see that two conditions lean on one key.
 
-use retrial_iam::{Catalogue, Context, Decision, Evaluator, KeyState, MissingKeys, Principal, Resource, Scratch, Snapshot, Values};
+use retrial_iam::{
+    Catalogue, Context, Decision, Evaluator, KeyState, MissingKeys, Principal, Resource, Scratch,
+    Snapshot, Values,
+};
 
 use crate::support::{all_collected, empty_context, principal, request, role};
 
@@ -60,15 +63,32 @@ struct World {
 }
 
 impl World {
-    fn decide(&self, principal: &Principal, resource: Resource<'_>, context: &Context<'_>) -> Decision {
+    fn decide(
+        &self,
+        principal: &Principal,
+        resource: Resource<'_>,
+        context: &Context<'_>,
+    ) -> Decision {
         let evaluator = Evaluator::new(Catalogue::bundled(), &self.snapshot);
-        evaluator.evaluate(principal, &request("example:Do", resource, context), &mut Scratch::default()).decision
+        evaluator
+            .evaluate(
+                principal,
+                &request("example:Do", resource, context),
+                &mut Scratch::default(),
+            )
+            .decision
     }
 }
 
 /// Every assignment of states to the keys that agrees with `states`, unknown ones filled in.
 fn completions(states: [KeyState<'static>; 3]) -> Vec<[KeyState<'static>; 3]> {
-    let choices = states.map(|state| if state == KeyState::Unknown { DOMAIN } else { std::slice::from_ref(Box::leak(Box::new(state))) });
+    let choices = states.map(|state| {
+        if state == KeyState::Unknown {
+            DOMAIN
+        } else {
+            std::slice::from_ref(Box::leak(Box::new(state)))
+        }
+    });
     let mut all = Vec::new();
     for one in choices[0] {
         for two in choices[1] {
@@ -100,19 +120,33 @@ fn applies(decision: Decision, effect: &str) -> Option<bool> {
 
 #[test]
 fn condition_blocks_agree_with_all_completions() {
-    let world = World { snapshot: all_collected() };
+    let world = World {
+        snapshot: all_collected(),
+    };
     let mut states: Vec<KeyState<'static>> = DOMAIN.to_vec();
     states.push(KeyState::Unknown);
     let mut firm = 0;
     for (index, first) in CONDITIONS.iter().enumerate() {
         let second = CONDITIONS[(index * 7 + 5) % CONDITIONS.len()];
         // Two conditions with one operator would be one member of the block.
-        let block = if first.split(':').next() == second.split(':').next() { (*first).to_owned() } else { format!("{first}, {second}") };
+        let block = if first.split(':').next() == second.split(':').next() {
+            (*first).to_owned()
+        } else {
+            format!("{first}, {second}")
+        };
         for effect in ["Allow", "Deny"] {
             let allow = r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#;
-            let tested = format!(r#"{{"Effect": "{effect}", "Action": "*", "Resource": "*", "Condition": {{{block}}}}}"#);
-            let statements = if effect == "Allow" { tested } else { format!("{allow}, {tested}") };
-            let principal = role(&[&format!(r#"{{"Version": "2012-10-17", "Statement": [{statements}]}}"#)]);
+            let tested = format!(
+                r#"{{"Effect": "{effect}", "Action": "*", "Resource": "*", "Condition": {{{block}}}}}"#
+            );
+            let statements = if effect == "Allow" {
+                tested
+            } else {
+                format!("{allow}, {tested}")
+            };
+            let principal = role(&[&format!(
+                r#"{{"Version": "2012-10-17", "Statement": [{statements}]}}"#
+            )]);
             for one in &states {
                 for two in &states {
                     for variable in &states {
@@ -120,13 +154,23 @@ fn condition_blocks_agree_with_all_completions() {
                         if !partial.contains(&KeyState::Unknown) {
                             continue;
                         }
-                        let Some(answer) = applies(world.decide(&principal, Resource::Any, &context(partial)), effect) else {
+                        let Some(answer) = applies(
+                            world.decide(&principal, Resource::Any, &context(partial)),
+                            effect,
+                        ) else {
                             continue;
                         };
                         firm += 1;
                         for complete in completions(partial) {
-                            let truth = applies(world.decide(&principal, Resource::Any, &context(complete)), effect);
-                            assert_eq!(truth, Some(answer), "{block} with {partial:?}, completed to {complete:?}");
+                            let truth = applies(
+                                world.decide(&principal, Resource::Any, &context(complete)),
+                                effect,
+                            );
+                            assert_eq!(
+                                truth,
+                                Some(answer),
+                                "{block} with {partial:?}, completed to {complete:?}"
+                            );
                         }
                     }
                 }
@@ -163,12 +207,16 @@ fn matches(pattern: &[char], text: &[char]) -> bool {
 }
 
 fn glob_role(pattern: &str) -> Principal {
-    role(&[&format!(r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:example:::{pattern}"}}}}"#)])
+    role(&[&format!(
+        r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Action": "*", "Resource": "arn:aws:example:::{pattern}"}}}}"#
+    )])
 }
 
 #[test]
 fn resources_match_as_the_obvious_matcher_says() {
-    let world = World { snapshot: all_collected() };
+    let world = World {
+        snapshot: all_collected(),
+    };
     let context = empty_context();
     let found = texts(&['a', 'é', ':'], 4);
     for pattern in texts(&['a', 'é', '*', '?'], 4) {
@@ -176,28 +224,58 @@ fn resources_match_as_the_obvious_matcher_says() {
         let pattern: Vec<char> = pattern.chars().collect();
         for text in &found {
             let expect = matches(&pattern, &text.chars().collect::<Vec<char>>());
-            let decision = world.decide(&principal, Resource::Arn(&format!("arn:aws:example:::{text}")), &context);
-            assert_eq!(decision == Decision::Allowed, expect, "{pattern:?} on {text}");
+            let decision = world.decide(
+                &principal,
+                Resource::Arn(&format!("arn:aws:example:::{text}")),
+                &context,
+            );
+            assert_eq!(
+                decision == Decision::Allowed,
+                expect,
+                "{pattern:?} on {text}"
+            );
         }
     }
 }
 
 #[test]
 fn resources_with_holes_agree_with_all_completions() {
-    let world = World { snapshot: all_collected() };
+    let world = World {
+        snapshot: all_collected(),
+    };
     let context = empty_context();
     let fillings = texts(&['a', 'b'], 4);
-    let holed: Vec<String> = texts(&['a', 'b', '*'], 3).into_iter().filter(|text| text.matches('*').count() == 1).collect();
+    let holed: Vec<String> = texts(&['a', 'b', '*'], 3)
+        .into_iter()
+        .filter(|text| text.matches('*').count() == 1)
+        .collect();
     let mut firm = 0;
     for pattern in texts(&['a', 'b', '*', '?'], 4) {
         let principal = glob_role(&pattern);
         let pattern: Vec<char> = pattern.chars().collect();
         for text in &holed {
-            let decision = world.decide(&principal, Resource::Unknown(&format!("arn:aws:example:::{text}")), &context);
-            let truths: Vec<bool> = fillings.iter().map(|filling| matches(&pattern, &text.replace('*', filling).chars().collect::<Vec<char>>())).collect();
+            let decision = world.decide(
+                &principal,
+                Resource::Unknown(&format!("arn:aws:example:::{text}")),
+                &context,
+            );
+            let truths: Vec<bool> = fillings
+                .iter()
+                .map(|filling| {
+                    matches(
+                        &pattern,
+                        &text.replace('*', filling).chars().collect::<Vec<char>>(),
+                    )
+                })
+                .collect();
             match decision {
-                Decision::Allowed => assert!(truths.iter().all(|truth| *truth), "{pattern:?} does not cover {text}"),
-                Decision::ImplicitDeny => assert!(!truths.contains(&true), "{pattern:?} can match {text}"),
+                Decision::Allowed => assert!(
+                    truths.iter().all(|truth| *truth),
+                    "{pattern:?} does not cover {text}"
+                ),
+                Decision::ImplicitDeny => {
+                    assert!(!truths.contains(&true), "{pattern:?} can match {text}")
+                }
                 Decision::Undetermined => {
                     // "Can match" is exact; only "matches all" may be missed.
                     assert!(truths.contains(&true), "{pattern:?} cannot match {text}");
@@ -213,11 +291,21 @@ fn resources_with_holes_agree_with_all_completions() {
 
 #[test]
 fn variables_in_resources_agree_with_all_completions() {
-    let world = World { snapshot: all_collected() };
+    let world = World {
+        snapshot: all_collected(),
+    };
     let values = ["", "a", "b", "*", "ab"];
     for (element, pattern) in ["Resource", "NotResource"].into_iter().flat_map(|element| {
-        ["${test:var}", "a${test:var}", "${test:var}*", "*${test:var}b", "${test:var, 'a'}", "b${test:var, 'b'}${test:var}", "${test:var}:x"]
-            .map(|pattern| (element, pattern))
+        [
+            "${test:var}",
+            "a${test:var}",
+            "${test:var}*",
+            "*${test:var}b",
+            "${test:var, 'a'}",
+            "b${test:var, 'b'}${test:var}",
+            "${test:var}:x",
+        ]
+        .map(|pattern| (element, pattern))
     }) {
         let document = format!(
             r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Action": "*", "{element}": ["arn:aws:example:::{pattern}", "arn:aws:example:::bb"]}}}}"#
@@ -225,12 +313,24 @@ fn variables_in_resources_agree_with_all_completions() {
         let principal = principal("arn:aws:iam::111122223333:role/app", &[&document], None);
         for text in texts(&['a', 'b', '*'], 3) {
             let arn = format!("arn:aws:example:::{text}");
-            let decide = |state| world.decide(&principal, Resource::Arn(&arn), &context([KeyState::Absent, KeyState::Absent, state]));
+            let decide = |state| {
+                world.decide(
+                    &principal,
+                    Resource::Arn(&arn),
+                    &context([KeyState::Absent, KeyState::Absent, state]),
+                )
+            };
             let partial = decide(KeyState::Unknown);
-            let mut complete = vec![decide(KeyState::Absent), decide(KeyState::Known(Values::Many(&["a", "b"])))];
+            let mut complete = vec![
+                decide(KeyState::Absent),
+                decide(KeyState::Known(Values::Many(&["a", "b"]))),
+            ];
             complete.extend(values.map(|value| decide(KeyState::Known(Values::One(value)))));
             if partial != Decision::Undetermined {
-                assert!(complete.iter().all(|decision| *decision == partial), "{element} {pattern} on {text}: {partial:?}, but {complete:?}");
+                assert!(
+                    complete.iter().all(|decision| *decision == partial),
+                    "{element} {pattern} on {text}: {partial:?}, but {complete:?}"
+                );
             }
         }
     }

@@ -43,7 +43,7 @@ impl Compiler<'_> {
         plan.names_certainty = form.names;
         plan.lower_case = form.lower_case;
         plan.covered_types = form.covered_types;
-        plan.reviewed = true;
+        plan.reviewed = form.same_name == Certainty::Verified;
         for (name, resource) in form.resources {
             let resource = self.resource(&plan, &name, resource)?;
             plan.resources.insert(name.into_inner().into(), Arc::new(resource));
@@ -212,6 +212,7 @@ impl Compiler<'_> {
             path: form.path,
             lower_case: plan.lower_case,
             url_encoded: form.url_encoded,
+            or_ending: form.or_ending.map(Into::into),
             otherwise: form.otherwise.map(|text| if text == "caller" { Otherwise::Caller } else { Otherwise::Literal(Template::parse(&text)) }),
             unknown: form.unknown.as_deref().map(Template::parse),
             through_access_point: form.through_access_point.as_deref().map(Template::parse),
@@ -269,6 +270,7 @@ impl Compiler<'_> {
         }
         sources.extend(rule.value.as_deref().map(|value| KeySource::Value(value.into())));
         sources.extend(rule.absent.then_some(KeySource::Absent));
+        sources.extend(rule.unknown.then_some(KeySource::Unknown));
         sources.extend(rule.map.as_deref().map(|field| self.path(field, span).map(KeySource::Map)).transpose()?);
         if !rule.tags.0.is_empty() {
             sources.push(KeySource::Tags(paths(&rule.tags)?));
@@ -290,19 +292,21 @@ impl Compiler<'_> {
 impl ServicePlan {
     /// A service that no file describes: events are the actions of the same name.
     pub(super) fn same_name_only(service: &str, catalogue: &'static Catalogue) -> Self {
-        let short = |action: Action<'static>| action.full_name.split_once(':').map(|(_, name)| (name, OnceLock::new()));
+        let short = |action: Action<'static>| action.full_name.split_once(':').map(|(_, name)| (name, (action, OnceLock::new())));
         Self {
             service: service.into(),
             events: FxHashMap::default(),
             event_prefixes: Vec::new(),
             resources: FxHashMap::default(),
             keys: Vec::new(),
+            kinds: OnceLock::new(),
             same_name: catalogue.actions(service).filter_map(short).collect(),
             same_name_certainty: Certainty::Derived,
             names_certainty: Certainty::Guessed,
             lower_case: false,
             covered_types: Vec::new(),
             reviewed: false,
+            unlisted: FxHashMap::default(),
         }
     }
 
@@ -330,7 +334,8 @@ impl ServicePlan {
             }
         }
         if catalogue.resource_types(action).next().is_none() {
-            return Targets::Any;
+            let literal = self.unlisted.get(action.full_name).or_else(|| self.unlisted.get(service));
+            return literal.map_or(Targets::Any, |arn| Targets::Literal(arn.clone()));
         }
         Targets::Listed { required, optional }
     }
@@ -344,7 +349,9 @@ impl ServicePlan {
         }
         let kind = catalogue.resource_type(service, kind)?;
         let template = Template::parse_first(kind.arn);
-        let names = template.variables().iter().map(|variable| Path::parse(&field_of(variable)).into_iter().collect()).collect();
+        // The name, or a list of names.
+        let fields = |variable: &str| [field_of(variable), format!("{}s", field_of(variable))];
+        let names = template.variables().iter().map(|variable| fields(variable).iter().filter_map(|field| Path::parse(field)).collect()).collect();
         Some(Arc::new(ResourcePlan {
             service: service.into(),
             kind: kind.name.into(),
@@ -358,6 +365,7 @@ impl ServicePlan {
             path: None,
             lower_case: self.lower_case,
             url_encoded: false,
+            or_ending: None,
             otherwise: None,
             unknown: None,
             through_access_point: None,

@@ -13,8 +13,7 @@ pub struct MappingError {
 
 /// What is wrong in a line of a mapping data file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum MappingProblem {
+pub(super) enum MappingProblem {
     /// Not the form, or not TOML.
     #[error("{message}")]
     Syntax {

@@ -15,13 +15,17 @@ pub(super) const SOURCES: Source = source!("sources.toml");
 /// One file per service.
 pub(super) const SERVICES: &[Source] = &[
     source!("apigateway.toml"),
+    source!("cloudwatch.toml"),
     source!("ecr.toml"),
     source!("ecr-public.toml"),
+    source!("elasticfilesystem.toml"),
     source!("iam.toml"),
     source!("kms.toml"),
+    source!("logs.toml"),
     source!("machinelearning.toml"),
     source!("s3.toml"),
     source!("s3express.toml"),
     source!("sagemaker.toml"),
+    source!("signin.toml"),
     source!("sts.toml"),
 ];

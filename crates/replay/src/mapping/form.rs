@@ -20,6 +20,10 @@ pub(super) struct SourcesForm {
     /// The keys that any service's requests may feed.
     #[serde(default)]
     pub(super) keys: BTreeMap<Spanned<String>, KeyForm>,
+    /// For an action, or all of a service's, that the catalogue lists without a resource type: what
+    /// AWS compares all the same.
+    #[serde(default)]
+    pub(super) unlisted_resources: BTreeMap<String, String>,
     /// The values of `eventType` that are no call of a principal.
     pub(super) event_types_without_action: Vec<String>,
 }
@@ -108,6 +112,8 @@ pub(super) struct ResourceForm {
     /// Whether its name may be URL-encoded in the record.
     #[serde(default)]
     pub(super) url_encoded: bool,
+    /// An ending with which policies write its ARN too, and with which AWS may compare it.
+    pub(super) or_ending: Option<String>,
     /// What is meant where the request names none: `caller`, or an ARN template taken literally.
     pub(super) otherwise: Option<String>,
     /// The form of the ARN where nothing of it is recorded; by default the catalogue's template.
@@ -181,7 +187,7 @@ pub(super) enum KeyForm {
     Rule(KeyRuleForm),
 }
 
-/// A condition key's rule; exactly one of the first six says where its values come from.
+/// A condition key's rule; exactly one of the first seven says where its values come from.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyRuleForm {
@@ -193,6 +199,9 @@ pub(super) struct KeyRuleForm {
     /// Never in the request.
     #[serde(default)]
     pub(super) absent: bool,
+    /// The record cannot tell.
+    #[serde(default)]
+    pub(super) unknown: bool,
     /// An object whose members are the key's names and values.
     pub(super) map: Option<String>,
     /// Tags in any of AWS's shapes.

@@ -31,6 +31,8 @@ pub(super) enum KeySource {
     Value(Box<str>),
     /// Never in the request.
     Absent,
+    /// The record cannot tell.
+    Unknown,
     /// One key per member of an object.
     Map(Path),
     /// One key per tag.
@@ -48,6 +50,7 @@ impl KeyPlan {
         match &self.source {
             KeySource::Value(value) => keys.push(own(one(view.arena.alloc_str(value)))),
             KeySource::Absent => keys.push(own(KeyState::Absent)),
+            KeySource::Unknown => {}
             KeySource::Fields { .. } => keys.extend(self.fields(view).map(own)),
             KeySource::Map(path) => self.map(path, view, keys),
             KeySource::Tags(paths) => self.tags(paths, view, keys),

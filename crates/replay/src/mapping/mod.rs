@@ -14,6 +14,7 @@ mod error;
 mod files;
 mod form;
 mod keys;
+mod kinds;
 mod path;
 mod plan;
 mod resource;
@@ -25,15 +26,15 @@ use std::sync::OnceLock;
 
 use bumpalo::Bump;
 use retrial_cloudtrail::Record;
-use retrial_iam::{Catalogue, KeyState, Snapshot};
+use retrial_iam::{Action, Catalogue, KeyState, Snapshot};
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-pub use error::{MappingError, MappingProblem};
+pub use error::MappingError;
 
 use compile::Compiler;
-use error::Source;
+use error::{MappingProblem, Source};
 use form::{ServiceForm, SourcesForm};
 use keys::KeyPlan;
 use plan::{EventPlan, ServicePlan};
@@ -224,15 +225,15 @@ impl Mapping {
             return Mapped::NotAnIamAction(kind);
         }
         let (Some(event_source), Some(event)) = (record.event_source, record.event_name) else { return Mapped::Unmapped };
-        let view = View::new(record, facts, arena);
+        let mut view = View::new(record, facts, arena);
         if let Some(service) = self.sources.told_apart(event_source, &view) {
-            return self.map_in(service, event, &view);
+            return self.map_in(service, event, &mut view);
         }
         if let Some(index) = self.by_event_source.get(event_source) {
-            return self.services.get(*index).map_or(Mapped::Unmapped, |service| self.map_planned(service, event, &view));
+            return self.services.get(*index).map_or(Mapped::Unmapped, |service| self.map_planned(service, event, &mut view));
         }
         for prefix in self.sources.prefixes(event_source) {
-            let mapped = self.map_in(prefix, event, &view);
+            let mapped = self.map_in(prefix, event, &mut view);
             if !matches!(mapped, Mapped::Unmapped) {
                 return mapped;
             }
@@ -240,21 +241,25 @@ impl Mapping {
         Mapped::Unmapped
     }
 
-    fn map_in<'a>(&'a self, prefix: &str, event: &str, view: &View<'a, '_>) -> Mapped<'a> {
+    fn map_in<'a>(&'a self, prefix: &str, event: &str, view: &mut View<'a, '_>) -> Mapped<'a> {
         if let Some(service) = self.by_prefix.get(prefix).and_then(|index| self.services.get(*index)) {
             return self.map_planned(service, event, view);
         }
         let Some((name, plan)) = self.without_file.get_key_value(prefix) else { return Mapped::Unmapped };
         let service = plan.get_or_init(|| ServicePlan {
             keys: self.common_keys.clone(),
+            unlisted: self.sources.unlisted(name),
             ..ServicePlan::same_name_only(name, self.catalogue)
         });
         self.map_planned(service, event, view)
     }
 
-    fn map_planned<'a>(&'a self, service: &ServicePlan, event: &str, view: &View<'a, '_>) -> Mapped<'a> {
+    fn map_planned<'a>(&'a self, service: &'a ServicePlan, event: &str, view: &mut View<'a, '_>) -> Mapped<'a> {
         match self.planned(service, event).or_else(|| self.planned(service, without_version(event)?)) {
-            Some(plan) => plan.fill(service, self.catalogue, view),
+            Some(plan) => {
+                view.kinds = Some(service.kinds(self.catalogue));
+                plan.fill(service, self.catalogue, view)
+            }
             None => Mapped::Unmapped,
         }
     }
@@ -266,14 +271,20 @@ impl Mapping {
         if let Some((_, plan)) = service.event_prefixes.iter().find(|(prefix, _)| event.starts_with(&**prefix)) {
             return Some(plan);
         }
-        let plan_of = |name: &str| service.same_name.get_key_value(name);
-        let (name, plan) = plan_of(event).or_else(|| {
-            // IAM compares actions without regard to case.
-            let action = self.catalogue.action(&service.service, event)?;
-            plan_of(action.full_name.split_once(':')?.1)
-        })?;
-        let action = self.catalogue.action(&service.service, name)?;
-        Some(plan.get_or_init(|| service.same_name_event(action, self.catalogue)))
+        if let Some(same_name) = service.same_name.get(event) {
+            return Some(self.same_name(service, same_name));
+        }
+        // IAM compares actions without regard to case, and CloudTrail's spelling is not always AWS's.
+        if let Some((_, plan)) = service.events.iter().find(|(name, _)| name.eq_ignore_ascii_case(event)) {
+            return Some(plan);
+        }
+        let action = self.catalogue.action(&service.service, event)?;
+        let (_, name) = action.full_name.split_once(':')?;
+        service.same_name.get(name).map(|same_name| self.same_name(service, same_name))
+    }
+
+    fn same_name<'s>(&self, service: &ServicePlan, (action, plan): &'s (Action<'static>, OnceLock<EventPlan>)) -> &'s EventPlan {
+        plan.get_or_init(|| service.same_name_event(*action, self.catalogue))
     }
 }
 
@@ -286,4 +297,57 @@ fn version_of(sources: Source, services: &[Source]) -> String {
         hash.update([0]);
     }
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCES: Source = Source { file: "sources.toml", text: "event_types_without_action = []\n[sources]\n" };
+
+    const HEAD: &str = "service = \"s3\"\nevent_sources = [\"s3.amazonaws.com\"]\npages = [\"https://docs.aws.amazon.com/\"]\n";
+
+    /// What loading a file with these lines after [`HEAD`] says; nothing where it is good.
+    fn load(lines: &str) -> String {
+        let text: &'static str = Box::leak(format!("{HEAD}{lines}").into_boxed_str());
+        let loaded = Mapping::load(Catalogue::bundled(), SOURCES, &[Source { file: "s3.toml", text }]);
+        loaded.err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[track_caller]
+    fn check(lines: &str, expect: &str) {
+        assert_eq!(load(lines), expect);
+    }
+
+    #[test]
+    fn a_file_that_says_something_wrong_is_an_error_with_its_line() {
+        check("[events]\nGetObject = [{ on = \"object\" }]\n", "");
+        check("[events]\nX = [{ action = \"GetObjects\" }]\n", "s3.toml:5: no action `s3:GetObjects` in the catalogue");
+        check("[events]\nX = [{}]\n", "s3.toml:5: no action `s3:X` in the catalogue");
+        check("[events]\nGetObject = [{ on = \"objects\" }]\n", "s3.toml:5: no resource `objects` in this file or the catalogue");
+        check("[events]\nGetObject = [\n    {},\n    { on = \"bucket\" },\n]\n", "s3.toml:7: `s3:GetObject` does not take a resource of type `bucket`");
+        check("[events]\nGetObject = [{ on = \"bucket\", excused = \"…\" }]\n", "");
+        check("[events]\nGetObject = [{ when = \"a b\" }]\n", "s3.toml:5: `a b` is no condition");
+        check("[events]\nGetObject = [{ pass_role = \"a..b\" }]\n", "s3.toml:5: `a..b` is no condition");
+        check("[events]\nGetObject = [{}]\n\"PutObject GetObject\" = [{}]\n", "s3.toml:5: the event `GetObject` occurs twice");
+        check("[resources]\nthing = {}\n", "s3.toml:5: no resource type `thing` of `s3` in the catalogue");
+        check("[resources]\nbucket = { name = { Name = \"bucketName\" } }\n", "s3.toml:5: the ARN of `bucket` has no variable `Name`");
+        check("[resources]\nbucket = { arn = \"elsewhere:arn\" }\n", "s3.toml:5: `elsewhere:arn` is no place in a record");
+        check("[keys]\n\"s3:prefixes\" = \"prefix\"\n", "s3.toml:5: no condition key `s3:prefixes` in the catalogue");
+        check("[keys]\n\"s3:prefix\" = { from = \"prefix\", value = \"x\" }\n", "s3.toml:5: the key `s3:prefix` needs exactly one source of its values");
+    }
+
+    #[test]
+    fn the_form_is_strict() {
+        let error = load("[events]\nGetObject = [{ resource = \"object\" }]\n");
+        assert!(error.starts_with("s3.toml:5: unknown field `resource`"), "{error}");
+        assert!(load("[events\n").starts_with("s3.toml:4: "));
+    }
+
+    #[test]
+    fn the_version_is_a_hash_of_the_files() {
+        let mapping = Mapping::bundled(Catalogue::bundled()).unwrap();
+        assert_eq!(mapping.version().len(), 16);
+        assert_ne!(version_of(SOURCES, &[]), mapping.version());
+    }
 }

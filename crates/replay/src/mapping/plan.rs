@@ -3,12 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use bumpalo::collections::Vec as BumpVec;
-use retrial_iam::Catalogue;
+use retrial_iam::{Action, Catalogue};
 use rustc_hash::FxHashMap;
 
 use super::condition::{Condition, Holds};
 use super::keys::{KeyPlan, KeySource};
+use super::kinds::Kinds;
 use super::resource::{Found, How, ResourcePlan};
+use super::template::{Template, account_of};
 use super::view::View;
 use super::{Certainty, Mapped, MappedRequest, MappedResource};
 
@@ -21,14 +23,18 @@ pub(super) struct ServicePlan {
     pub(super) event_prefixes: Vec<(Box<str>, EventPlan)>,
     pub(super) resources: FxHashMap<Box<str>, Arc<ResourcePlan>>,
     pub(super) keys: Vec<KeyPlan>,
+    /// Its resource types; taken apart when its first event occurs.
+    pub(super) kinds: OnceLock<Kinds>,
     /// For each action the event of the same name, planned when it first occurs.
-    pub(super) same_name: FxHashMap<&'static str, OnceLock<EventPlan>>,
+    pub(super) same_name: FxHashMap<&'static str, (Action<'static>, OnceLock<EventPlan>)>,
     pub(super) same_name_certainty: Certainty,
     pub(super) names_certainty: Certainty,
     pub(super) lower_case: bool,
     pub(super) covered_types: Vec<String>,
-    /// Whether a data file was written for it.
+    /// Whether someone reviewed all its actions.
     pub(super) reviewed: bool,
+    /// What AWS compares for actions without a resource type, by action or for all.
+    pub(super) unlisted: FxHashMap<Box<str>, Template>,
 }
 
 /// What an event asks for.
@@ -57,6 +63,8 @@ pub(super) struct RequestPlan {
 pub(super) enum Targets {
     /// The action has none.
     Any,
+    /// This very ARN.
+    Literal(Template),
     /// Each of these.
     Each(Vec<Arc<ResourcePlan>>),
     /// Those that the catalogue lists for the action.
@@ -67,6 +75,13 @@ pub(super) enum Targets {
 struct Target<'a> {
     found: Found<'a>,
     possible: bool,
+}
+
+impl ServicePlan {
+    /// Its resource types.
+    pub(super) fn kinds(&self, catalogue: &'static Catalogue) -> &Kinds {
+        self.kinds.get_or_init(|| Kinds::of(&self.service, catalogue))
+    }
 }
 
 impl EventPlan {
@@ -116,7 +131,9 @@ impl RequestPlan {
 
     fn keys<'a>(&self, service: &ServicePlan, catalogue: &Catalogue, view: &View<'a, '_>) -> &'a [(&'a str, retrial_iam::KeyState<'a>)] {
         let taken = self.service_keys.get_or_init(|| {
-            let overridden = |key: &KeyPlan| self.keys.iter().any(|own| own.key == key.key);
+            // What a row says of a key, it says of the key's old names.
+            let name = |key: &KeyPlan| key.present_name.clone().unwrap_or_else(|| key.key.clone());
+            let overridden = |key: &KeyPlan| self.keys.iter().any(|own| own.key == name(key));
             let taken = |key: &KeyPlan| !overridden(key) && catalogue.key_applies(self.action, &key.example());
             let indices = service.keys.iter().enumerate().filter(|(_, key)| taken(key)).map(|(index, _)| index);
             indices.collect()
@@ -143,6 +160,14 @@ impl Targets {
     fn find<'a>(&self, service: &ServicePlan, view: &View<'a, '_>, targets: &mut BumpVec<'a, Target<'a>>) {
         match self {
             Self::Any => targets.push(Target { found: Found { resource: MappedResource::Any, certainty: Certainty::Verified, how: How::Given }, possible: false }),
+            Self::Literal(template) => {
+                let literals = template.variables().iter().map(|_| Some(""));
+                let mut values = BumpVec::new_in(view.arena);
+                values.extend(literals);
+                let arn = template.fill(view, view.facts.account, &values);
+                let resource = MappedResource::Arn { arn, spellings: &[], account: account_of(arn) };
+                targets.push(Target { found: Found { resource, certainty: Certainty::Verified, how: How::Given }, possible: false });
+            }
             Self::Each(plans) => {
                 let mut finds = BumpVec::new_in(view.arena);
                 plans.iter().for_each(|plan| plan.find(view, &mut finds));

@@ -5,12 +5,12 @@
 //! Where no way leads to a whole ARN, the narrowest form that is known stands for it.
 
 use bumpalo::collections::Vec as BumpVec;
-use retrial_cloudtrail::{Json, RecordResource};
+use retrial_cloudtrail::Json;
 
 use super::form::{PathForm, RecordedForm};
 use super::path::{Path, Sent};
 use super::template::{Template, account_of};
-use super::view::{Shown, View, decode};
+use super::view::{Place, Shown, View, decode};
 use super::{Certainty, MappedResource};
 
 /// How one kind of resource is found in a record.
@@ -31,6 +31,7 @@ pub(super) struct ResourcePlan {
     pub(super) path: Option<PathForm>,
     pub(super) lower_case: bool,
     pub(super) url_encoded: bool,
+    pub(super) or_ending: Option<Box<str>>,
     pub(super) otherwise: Option<Otherwise>,
     pub(super) unknown: Option<Template>,
     pub(super) through_access_point: Option<Template>,
@@ -106,10 +107,9 @@ impl ResourcePlan {
             return;
         }
         let before = finds.len();
-        for item in view.record.resources() {
-            let Some(arn) = item.arn.filter(|arn| self.is_of_kind(arn, view)) else { continue };
-            let account = item.account_id.or_else(|| account_of(arn)).or_else(|| self.owner(view));
-            self.push_arn(arn, account, view, finds);
+        for item in view.recorded().iter().filter(|item| item.kind == Some(&*self.kind)) {
+            let account = item.account.or_else(|| account_of(item.arn)).or_else(|| self.owner(view));
+            self.push_arn(item.arn, account, view, finds);
         }
         let found = finds.len() - before;
         if found > 1 && self.recorded == RecordedForm::First {
@@ -121,8 +121,10 @@ impl ResourcePlan {
 
     /// The owner of an object is its bucket's, which CloudTrail records beside it.
     fn owner<'a>(&self, view: &View<'a, '_>) -> Option<&'a str> {
-        let recorded = |item: RecordResource<'a>| item.account_id;
-        view.record.resources().find_map(recorded).or_else(|| self.default_account(view))
+        if self.foreign {
+            return None;
+        }
+        view.recorded().iter().find_map(|item| item.account).or_else(|| self.default_account(view))
     }
 
     fn default_account<'a>(&self, view: &View<'a, '_>) -> Option<&'a str> {
@@ -131,10 +133,6 @@ impl ResourcePlan {
         }
         let sent = self.account.as_ref().and_then(|path| path.text(view));
         sent.or(Some(view.facts.account)).filter(|account| !account.is_empty())
-    }
-
-    fn is_of_kind(&self, arn: &str, view: &View<'_, '_>) -> bool {
-        view.facts.catalogue.type_of_arn(&self.service, arn).is_some_and(|kind| kind.name == &*self.kind)
     }
 
     fn arn_fields<'a>(&self, view: &View<'a, '_>, finds: &mut Finds<'a>) {
@@ -151,25 +149,13 @@ impl ResourcePlan {
             }
         }
         if self.any_arn_field {
-            let request = if let Shown::Object(parameters) = view.shown { Some(parameters) } else { None };
-            for root in [request, view.record.response_elements].into_iter().flatten() {
-                self.scan(root, true, view, finds);
+            for place in [Place::Request, Place::Response] {
+                for item in view.sent().iter().filter(|item| item.place == place && item.kind == Some(&*self.kind)) {
+                    self.push_arn(item.arn, account_of(item.arn), view, finds);
+                }
                 if finds.len() > before {
                     return;
                 }
-            }
-        }
-    }
-
-    /// Every member, and every member of a member, that is an ARN of this kind.
-    fn scan<'a>(&self, value: Json<'a>, deeper: bool, view: &View<'a, '_>, finds: &mut Finds<'a>) {
-        for (_, member) in value.members() {
-            if let Some(text) = member.as_str() {
-                if text.starts_with("arn:") && self.is_of_kind(text, view) {
-                    self.push_arn(text, account_of(text), view, finds);
-                }
-            } else if deeper {
-                self.scan(member, false, view, finds);
             }
         }
     }
@@ -235,7 +221,7 @@ impl ResourcePlan {
     fn push_built<'a>(&self, account: &str, values: &[Option<&'a str>], view: &View<'a, '_>, finds: &mut Finds<'a>) {
         let arn = self.template.fill(view, account, values);
         let owner = if self.template.has_account() { account_of(arn) } else { self.owner(view) };
-        let mut spellings: &'a [&'a str] = &[];
+        let mut spellings = self.other_ending(arn, view);
         let mut main = arn;
         if self.lower_case && values.iter().flatten().any(|value| value.bytes().any(|byte| byte.is_ascii_uppercase())) {
             let mut lowered = BumpVec::new_in(view.arena);
@@ -322,9 +308,18 @@ impl ResourcePlan {
 
     fn push_arn<'a>(&self, arn: &'a str, account: Option<&'a str>, view: &View<'a, '_>, finds: &mut Finds<'a>) {
         let decoded = if self.url_encoded { decode(arn, view.arena) } else { arn };
-        let spellings: &'a [&'a str] = if decoded == arn { &[] } else { view.arena.alloc_slice_copy(&[decoded]) };
+        let spellings = if decoded == arn { self.other_ending(arn, view) } else { view.arena.alloc_slice_copy(&[decoded]) };
         let resource = MappedResource::Arn { arn, spellings, account };
         finds.push(Found { resource, certainty: self.certainty, how: How::Given });
+    }
+
+    fn other_ending<'a>(&self, arn: &'a str, view: &View<'a, '_>) -> &'a [&'a str] {
+        let Some(ending) = &self.or_ending else { return &[] };
+        let other = match arn.strip_suffix(&**ending) {
+            Some(without) => without,
+            None => bumpalo::format!(in view.arena, "{}{}", arn, ending).into_bump_str(),
+        };
+        view.arena.alloc_slice_copy(&[other])
     }
 
     /// A request through an S3 access point is authorized on the access point's ARN, and with its
@@ -361,7 +356,7 @@ impl ResourcePlan {
 fn access_point_of<'a>(view: &View<'a, '_>) -> Option<&'a str> {
     let is_access_point = |arn: &str| arn.split(':').nth(5).is_some_and(|resource| resource.starts_with("accesspoint"));
     let of_arn = |arn: &'a str| arn.split("/object/").next().filter(|arn| is_access_point(arn));
-    if let Some(arn) = view.record.resources().filter_map(|item| item.arn).find_map(of_arn) {
+    if let Some(arn) = view.recorded().iter().find_map(|item| of_arn(item.arn)) {
         return Some(arn);
     }
     let Shown::Object(parameters) = view.shown else { return None };

@@ -6,6 +6,7 @@ use super::compile::Compiler;
 use super::condition::{Condition, Holds};
 use super::error::{MappingError, MappingProblem};
 use super::form::SourcesForm;
+use super::template::Template;
 use super::view::View;
 
 /// The compiled `sources.toml`.
@@ -16,6 +17,7 @@ pub(super) struct Sources {
     /// `eventSource`s that services share, told apart by the record.
     shared: Vec<(Box<str>, Condition, Box<str>)>,
     without_action: Vec<Box<str>>,
+    unlisted: Vec<(Box<str>, Template)>,
 }
 
 impl Sources {
@@ -40,7 +42,14 @@ impl Sources {
             shared.push((row.event_source.into(), condition, service.into()));
         }
         let without_action = form.event_types_without_action.into_iter().map(Into::into).collect();
-        Ok(Self { prefixes, shared, without_action })
+        let unlisted = form.unlisted_resources.into_iter().map(|(name, arn)| (name.into(), Template::parse(&arn))).collect();
+        Ok(Self { prefixes, shared, without_action, unlisted })
+    }
+
+    /// What AWS compares for actions of this service that have no resource type.
+    pub(super) fn unlisted(&self, service: &str) -> FxHashMap<Box<str>, Template> {
+        let of_service = |name: &str| name.split(':').next() == Some(service);
+        self.unlisted.iter().filter(|(name, _)| of_service(name)).cloned().collect()
     }
 
     /// Why a record of this `eventType` is no call that IAM authorizes.

@@ -3,10 +3,12 @@
 use std::cell::OnceCell;
 
 use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
 use percent_encoding::percent_decode_str;
 use retrial_cloudtrail::{Json, Parameters, Record};
 
 use super::Facts;
+use super::kinds::Kinds;
 
 /// A record, the facts about its call and the arena for derived text.
 pub(super) struct View<'a, 'r> {
@@ -14,7 +16,28 @@ pub(super) struct View<'a, 'r> {
     pub(super) facts: &'r Facts<'a>,
     pub(super) arena: &'a Bump,
     pub(super) shown: Shown<'a>,
+    /// The resource types of the event's service.
+    pub(super) kinds: Option<&'a Kinds>,
     copy_source: OnceCell<Option<CopySource<'a>>>,
+    recorded: OnceCell<&'a [Recorded<'a>]>,
+    sent: OnceCell<&'a [Recorded<'a>]>,
+}
+
+/// An ARN in the record and its type among those of the event's service.
+#[derive(Clone, Copy)]
+pub(super) struct Recorded<'a> {
+    pub(super) arn: &'a str,
+    pub(super) account: Option<&'a str>,
+    pub(super) kind: Option<&'static str>,
+    pub(super) place: Place,
+}
+
+/// Where an ARN stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Resources,
+    Request,
+    Response,
 }
 
 /// What is shown of `requestParameters`.
@@ -46,7 +69,51 @@ impl<'a, 'r> View<'a, 'r> {
             Parameters::Missing | Parameters::Null if facts.failed_with.is_none() => Shown::Empty,
             Parameters::Missing | Parameters::Null | Parameters::Omitted | Parameters::Redacted => Shown::Hidden,
         };
-        Self { record, facts, arena, shown, copy_source: OnceCell::new() }
+        Self { record, facts, arena, shown, kinds: None, copy_source: OnceCell::new(), recorded: OnceCell::new(), sent: OnceCell::new() }
+    }
+
+    fn kind_of(&self, arn: &str) -> Option<&'static str> {
+        self.kinds.and_then(|kinds| kinds.of_arn(arn))
+    }
+
+    /// The items of `resources` that have an ARN.
+    pub(super) fn recorded(&self) -> &'a [Recorded<'a>] {
+        self.recorded.get_or_init(|| {
+            let mut all = BumpVec::new_in(self.arena);
+            for item in self.record.resources() {
+                if let Some(arn) = item.arn {
+                    all.push(Recorded { arn, account: item.account_id, kind: self.kind_of(arn), place: Place::Resources });
+                }
+            }
+            all.into_bump_slice()
+        })
+    }
+
+    /// The members of the request and of the response, and their members, that are ARNs of the
+    /// event's service.
+    pub(super) fn sent(&self) -> &'a [Recorded<'a>] {
+        self.sent.get_or_init(|| {
+            let mut all = BumpVec::new_in(self.arena);
+            if let Shown::Object(parameters) = self.shown {
+                self.scan(parameters, Place::Request, true, &mut all);
+            }
+            if let Some(response) = self.record.response_elements {
+                self.scan(response, Place::Response, true, &mut all);
+            }
+            all.into_bump_slice()
+        })
+    }
+
+    fn scan(&self, value: Json<'a>, place: Place, deeper: bool, found: &mut BumpVec<'a, Recorded<'a>>) {
+        for (_, member) in value.members() {
+            if let Some(arn) = member.as_str() {
+                if arn.starts_with("arn:") && let Some(kind) = self.kind_of(arn) {
+                    found.push(Recorded { arn, account: None, kind: Some(kind), place });
+                }
+            } else if deeper {
+                self.scan(member, place, false, found);
+            }
+        }
     }
 
     /// The object that a copy reads from; `None` where the request is no copy.

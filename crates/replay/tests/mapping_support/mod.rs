@@ -37,8 +37,8 @@ pub fn map_text<T>(mapping: &Mapping, text: &str, snapshot: Option<&Snapshot>, r
         .unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
-/// One line per request.
-pub fn lines(mapped: &Mapped<'_>, with_keys: bool) -> Vec<String> {
+/// One line per request, with the condition keys that begin so.
+pub fn lines(mapped: &Mapped<'_>, with_keys: Option<&str>) -> Vec<String> {
     match mapped {
         Mapped::Requests(requests) => requests.iter().map(|request| line(request, with_keys)).collect(),
         Mapped::NoPermissionNeeded => vec!["no permission needed".to_owned()],
@@ -50,12 +50,15 @@ pub fn lines(mapped: &Mapped<'_>, with_keys: bool) -> Vec<String> {
 /// `required verified s3:GetObject arn:aws:s3:::bucket/key @111122223333 {s3:versionid absent}`:
 /// `?` before a resource that is not known whole, `~` before another spelling, `@` before the owner
 /// where the ARN does not name it.
-fn line(request: &MappedRequest<'_>, with_keys: bool) -> String {
+fn line(request: &MappedRequest<'_>, with_keys: Option<&str>) -> String {
     let required = if request.required { "required" } else { "possible" };
     let mut line = format!("{required} {} {} {}", request.certainty.name(), request.action, resource(&request.resource));
-    if with_keys {
-        let keys: Vec<String> = request.keys.iter().map(|(key, state)| key_state(key, *state)).collect();
-        line.push_str(&format!(" {{{}}}", keys.join("; ")));
+    if let Some(prefix) = with_keys {
+        let shown = request.keys.iter().filter(|(key, _)| key.starts_with(prefix));
+        let keys: Vec<String> = shown.map(|(key, state)| key_state(key, *state)).collect();
+        if !keys.is_empty() {
+            line.push_str(&format!(" {{{}}}", keys.join("; ")));
+        }
     }
     line
 }

@@ -71,7 +71,10 @@ fn resources(folder: &Path, id: &str) -> io::Result<()> {
             let name = bucket_name(id, region, number);
             policies.insert(format!("arn:aws:s3:::{name}"), Value::Null);
             let controls = json!({"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]});
-            buckets.insert(name, json!({"OwnershipControls": controls, "Owner": id}));
+            buckets.insert(
+                name,
+                json!({"OwnershipControls": controls, "OwnerAccount": id}),
+            );
         }
         for name in REPOSITORIES {
             repositories.insert(

@@ -144,7 +144,7 @@ fn bucket_settings(account: &str) -> Value {
         "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
         "PublicAccessBlockConfiguration":
             {"BlockPublicAcls": true, "IgnorePublicAcls": true, "BlockPublicPolicy": true, "RestrictPublicBuckets": true},
-        "Owner": account,
+        "OwnerAccount": account,
     })
 }
 

@@ -1,0 +1,136 @@
+//! Which of a service's resource types an ARN is of, answered as the catalogue does, only faster:
+//! every recorded ARN is asked about.
+
+use retrial_iam::Catalogue;
+
+/// The ARN templates of a service's resource types, taken apart.
+#[derive(Debug)]
+pub(super) struct Kinds(Vec<Kind>);
+
+#[derive(Debug)]
+struct Kind {
+    name: &'static str,
+    /// Service, region, account and resource.
+    parts: [Part; 4],
+    /// How many characters the template fixes: the most specific type wins.
+    fixed: usize,
+}
+
+/// Fixed texts with variables between them.
+#[derive(Debug, Default)]
+struct Part {
+    before: Box<str>,
+    /// After each variable the text that follows it.
+    after: Vec<Box<str>>,
+}
+
+impl Kinds {
+    /// The types of the service with this IAM prefix.
+    pub(super) fn of(service: &str, catalogue: &'static Catalogue) -> Self {
+        let mut kinds = Vec::new();
+        for action in catalogue.actions(service) {
+            for taken in catalogue.resource_types(action) {
+                if kinds.iter().any(|kind: &Kind| kind.name == taken.name) {
+                    continue;
+                }
+                if let Some(kind) = catalogue.resource_type(service, taken.name) {
+                    kinds.extend(kind.arn.split(", ").filter_map(|arn| Kind::parse(taken.name, arn)));
+                }
+            }
+        }
+        Self(kinds)
+    }
+
+    /// The type that an ARN has the form of.
+    pub(super) fn of_arn(&self, arn: &str) -> Option<&'static str> {
+        let mut fields = arn.splitn(6, ':').skip(2);
+        let fields: [&str; 4] = [fields.next()?, fields.next()?, fields.next()?, fields.next()?];
+        let mut best: Option<&Kind> = None;
+        for kind in &self.0 {
+            if best.is_none_or(|best| kind.fixed > best.fixed) && kind.parts.iter().zip(fields).all(|(part, field)| part.fits(field)) {
+                best = Some(kind);
+            }
+        }
+        best.map(|kind| kind.name)
+    }
+}
+
+impl Kind {
+    fn parse(name: &'static str, arn: &str) -> Option<Self> {
+        let mut fields = arn.splitn(6, ':').skip(2);
+        let mut next = || fields.next().map(Part::parse);
+        let parts = [next()?, next()?, next()?, next()?];
+        let fixed = parts.iter().map(Part::fixed).sum();
+        Some(Self { name, parts, fixed })
+    }
+}
+
+impl Part {
+    fn parse(text: &str) -> Self {
+        let mut part = Self::default();
+        let mut pieces = text.split("${");
+        part.before = pieces.next().unwrap_or_default().into();
+        part.after = pieces.map(|piece| piece.split_once('}').map_or(piece, |(_, after)| after).into()).collect();
+        part
+    }
+
+    fn fixed(&self) -> usize {
+        self.before.len() + self.after.iter().map(|after| after.len()).sum::<usize>()
+    }
+
+    /// Whether a text has this form; a variable stands for at least one character, of any kind.
+    fn fits(&self, text: &str) -> bool {
+        let Some(mut rest) = text.strip_prefix(&*self.before) else { return false };
+        let Some((last, middle)) = self.after.split_last() else { return rest.is_empty() };
+        for literal in middle {
+            let from = rest.chars().next().map_or(0, char::len_utf8);
+            // The first place is right: what follows fits after it if it fits after any later one.
+            let found = rest.get(from..).filter(|_| from > 0).and_then(|rest| rest.split_once(&**literal));
+            match found {
+                Some((_, after)) => rest = after,
+                None => return false,
+            }
+        }
+        rest.len() > last.len() && rest.ends_with(&**last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use retrial_iam::Catalogue;
+
+    use super::Kinds;
+
+    #[test]
+    fn it_answers_as_the_catalogue_does() {
+        let catalogue = Catalogue::bundled();
+        let arns = [
+            "arn:aws:s3:::bucket",
+            "arn:aws:s3:::bucket/a/b:c",
+            "arn:aws:s3:us-east-1:111122223333:accesspoint/ap",
+            "arn:aws:s3:us-east-1:111122223333:accesspoint/ap/object/k/accesspoint/x",
+            "arn:aws:s3::111122223333:accesspoint/x.mrap",
+            "arn:aws:kms:us-east-1:111122223333:alias/app",
+            "arn:aws:kms:us-east-1:111122223333:key/1234",
+            "arn:aws:iam::111122223333:role/a/b/c",
+            "arn:aws:iam::111122223333:root",
+            "arn:aws:sagemaker:us-east-1:111122223333:pipeline/p/execution/e",
+            "arn:aws:sagemaker:us-east-1:111122223333:pipeline/p",
+            "arn:aws:sagemaker:us-east-1:111122223333:model-card/m/export-job/e",
+            "arn:aws:ecr:us-east-1:111122223333:repository/a/b",
+            "arn:aws:ecr:us-east-1::repository/a/b",
+            "arn:aws:logs:us-east-1:111122223333:log-group:g:log-stream:s",
+            "arn:aws:logs:us-east-1:111122223333:log-group:g:*",
+            "arn:aws:rds:us-east-1:111122223333:cluster:c",
+            "nothing",
+            "arn:aws:s3:::",
+        ];
+        for service in ["s3", "kms", "iam", "sagemaker", "ecr", "logs", "rds", "sts"] {
+            let kinds = Kinds::of(service, catalogue);
+            for arn in arns {
+                let expected = catalogue.type_of_arn(service, arn).map(|kind| kind.name);
+                assert_eq!(kinds.of_arn(arn), expected, "{service} {arn}");
+            }
+        }
+    }
+}

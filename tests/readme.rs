@@ -1,0 +1,96 @@
+//! README shows what is so: its first command prints what it shows, and its queries work as pasted.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{duckdb, root};
+
+/// The bodies of README's fenced blocks of this language.
+fn blocks(language: &str) -> Vec<String> {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let fence = format!("```{language}\n");
+    readme
+        .split(&fence)
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+/// Runs README's command in a folder that holds nothing but the sample logs.
+fn run_in(folder: &Path, arguments: &[&str]) -> String {
+    symlink(root().join("sample-logs"), folder.join("sample-logs")).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_retrial"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_first_run_prints_what_readme_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let block = &blocks("console")[0];
+    let (command, shown) = block.split_once('\n').unwrap();
+    let arguments: Vec<&str> = command
+        .strip_prefix("$ cargo run --release -- ")
+        .unwrap()
+        .split(' ')
+        .collect();
+    assert_eq!(
+        run_in(folder.path(), &arguments).trim_end(),
+        shown.trim_end()
+    );
+}
+
+#[test]
+fn the_queries_work_as_pasted() {
+    let folder = tempfile::tempdir().unwrap();
+    run_in(
+        folder.path(),
+        &[
+            "analyze",
+            "sample-logs",
+            "--iam",
+            "sample-logs/iam",
+            "--out",
+            "out",
+            "--quiet",
+        ],
+    );
+    let queries = blocks("sql");
+    assert_eq!(queries.len(), 3);
+    for query in &queries {
+        assert!(!duckdb(folder.path(), query).is_empty(), "{query}");
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(root().join("dashboards/duckdb")).unwrap() {
+        files.push(fs::read_to_string(entry.unwrap().path()).unwrap());
+    }
+    for query in queries {
+        assert!(
+            files.contains(&query),
+            "dashboards/duckdb holds no file with\n{query}"
+        );
+    }
+}
+
+#[test]
+fn the_exit_statuses_are_the_documented_ones() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    for row in [
+        "| 0 | done |",
+        "| 1 | a threshold",
+        "| 2 | could not run",
+        "| 3 | ran, but some input was rejected",
+    ] {
+        assert!(readme.contains(row), "{row}");
+    }
+}
