@@ -1,6 +1,15 @@
 //! Golden cases of the mapping, one file per service: a minimal record and what AWS asks for it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs, unreachable_pub, dead_code, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    reason = "tests may fail loudly"
+)]
 
 mod mapping_support;
 
@@ -47,7 +56,11 @@ fn record(file: &File, case: &Case) -> String {
     let source = case.event_source.as_ref().unwrap_or(&file.event_source);
     let kind = case.event_type.as_deref().unwrap_or("AwsApiCall");
     let identity = case.identity.as_deref().unwrap_or(USER);
-    let error = case.error.as_ref().map(|code| format!(r#","errorCode":"{code}""#)).unwrap_or_default();
+    let error = case
+        .error
+        .as_ref()
+        .map(|code| format!(r#","errorCode":"{code}""#))
+        .unwrap_or_default();
     format!(
         r#"{{"eventVersion":"1.11","eventType":"{kind}","eventSource":"{source}","eventName":"{}","awsRegion":"us-east-1","recipientAccountId":"{ACCOUNT}","userIdentity":{identity},"requestParameters":{},"responseElements":{},"resources":{},"additionalEventData":{}{error}}}"#,
         case.event,
@@ -60,8 +73,13 @@ fn record(file: &File, case: &Case) -> String {
 
 fn snapshot(text: &str) -> Snapshot {
     let path = "accounts/111122223333/authorization-details.json";
-    let files = [SnapshotFile { path, bytes: text.as_bytes() }];
-    Snapshot::read(&files, Catalogue::bundled()).map(|(snapshot, _)| snapshot).unwrap_or_else(|error| panic!("{error}"))
+    let files = [SnapshotFile {
+        path,
+        bytes: text.as_bytes(),
+    }];
+    Snapshot::read(&files, Catalogue::bundled())
+        .map(|(snapshot, _)| snapshot)
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Compares all cases of a file; shows all that differ.
@@ -70,11 +88,23 @@ fn check(name: &str, text: &str, mapping: &Mapping) -> usize {
     let mut different = Vec::new();
     for case in &file.cases {
         let snapshot = case.snapshot.as_deref().map(snapshot);
-        let actual = map_text(mapping, &record(&file, case), snapshot.as_ref(), |_, mapped| lines(mapped, case.with_keys.as_deref()));
+        let actual = map_text(
+            mapping,
+            &record(&file, case),
+            snapshot.as_ref(),
+            |_, mapped| lines(mapped, case.with_keys.as_deref()),
+        );
         if actual != case.expect {
-            let expected: String = case.expect.iter().map(|line| format!("\n  - {line}")).collect();
+            let expected: String = case
+                .expect
+                .iter()
+                .map(|line| format!("\n  - {line}"))
+                .collect();
             let actual: String = actual.iter().map(|line| format!("\n  + {line}")).collect();
-            different.push(format!("{name}: {} ({}){expected}{actual}", case.event, case.shows));
+            different.push(format!(
+                "{name}: {} ({}){expected}{actual}",
+                case.event, case.shows
+            ));
         }
     }
     assert!(different.is_empty(), "{}", different.join("\n"));
@@ -85,7 +115,13 @@ macro_rules! golden {
     ($test:ident, $file:literal) => {
         #[test]
         fn $test() {
-            assert!(check($file, include_str!(concat!("mapping_golden/", $file)), &mapping()) > 0);
+            assert!(
+                check(
+                    $file,
+                    include_str!(concat!("mapping_golden/", $file)),
+                    &mapping()
+                ) > 0
+            );
         }
     };
 }

@@ -13,7 +13,7 @@ use retrial_storage::{FolderStore, Store};
 use crate::Exit;
 use crate::args::{AnalyzeArgs, FilterArgs, Format};
 use crate::error::ProgramError;
-use crate::input;
+use crate::input::{self, Planned};
 use crate::printer::Printer;
 use crate::progress::Bar;
 use crate::summary::{self, Subject};
@@ -23,8 +23,8 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     let catalogue = Catalogue::bundled();
     let mapping = Mapping::bundled(catalogue)?;
     let loaded = input::snapshot(&args.snapshot.iam, &printer)?;
-    let (sources, mut plan, unlisted) = input::plan(&args.sources)?;
-    if plan.files().is_empty() && unlisted.is_empty() {
+    let Planned { sources, plan } = input::plan(&args.sources)?;
+    if plan.files().is_empty() && plan.unlisted().is_empty() {
         let path = args
             .sources
             .iter()
@@ -32,9 +32,6 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
             .collect::<Vec<_>>()
             .join(" ");
         return Err(ProgramError::NoLogFiles { path });
-    }
-    for error in unlisted {
-        plan.add_unlisted(error);
     }
     let out = args.out.display().to_string();
     let store = open_output(&args.out, &out)?;

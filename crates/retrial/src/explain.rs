@@ -16,7 +16,7 @@ use retrial_storage::{FolderSource, Source};
 use crate::Exit;
 use crate::args::ExplainArgs;
 use crate::error::ProgramError;
-use crate::input;
+use crate::input::{self, Planned};
 use crate::printer::{Printer, printable};
 
 /// How much of a file is looked at between two looks at whether the record was found.
@@ -79,7 +79,7 @@ fn whole_file(path: &str) -> Result<Vec<Vec<u8>>, ProgramError> {
 
 /// The record with this event id, in the order of a run's plan.
 fn find(event_id: &str, path: &Path) -> Result<Vec<Vec<u8>>, ProgramError> {
-    let (sources, plan, _) = input::plan(&[path.to_owned()])?;
+    let Planned { sources, plan } = input::plan(&[path.to_owned()])?;
     let mut parser = RecordParser::new();
     for file in plan.files() {
         let Some(Ok(body)) = sources

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use retrial_iam::{Catalogue, Snapshot, SnapshotFile};
 use retrial_pipeline::Plan;
-use retrial_storage::{FolderSource, Range, Source, StorageError};
+use retrial_storage::{FolderSource, Range, Source};
 
 use crate::error::ProgramError;
 use crate::printer::Printer;
@@ -67,13 +67,16 @@ fn snapshot_files(path: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
     Ok(files)
 }
 
-/// The log files of all sources, in order; what could not be listed comes back beside them.
-pub(crate) fn plan(
-    paths: &[PathBuf],
-) -> Result<(Vec<Box<dyn Source>>, Plan, Vec<StorageError>), ProgramError> {
+/// Sources and the plan over them.
+pub(crate) struct Planned {
+    pub(crate) sources: Vec<Box<dyn Source>>,
+    pub(crate) plan: Plan,
+}
+
+/// The log files of all sources, in order, and what could not be listed.
+pub(crate) fn plan(paths: &[PathBuf]) -> Result<Planned, ProgramError> {
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     let mut plan = Plan::default();
-    let mut unlisted = Vec::new();
     for (index, path) in paths.iter().enumerate() {
         let source = FolderSource::open(path).map_err(|cause| ProgramError::Source {
             path: path.display().to_string(),
@@ -82,11 +85,11 @@ pub(crate) fn plan(
         for entry in source.list(&Range::default()) {
             match entry {
                 Ok(entry) => plan.add(index, entry.key, entry.size),
-                Err(error) => unlisted.push(error),
+                Err(error) => plan.add_unlisted(error),
             }
         }
         sources.push(Box::new(source));
     }
     plan.finish();
-    Ok((sources, plan, unlisted))
+    Ok(Planned { sources, plan })
 }

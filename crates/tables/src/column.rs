@@ -228,12 +228,7 @@ impl<T: Table + ?Sized> Column<T> {
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> Option<i64>,
     ) -> Self {
-        Self::new(
-            name,
-            doc,
-            Encoding::Delta,
-            Cells::OptionalTimestamp(get),
-        )
+        Self::new(name, doc, Encoding::Delta, Cells::OptionalTimestamp(get))
     }
 
     pub(crate) const fn integer(

@@ -27,8 +27,15 @@ pub(super) enum Holds {
 impl Condition {
     /// Reads a condition; gives the part that has not its form.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let alternative = |part: &str| part.split('&').map(|test| Test::parse(test.trim())).collect();
-        text.split('|').map(alternative).collect::<Result<_, _>>().map(Self)
+        let alternative = |part: &str| {
+            part.split('&')
+                .map(|test| Test::parse(test.trim()))
+                .collect()
+        };
+        text.split('|')
+            .map(alternative)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Whether it holds for the record.
@@ -57,7 +64,9 @@ impl Condition {
 
     /// Whether it holds for a request that sends nothing: then its request is the usual one.
     pub(super) fn holds_for_nothing(&self) -> bool {
-        self.0.iter().any(|tests| tests.iter().all(|test| matches!(test, Test::NotSent(_))))
+        self.0
+            .iter()
+            .any(|tests| tests.iter().all(|test| matches!(test, Test::NotSent(_))))
     }
 }
 

@@ -108,14 +108,21 @@ impl Source {
     /// An error in the line where `span` begins.
     pub(super) fn error(&self, span: &Range<usize>, problem: MappingProblem) -> MappingError {
         let before = self.text.as_bytes().iter().take(span.start);
-        MappingError { file: self.file, line: before.filter(|byte| **byte == b'\n').count() + 1, problem }
+        MappingError {
+            file: self.file,
+            line: before.filter(|byte| **byte == b'\n').count() + 1,
+            problem,
+        }
     }
 
     /// Reads the file's form.
     pub(super) fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, MappingError> {
         toml::from_str(self.text).map_err(|error| {
             let message = error.message().replace('\n', " ");
-            self.error(&error.span().unwrap_or_default(), MappingProblem::Syntax { message })
+            self.error(
+                &error.span().unwrap_or_default(),
+                MappingProblem::Syntax { message },
+            )
         })
     }
 }

@@ -5,7 +5,10 @@ use super::error::Source;
 /// Declares the files of `crates/replay/mapping`.
 macro_rules! source {
     ($file:literal) => {
-        Source { file: $file, text: include_str!(concat!("../../mapping/", $file)) }
+        Source {
+            file: $file,
+            text: include_str!(concat!("../../mapping/", $file)),
+        }
     };
 }
 

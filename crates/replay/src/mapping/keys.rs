@@ -26,7 +26,13 @@ pub(super) struct KeyPlan {
 #[derive(Debug, Clone)]
 pub(super) enum KeySource {
     /// Fields.
-    Fields { from: Vec<Path>, part: Option<Box<str>>, default: Option<Box<str>>, unknown_if_not_sent: bool, arn_only: bool },
+    Fields {
+        from: Vec<Path>,
+        part: Option<Box<str>>,
+        default: Option<Box<str>>,
+        unknown_if_not_sent: bool,
+        arn_only: bool,
+    },
     /// Always this.
     Value(Box<str>),
     /// Never in the request.
@@ -57,7 +63,9 @@ impl KeyPlan {
             KeySource::NamesOf(paths) => {
                 let mut names = BumpVec::new_in(view.arena);
                 match all_pairs(paths, view, &mut |name, _| names.push(name)) {
-                    Sent::Yes => keys.push(own(KeyState::Known(Values::Many(names.into_bump_slice())))),
+                    Sent::Yes => {
+                        keys.push(own(KeyState::Known(Values::Many(names.into_bump_slice()))))
+                    }
                     Sent::No => keys.push(own(KeyState::Absent)),
                     Sent::Hidden => {}
                 }
@@ -66,7 +74,16 @@ impl KeyPlan {
     }
 
     fn fields<'a>(&self, view: &View<'a, '_>) -> Option<KeyState<'a>> {
-        let KeySource::Fields { from, part, default, unknown_if_not_sent, arn_only } = &self.source else { return None };
+        let KeySource::Fields {
+            from,
+            part,
+            default,
+            unknown_if_not_sent,
+            arn_only,
+        } = &self.source
+        else {
+            return None;
+        };
         let mut texts = BumpVec::new_in(view.arena);
         let mut hidden = false;
         for path in from {
@@ -76,13 +93,15 @@ impl KeyPlan {
             return (!texts.is_empty()).then_some(KeyState::Unknown);
         }
         if let Some(part) = part {
-            texts.retain_mut(|text| match text.find(&**part).and_then(|start| text.get(start..)) {
-                Some(rest) => {
-                    *text = rest;
-                    true
-                }
-                None => false,
-            });
+            texts.retain_mut(
+                |text| match text.find(&**part).and_then(|start| text.get(start..)) {
+                    Some(rest) => {
+                        *text = rest;
+                        true
+                    }
+                    None => false,
+                },
+            );
         }
         if *arn_only && texts.iter().any(|text| !text.starts_with("arn:")) {
             return Some(KeyState::Unknown);
@@ -143,7 +162,11 @@ fn one(value: &str) -> KeyState<'_> {
 }
 
 /// All tags in these places, in any of the shapes that AWS's services use.
-fn all_pairs<'a>(paths: &[Path], view: &View<'a, '_>, found: &mut dyn FnMut(&'a str, Option<&'a str>)) -> Sent {
+fn all_pairs<'a>(
+    paths: &[Path],
+    view: &View<'a, '_>,
+    found: &mut dyn FnMut(&'a str, Option<&'a str>),
+) -> Sent {
     let mut all = Sent::No;
     for path in paths {
         let sent = path.values(view, &mut |value| pairs(value, view, found));
@@ -158,7 +181,11 @@ fn all_pairs<'a>(paths: &[Path], view: &View<'a, '_>, found: &mut dyn FnMut(&'a 
 
 /// `[{"key": …, "value": …}]`, `[{"tagKey": …, "tagValue": …}]`, `{"Key": …, "Value": …}` (an XML
 /// list of one), `{"name": "value"}`, `["name"]`, `{"items": […]}`, or `name=value&…` (S3's header).
-fn pairs<'a>(value: Json<'a>, view: &View<'a, '_>, found: &mut dyn FnMut(&'a str, Option<&'a str>)) {
+fn pairs<'a>(
+    value: Json<'a>,
+    view: &View<'a, '_>,
+    found: &mut dyn FnMut(&'a str, Option<&'a str>),
+) {
     match value.kind() {
         JsonKind::Array => value.items().for_each(|item| match item.as_str() {
             Some(name) => found(name, None),
@@ -170,9 +197,15 @@ fn pairs<'a>(value: Json<'a>, view: &View<'a, '_>, found: &mut dyn FnMut(&'a str
     }
 }
 
-fn object_pairs<'a>(object: Json<'a>, view: &View<'a, '_>, found: &mut dyn FnMut(&'a str, Option<&'a str>)) {
+fn object_pairs<'a>(
+    object: Json<'a>,
+    view: &View<'a, '_>,
+    found: &mut dyn FnMut(&'a str, Option<&'a str>),
+) {
     let member = |names: [&str; 3]| names.into_iter().find_map(|name| object.get(name));
-    if let Some(list) = member(["items", "Tag", "tags"]).filter(|list| matches!(list.kind(), JsonKind::Array | JsonKind::Object)) {
+    if let Some(list) = member(["items", "Tag", "tags"])
+        .filter(|list| matches!(list.kind(), JsonKind::Array | JsonKind::Object))
+    {
         pairs(list, view, found);
         return;
     }
@@ -182,7 +215,10 @@ fn object_pairs<'a>(object: Json<'a>, view: &View<'a, '_>, found: &mut dyn FnMut
         return;
     }
     for (name, value) in object.members() {
-        if matches!(value.kind(), JsonKind::String | JsonKind::Number | JsonKind::Bool) {
+        if matches!(
+            value.kind(),
+            JsonKind::String | JsonKind::Number | JsonKind::Bool
+        ) {
             found(name, text(value));
         }
     }
@@ -191,13 +227,21 @@ fn object_pairs<'a>(object: Json<'a>, view: &View<'a, '_>, found: &mut dyn FnMut
 /// S3 shows `<Value>true</Value>` as `true`.
 fn scalar<'a>(value: Json<'a>, view: &View<'a, '_>) -> Option<&'a str> {
     match value.kind() {
-        JsonKind::Bool => value.as_bool().map(|truth| if truth { "true" } else { "false" }),
-        JsonKind::Number => value.number_text().map(|text| &*view.arena.alloc_str(&text)),
+        JsonKind::Bool => value
+            .as_bool()
+            .map(|truth| if truth { "true" } else { "false" }),
+        JsonKind::Number => value
+            .number_text()
+            .map(|text| &*view.arena.alloc_str(&text)),
         _ => None,
     }
 }
 
-fn query_pairs<'a>(text: &'a str, view: &View<'a, '_>, found: &mut dyn FnMut(&'a str, Option<&'a str>)) {
+fn query_pairs<'a>(
+    text: &'a str,
+    view: &View<'a, '_>,
+    found: &mut dyn FnMut(&'a str, Option<&'a str>),
+) {
     let decoded = |part: &'a str| {
         let spaced = part.replace('+', " ");
         let text = percent_decode_str(&spaced).decode_utf8_lossy().into_owned();

@@ -34,7 +34,11 @@ impl Kinds {
                     continue;
                 }
                 if let Some(kind) = catalogue.resource_type(service, taken.name) {
-                    kinds.extend(kind.arn.split(", ").filter_map(|arn| Kind::parse(taken.name, arn)));
+                    kinds.extend(
+                        kind.arn
+                            .split(", ")
+                            .filter_map(|arn| Kind::parse(taken.name, arn)),
+                    );
                 }
             }
         }
@@ -44,10 +48,21 @@ impl Kinds {
     /// The type that an ARN has the form of.
     pub(super) fn of_arn(&self, arn: &str) -> Option<&'static str> {
         let mut fields = arn.splitn(6, ':').skip(2);
-        let fields: [&str; 4] = [fields.next()?, fields.next()?, fields.next()?, fields.next()?];
+        let fields: [&str; 4] = [
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+            fields.next()?,
+        ];
         let mut best: Option<&Kind> = None;
         for kind in &self.0 {
-            if best.is_none_or(|best| kind.fixed > best.fixed) && kind.parts.iter().zip(fields).all(|(part, field)| part.fits(field)) {
+            if best.is_none_or(|best| kind.fixed > best.fixed)
+                && kind
+                    .parts
+                    .iter()
+                    .zip(fields)
+                    .all(|(part, field)| part.fits(field))
+            {
                 best = Some(kind);
             }
         }
@@ -70,7 +85,14 @@ impl Part {
         let mut part = Self::default();
         let mut pieces = text.split("${");
         part.before = pieces.next().unwrap_or_default().into();
-        part.after = pieces.map(|piece| piece.split_once('}').map_or(piece, |(_, after)| after).into()).collect();
+        part.after = pieces
+            .map(|piece| {
+                piece
+                    .split_once('}')
+                    .map_or(piece, |(_, after)| after)
+                    .into()
+            })
+            .collect();
         part
     }
 
@@ -80,12 +102,19 @@ impl Part {
 
     /// Whether a text has this form; a variable stands for at least one character, of any kind.
     fn fits(&self, text: &str) -> bool {
-        let Some(mut rest) = text.strip_prefix(&*self.before) else { return false };
-        let Some((last, middle)) = self.after.split_last() else { return rest.is_empty() };
+        let Some(mut rest) = text.strip_prefix(&*self.before) else {
+            return false;
+        };
+        let Some((last, middle)) = self.after.split_last() else {
+            return rest.is_empty();
+        };
         for literal in middle {
             let from = rest.chars().next().map_or(0, char::len_utf8);
             // The first place is right: what follows fits after it if it fits after any later one.
-            let found = rest.get(from..).filter(|_| from > 0).and_then(|rest| rest.split_once(&**literal));
+            let found = rest
+                .get(from..)
+                .filter(|_| from > 0)
+                .and_then(|rest| rest.split_once(&**literal));
             match found {
                 Some((_, after)) => rest = after,
                 None => return false,

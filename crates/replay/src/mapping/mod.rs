@@ -18,6 +18,7 @@ mod kinds;
 mod path;
 mod plan;
 mod resource;
+mod same_name;
 mod sources;
 mod template;
 mod view;
@@ -163,7 +164,9 @@ impl MappedResource<'_> {
         match (self, other) {
             (Self::Any, MappedResource::Any) => true,
             (Self::Arn { arn, .. }, MappedResource::Arn { arn: other, .. }) => arn == other,
-            (Self::Unknown { pattern, .. }, MappedResource::Unknown { pattern: other, .. }) => pattern == other,
+            (Self::Unknown { pattern, .. }, MappedResource::Unknown { pattern: other, .. }) => {
+                pattern == other
+            }
             _ => false,
         }
     }
@@ -175,9 +178,17 @@ impl Mapping {
         Self::load(catalogue, files::SOURCES, files::SERVICES)
     }
 
-    fn load(catalogue: &'static Catalogue, sources: Source, services: &[Source]) -> Result<Mapping, MappingError> {
+    fn load(
+        catalogue: &'static Catalogue,
+        sources: Source,
+        services: &[Source],
+    ) -> Result<Mapping, MappingError> {
         let form: SourcesForm = sources.read()?;
-        let compiler = Compiler { catalogue, source: sources, common_keys: &[] };
+        let compiler = Compiler {
+            catalogue,
+            source: sources,
+            common_keys: &[],
+        };
         let mut common_keys = Vec::new();
         for (name, key) in &form.keys {
             common_keys.push(compiler.key(name.get_ref(), key, &name.span())?);
@@ -189,7 +200,10 @@ impl Mapping {
             services: Vec::with_capacity(services.len()),
             by_event_source: FxHashMap::default(),
             by_prefix: FxHashMap::default(),
-            without_file: catalogue.services().map(|service| (service.prefix, OnceLock::new())).collect(),
+            without_file: catalogue
+                .services()
+                .map(|service| (service.prefix, OnceLock::new()))
+                .collect(),
             common_keys,
         };
         for source in services {
@@ -202,12 +216,22 @@ impl Mapping {
         let form: ServiceForm = source.read()?;
         let index = self.services.len();
         for event_source in &form.event_sources {
-            if self.by_event_source.insert(event_source.get_ref().as_str().into(), index).is_some() {
-                let problem = MappingProblem::EventTwice { event: event_source.get_ref().clone() };
+            if self
+                .by_event_source
+                .insert(event_source.get_ref().as_str().into(), index)
+                .is_some()
+            {
+                let problem = MappingProblem::EventTwice {
+                    event: event_source.get_ref().clone(),
+                };
                 return Err(source.error(&event_source.span(), problem));
             }
         }
-        let compiler = Compiler { catalogue: self.catalogue, source, common_keys: &self.common_keys };
+        let compiler = Compiler {
+            catalogue: self.catalogue,
+            source,
+            common_keys: &self.common_keys,
+        };
         let plan = compiler.service(form)?;
         self.by_prefix.insert(plan.service.clone(), index);
         self.services.push(plan);
@@ -220,17 +244,32 @@ impl Mapping {
     }
 
     /// What AWS asks for a record.
-    pub fn map<'a>(&'a self, record: &Record<'a>, facts: &Facts<'a>, arena: &'a Bump) -> Mapped<'a> {
-        if let Some(kind) = record.event_type.and_then(|kind| self.sources.without_action(kind)) {
+    pub fn map<'a>(
+        &'a self,
+        record: &Record<'a>,
+        facts: &Facts<'a>,
+        arena: &'a Bump,
+    ) -> Mapped<'a> {
+        if let Some(kind) = record
+            .event_type
+            .and_then(|kind| self.sources.without_action(kind))
+        {
             return Mapped::NotAnIamAction(kind);
         }
-        let (Some(event_source), Some(event)) = (record.event_source, record.event_name) else { return Mapped::Unmapped };
+        let (Some(event_source), Some(event)) = (record.event_source, record.event_name) else {
+            return Mapped::Unmapped;
+        };
         let mut view = View::new(record, facts, arena);
         if let Some(service) = self.sources.told_apart(event_source, &view) {
             return self.map_in(service, event, &mut view);
         }
         if let Some(index) = self.by_event_source.get(event_source) {
-            return self.services.get(*index).map_or(Mapped::Unmapped, |service| self.map_planned(service, event, &mut view));
+            return self
+                .services
+                .get(*index)
+                .map_or(Mapped::Unmapped, |service| {
+                    self.map_planned(service, event, &mut view)
+                });
         }
         for prefix in self.sources.prefixes(event_source) {
             let mapped = self.map_in(prefix, event, &mut view);
@@ -242,10 +281,16 @@ impl Mapping {
     }
 
     fn map_in<'a>(&'a self, prefix: &str, event: &str, view: &mut View<'a, '_>) -> Mapped<'a> {
-        if let Some(service) = self.by_prefix.get(prefix).and_then(|index| self.services.get(*index)) {
+        if let Some(service) = self
+            .by_prefix
+            .get(prefix)
+            .and_then(|index| self.services.get(*index))
+        {
             return self.map_planned(service, event, view);
         }
-        let Some((name, plan)) = self.without_file.get_key_value(prefix) else { return Mapped::Unmapped };
+        let Some((name, plan)) = self.without_file.get_key_value(prefix) else {
+            return Mapped::Unmapped;
+        };
         let service = plan.get_or_init(|| ServicePlan {
             keys: self.common_keys.clone(),
             unlisted: self.sources.unlisted(name),
@@ -254,8 +299,16 @@ impl Mapping {
         self.map_planned(service, event, view)
     }
 
-    fn map_planned<'a>(&'a self, service: &'a ServicePlan, event: &str, view: &mut View<'a, '_>) -> Mapped<'a> {
-        match self.planned(service, event).or_else(|| self.planned(service, without_version(event)?)) {
+    fn map_planned<'a>(
+        &'a self,
+        service: &'a ServicePlan,
+        event: &str,
+        view: &mut View<'a, '_>,
+    ) -> Mapped<'a> {
+        match self
+            .planned(service, event)
+            .or_else(|| self.planned(service, without_version(event)?))
+        {
             Some(plan) => {
                 view.kinds = Some(service.kinds(self.catalogue));
                 plan.fill(service, self.catalogue, view)
@@ -268,22 +321,37 @@ impl Mapping {
         if let Some(plan) = service.events.get(event) {
             return Some(plan);
         }
-        if let Some((_, plan)) = service.event_prefixes.iter().find(|(prefix, _)| event.starts_with(&**prefix)) {
+        if let Some((_, plan)) = service
+            .event_prefixes
+            .iter()
+            .find(|(prefix, _)| event.starts_with(&**prefix))
+        {
             return Some(plan);
         }
         if let Some(same_name) = service.same_name.get(event) {
             return Some(self.same_name(service, same_name));
         }
         // IAM compares actions without regard to case, and CloudTrail's spelling is not always AWS's.
-        if let Some((_, plan)) = service.events.iter().find(|(name, _)| name.eq_ignore_ascii_case(event)) {
+        if let Some((_, plan)) = service
+            .events
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(event))
+        {
             return Some(plan);
         }
         let action = self.catalogue.action(&service.service, event)?;
         let (_, name) = action.full_name.split_once(':')?;
-        service.same_name.get(name).map(|same_name| self.same_name(service, same_name))
+        service
+            .same_name
+            .get(name)
+            .map(|same_name| self.same_name(service, same_name))
     }
 
-    fn same_name<'s>(&self, service: &ServicePlan, (action, plan): &'s (Action<'static>, OnceLock<EventPlan>)) -> &'s EventPlan {
+    fn same_name<'s>(
+        &self,
+        service: &ServicePlan,
+        (action, plan): &'s (Action<'static>, OnceLock<EventPlan>),
+    ) -> &'s EventPlan {
         plan.get_or_init(|| service.same_name_event(*action, self.catalogue))
     }
 }
@@ -296,22 +364,39 @@ fn version_of(sources: Source, services: &[Source]) -> String {
         hash.update(source.text.as_bytes());
         hash.update([0]);
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SOURCES: Source = Source { file: "sources.toml", text: "event_types_without_action = []\n[sources]\n" };
+    const SOURCES: Source = Source {
+        file: "sources.toml",
+        text: "event_types_without_action = []\n[sources]\n",
+    };
 
     const HEAD: &str = "service = \"s3\"\nevent_sources = [\"s3.amazonaws.com\"]\npages = [\"https://docs.aws.amazon.com/\"]\n";
 
     /// What loading a file with these lines after [`HEAD`] says; nothing where it is good.
     fn load(lines: &str) -> String {
         let text: &'static str = Box::leak(format!("{HEAD}{lines}").into_boxed_str());
-        let loaded = Mapping::load(Catalogue::bundled(), SOURCES, &[Source { file: "s3.toml", text }]);
-        loaded.err().map(|error| error.to_string()).unwrap_or_default()
+        let loaded = Mapping::load(
+            Catalogue::bundled(),
+            SOURCES,
+            &[Source {
+                file: "s3.toml",
+                text,
+            }],
+        );
+        loaded
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default()
     }
 
     #[track_caller]
@@ -322,25 +407,67 @@ mod tests {
     #[test]
     fn a_file_that_says_something_wrong_is_an_error_with_its_line() {
         check("[events]\nGetObject = [{ on = \"object\" }]\n", "");
-        check("[events]\nX = [{ action = \"GetObjects\" }]\n", "s3.toml:5: no action `s3:GetObjects` in the catalogue");
-        check("[events]\nX = [{}]\n", "s3.toml:5: no action `s3:X` in the catalogue");
-        check("[events]\nGetObject = [{ on = \"objects\" }]\n", "s3.toml:5: no resource `objects` in this file or the catalogue");
-        check("[events]\nGetObject = [\n    {},\n    { on = \"bucket\" },\n]\n", "s3.toml:7: `s3:GetObject` does not take a resource of type `bucket`");
-        check("[events]\nGetObject = [{ on = \"bucket\", excused = \"…\" }]\n", "");
-        check("[events]\nGetObject = [{ when = \"a b\" }]\n", "s3.toml:5: `a b` is no condition");
-        check("[events]\nGetObject = [{ pass_role = \"a..b\" }]\n", "s3.toml:5: `a..b` is no condition");
-        check("[events]\nGetObject = [{}]\n\"PutObject GetObject\" = [{}]\n", "s3.toml:5: the event `GetObject` occurs twice");
-        check("[resources]\nthing = {}\n", "s3.toml:5: no resource type `thing` of `s3` in the catalogue");
-        check("[resources]\nbucket = { name = { Name = \"bucketName\" } }\n", "s3.toml:5: the ARN of `bucket` has no variable `Name`");
-        check("[resources]\nbucket = { arn = \"elsewhere:arn\" }\n", "s3.toml:5: `elsewhere:arn` is no place in a record");
-        check("[keys]\n\"s3:prefixes\" = \"prefix\"\n", "s3.toml:5: no condition key `s3:prefixes` in the catalogue");
-        check("[keys]\n\"s3:prefix\" = { from = \"prefix\", value = \"x\" }\n", "s3.toml:5: the key `s3:prefix` needs exactly one source of its values");
+        check(
+            "[events]\nX = [{ action = \"GetObjects\" }]\n",
+            "s3.toml:5: no action `s3:GetObjects` in the catalogue",
+        );
+        check(
+            "[events]\nX = [{}]\n",
+            "s3.toml:5: no action `s3:X` in the catalogue",
+        );
+        check(
+            "[events]\nGetObject = [{ on = \"objects\" }]\n",
+            "s3.toml:5: no resource `objects` in this file or the catalogue",
+        );
+        check(
+            "[events]\nGetObject = [\n    {},\n    { on = \"bucket\" },\n]\n",
+            "s3.toml:7: `s3:GetObject` does not take a resource of type `bucket`",
+        );
+        check(
+            "[events]\nGetObject = [{ on = \"bucket\", excused = \"…\" }]\n",
+            "",
+        );
+        check(
+            "[events]\nGetObject = [{ when = \"a b\" }]\n",
+            "s3.toml:5: `a b` is no condition",
+        );
+        check(
+            "[events]\nGetObject = [{ pass_role = \"a..b\" }]\n",
+            "s3.toml:5: `a..b` is no condition",
+        );
+        check(
+            "[events]\nGetObject = [{}]\n\"PutObject GetObject\" = [{}]\n",
+            "s3.toml:5: the event `GetObject` occurs twice",
+        );
+        check(
+            "[resources]\nthing = {}\n",
+            "s3.toml:5: no resource type `thing` of `s3` in the catalogue",
+        );
+        check(
+            "[resources]\nbucket = { name = { Name = \"bucketName\" } }\n",
+            "s3.toml:5: the ARN of `bucket` has no variable `Name`",
+        );
+        check(
+            "[resources]\nbucket = { arn = \"elsewhere:arn\" }\n",
+            "s3.toml:5: `elsewhere:arn` is no place in a record",
+        );
+        check(
+            "[keys]\n\"s3:prefixes\" = \"prefix\"\n",
+            "s3.toml:5: no condition key `s3:prefixes` in the catalogue",
+        );
+        check(
+            "[keys]\n\"s3:prefix\" = { from = \"prefix\", value = \"x\" }\n",
+            "s3.toml:5: the key `s3:prefix` needs exactly one source of its values",
+        );
     }
 
     #[test]
     fn the_form_is_strict() {
         let error = load("[events]\nGetObject = [{ resource = \"object\" }]\n");
-        assert!(error.starts_with("s3.toml:5: unknown field `resource`"), "{error}");
+        assert!(
+            error.starts_with("s3.toml:5: unknown field `resource`"),
+            "{error}"
+        );
         assert!(load("[events\n").starts_with("s3.toml:4: "));
     }
 

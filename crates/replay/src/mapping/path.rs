@@ -49,7 +49,11 @@ pub(super) enum Sent {
 
 /// What CloudTrail writes where it hides a value.
 /// See <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>.
-const HIDDEN: [&str; 3] = ["HIDDEN_DUE_TO_SECURITY_REASONS", "Value hidden due to security reasons.", "***"];
+const HIDDEN: [&str; 3] = [
+    "HIDDEN_DUE_TO_SECURITY_REASONS",
+    "Value hidden due to security reasons.",
+    "***",
+];
 
 impl Path {
     /// Reads `root:a.b[].c`; `None` where it has not this form.
@@ -72,10 +76,16 @@ impl Path {
                 Some(name) => (name, true),
                 None => (part, false),
             };
-            if name.is_empty() || name.contains(|c: char| c.is_whitespace() || "[]*!=|&@".contains(c)) {
+            if name.is_empty()
+                || name.contains(|c: char| c.is_whitespace() || "[]*!=|&@".contains(c))
+            {
                 return None;
             }
-            steps.push(Step { name: name.into(), each, prefix });
+            steps.push(Step {
+                name: name.into(),
+                each,
+                prefix,
+            });
         }
         let derived = match root {
             Root::Record => Some(&RECORD_FIELDS),
@@ -115,7 +125,9 @@ impl Path {
         }
         let before = texts.len();
         let mut hidden = false;
-        let sent = self.values(view, &mut |value| leaf_texts(value, view, texts, &mut hidden));
+        let sent = self.values(view, &mut |value| {
+            leaf_texts(value, view, texts, &mut hidden)
+        });
         match (sent, hidden) {
             (Sent::Yes, true) => Sent::Hidden,
             (Sent::Yes, false) if texts.len() == before => Sent::No,
@@ -145,7 +157,11 @@ impl Path {
     }
 
     fn derived_text<'a>(&self, view: &View<'a, '_>, texts: &mut BumpVec<'a, &'a str>) -> Sent {
-        let name = self.steps.first().map(|step| &*step.name).unwrap_or_default();
+        let name = self
+            .steps
+            .first()
+            .map(|step| &*step.name)
+            .unwrap_or_default();
         let value = match self.root {
             Root::CopySource => match view.shown {
                 Shown::Hidden => return Sent::Hidden,
@@ -176,13 +192,21 @@ fn walk<'a>(value: Json<'a>, steps: &[Step], found: &mut dyn FnMut(Json<'a>)) {
         }
     };
     if step.prefix {
-        value.members().filter(|(name, _)| name.starts_with(&*step.name)).for_each(|(_, member)| enter(member));
+        value
+            .members()
+            .filter(|(name, _)| name.starts_with(&*step.name))
+            .for_each(|(_, member)| enter(member));
     } else if let Some(member) = value.get(&step.name) {
         enter(member);
     }
 }
 
-fn leaf_texts<'a>(value: Json<'a>, view: &View<'a, '_>, texts: &mut BumpVec<'a, &'a str>, hidden: &mut bool) {
+fn leaf_texts<'a>(
+    value: Json<'a>,
+    view: &View<'a, '_>,
+    texts: &mut BumpVec<'a, &'a str>,
+    hidden: &mut bool,
+) {
     match value.kind() {
         JsonKind::String => {
             let text = value.as_str().unwrap_or_default();
@@ -192,8 +216,16 @@ fn leaf_texts<'a>(value: Json<'a>, view: &View<'a, '_>, texts: &mut BumpVec<'a, 
                 texts.push(text);
             }
         }
-        JsonKind::Bool => texts.push(if value.as_bool() == Some(true) { "true" } else { "false" }),
-        JsonKind::Number => texts.extend(value.number_text().map(|text| &*view.arena.alloc_str(&text))),
+        JsonKind::Bool => texts.push(if value.as_bool() == Some(true) {
+            "true"
+        } else {
+            "false"
+        }),
+        JsonKind::Number => texts.extend(
+            value
+                .number_text()
+                .map(|text| &*view.arena.alloc_str(&text)),
+        ),
         JsonKind::Array => value.items().for_each(|item| {
             if item.kind() != JsonKind::Array {
                 leaf_texts(item, view, texts, hidden);

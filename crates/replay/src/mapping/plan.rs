@@ -68,7 +68,10 @@ pub(super) enum Targets {
     /// Each of these.
     Each(Vec<Arc<ResourcePlan>>),
     /// Those that the catalogue lists for the action.
-    Listed { required: Vec<Arc<ResourcePlan>>, optional: Vec<Arc<ResourcePlan>> },
+    Listed {
+        required: Vec<Arc<ResourcePlan>>,
+        optional: Vec<Arc<ResourcePlan>>,
+    },
 }
 
 /// A request's resource and what follows from how it was found.
@@ -80,13 +83,19 @@ struct Target<'a> {
 impl ServicePlan {
     /// Its resource types.
     pub(super) fn kinds(&self, catalogue: &'static Catalogue) -> &Kinds {
-        self.kinds.get_or_init(|| Kinds::of(&self.service, catalogue))
+        self.kinds
+            .get_or_init(|| Kinds::of(&self.service, catalogue))
     }
 }
 
 impl EventPlan {
     /// The requests for one record.
-    pub(super) fn fill<'a>(&self, service: &ServicePlan, catalogue: &Catalogue, view: &View<'a, '_>) -> Mapped<'a> {
+    pub(super) fn fill<'a>(
+        &self,
+        service: &ServicePlan,
+        catalogue: &Catalogue,
+        view: &View<'a, '_>,
+    ) -> Mapped<'a> {
         let plans = match self {
             Self::Requests(plans) => plans,
             Self::NoAction => return Mapped::NotAnIamAction("an event that no action authorizes"),
@@ -101,7 +110,13 @@ impl EventPlan {
 }
 
 impl RequestPlan {
-    fn fill<'a>(&self, service: &ServicePlan, catalogue: &Catalogue, view: &View<'a, '_>, requests: &mut BumpVec<'a, MappedRequest<'a>>) {
+    fn fill<'a>(
+        &self,
+        service: &ServicePlan,
+        catalogue: &Catalogue,
+        view: &View<'a, '_>,
+        requests: &mut BumpVec<'a, MappedRequest<'a>>,
+    ) {
         let mut possible = self.possible;
         let mut certainty = self.certainty;
         if let Some(when) = &self.when {
@@ -120,26 +135,50 @@ impl RequestPlan {
         for target in targets {
             let required = !possible && !target.possible;
             let resource = target.found.resource;
-            let same = |other: &&mut MappedRequest<'a>| other.action == self.action && other.resource.is_same(&resource);
+            let same = |other: &&mut MappedRequest<'a>| {
+                other.action == self.action && other.resource.is_same(&resource)
+            };
             if let Some(other) = requests.iter_mut().find(same) {
                 other.required |= required;
                 continue;
             }
-            requests.push(MappedRequest { action: self.action, required, certainty: certainty.min(target.found.certainty), resource, keys });
+            requests.push(MappedRequest {
+                action: self.action,
+                required,
+                certainty: certainty.min(target.found.certainty),
+                resource,
+                keys,
+            });
         }
     }
 
-    fn keys<'a>(&self, service: &ServicePlan, catalogue: &Catalogue, view: &View<'a, '_>) -> &'a [(&'a str, retrial_iam::KeyState<'a>)] {
+    fn keys<'a>(
+        &self,
+        service: &ServicePlan,
+        catalogue: &Catalogue,
+        view: &View<'a, '_>,
+    ) -> &'a [(&'a str, retrial_iam::KeyState<'a>)] {
         let taken = self.service_keys.get_or_init(|| {
             // What a row says of a key, it says of the key's old names.
             let name = |key: &KeyPlan| key.present_name.clone().unwrap_or_else(|| key.key.clone());
             let overridden = |key: &KeyPlan| self.keys.iter().any(|own| own.key == name(key));
-            let taken = |key: &KeyPlan| !overridden(key) && catalogue.key_applies(self.action, &key.example());
-            let indices = service.keys.iter().enumerate().filter(|(_, key)| taken(key)).map(|(index, _)| index);
+            let taken = |key: &KeyPlan| {
+                !overridden(key) && catalogue.key_applies(self.action, &key.example())
+            };
+            let indices = service
+                .keys
+                .iter()
+                .enumerate()
+                .filter(|(_, key)| taken(key))
+                .map(|(index, _)| index);
             indices.collect()
         });
         let mut keys = BumpVec::new_in(view.arena);
-        for key in self.keys.iter().chain(taken.iter().filter_map(|index| service.keys.get(*index))) {
+        for key in self
+            .keys
+            .iter()
+            .chain(taken.iter().filter_map(|index| service.keys.get(*index)))
+        {
             key.add(view, &mut keys);
         }
         keys.into_bump_slice()
@@ -157,23 +196,51 @@ impl KeyPlan {
 }
 
 impl Targets {
-    fn find<'a>(&self, service: &ServicePlan, view: &View<'a, '_>, targets: &mut BumpVec<'a, Target<'a>>) {
+    fn find<'a>(
+        &self,
+        service: &ServicePlan,
+        view: &View<'a, '_>,
+        targets: &mut BumpVec<'a, Target<'a>>,
+    ) {
         match self {
-            Self::Any => targets.push(Target { found: Found { resource: MappedResource::Any, certainty: Certainty::Verified, how: How::Given }, possible: false }),
+            Self::Any => targets.push(Target {
+                found: Found {
+                    resource: MappedResource::Any,
+                    certainty: Certainty::Verified,
+                    how: How::Given,
+                },
+                possible: false,
+            }),
             Self::Literal(template) => {
                 let literals = template.variables().iter().map(|_| Some(""));
                 let mut values = BumpVec::new_in(view.arena);
                 values.extend(literals);
                 let arn = template.fill(view, view.facts.account, &values);
-                let resource = MappedResource::Arn { arn, spellings: &[], account: account_of(arn) };
-                targets.push(Target { found: Found { resource, certainty: Certainty::Verified, how: How::Given }, possible: false });
+                let resource = MappedResource::Arn {
+                    arn,
+                    spellings: &[],
+                    account: account_of(arn),
+                };
+                targets.push(Target {
+                    found: Found {
+                        resource,
+                        certainty: Certainty::Verified,
+                        how: How::Given,
+                    },
+                    possible: false,
+                });
             }
             Self::Each(plans) => {
                 let mut finds = BumpVec::new_in(view.arena);
                 plans.iter().for_each(|plan| plan.find(view, &mut finds));
-                targets.extend(finds.into_iter().map(|found| Target { found, possible: found.how == How::Besides }));
+                targets.extend(finds.into_iter().map(|found| Target {
+                    found,
+                    possible: found.how == How::Besides,
+                }));
             }
-            Self::Listed { required, optional } => listed(service, required, optional, view, targets),
+            Self::Listed { required, optional } => {
+                listed(service, required, optional, view, targets)
+            }
         }
     }
 }
@@ -181,7 +248,13 @@ impl Targets {
 /// The catalogue lists which types an action takes, and for a call that names resources of some of
 /// them not whether it needed the others. Those that the record shows were asked about; of the
 /// rest, one that is the only required type was asked about too, whatever it was.
-fn listed<'a>(service: &ServicePlan, required: &[Arc<ResourcePlan>], optional: &[Arc<ResourcePlan>], view: &View<'a, '_>, targets: &mut BumpVec<'a, Target<'a>>) {
+fn listed<'a>(
+    service: &ServicePlan,
+    required: &[Arc<ResourcePlan>],
+    optional: &[Arc<ResourcePlan>],
+    view: &View<'a, '_>,
+    targets: &mut BumpVec<'a, Target<'a>>,
+) {
     let mut finds = BumpVec::new_in(view.arena);
     for plan in required {
         plan.find(view, &mut finds);
@@ -202,31 +275,55 @@ fn listed<'a>(service: &ServicePlan, required: &[Arc<ResourcePlan>], optional: &
         let guess = found.how == How::Named && !is_required && !service.reviewed;
         let possible = guess || found.how == How::Besides || (is_required && !is_whole && !alone);
         if keep {
-            targets.push(Target { found: *found, possible });
+            targets.push(Target {
+                found: *found,
+                possible,
+            });
         }
     }
     if required.is_empty() && !any || required.len() > 1 && !any_required {
-        targets.push(Target { found: not_found(service, required.is_empty(), &finds, view), possible: false });
+        targets.push(Target {
+            found: not_found(service, required.is_empty(), &finds, view),
+            possible: false,
+        });
     }
 }
 
 /// One resource of which only the form is known: what the forms of all listed types have in common.
 /// Where all types are optional AWS may as well have compared `*`, unless someone reviewed them.
-fn not_found<'a>(service: &ServicePlan, all_optional: bool, finds: &[Found<'a>], view: &View<'a, '_>) -> Found<'a> {
+fn not_found<'a>(
+    service: &ServicePlan,
+    all_optional: bool,
+    finds: &[Found<'a>],
+    view: &View<'a, '_>,
+) -> Found<'a> {
     let mut common: Option<(&'a str, Option<&'a str>)> = None;
     for found in finds.iter().filter(|found| found.how == How::NotFound) {
-        let MappedResource::Unknown { pattern, account } = found.resource else { continue };
+        let MappedResource::Unknown { pattern, account } = found.resource else {
+            continue;
+        };
         common = Some(match common {
             None => (pattern, account),
-            Some((before, owner)) => (common_form(before, pattern, view), owner.filter(|owner| account == Some(*owner))),
+            Some((before, owner)) => (
+                common_form(before, pattern, view),
+                owner.filter(|owner| account == Some(*owner)),
+            ),
         });
     }
     let (pattern, account) = match common {
         Some(common) if service.reviewed || !all_optional => common,
         _ => ("*", None),
     };
-    let certainty = finds.iter().map(|found| found.certainty).min().unwrap_or(Certainty::Guessed);
-    Found { resource: MappedResource::Unknown { pattern, account }, certainty, how: How::NotFound }
+    let certainty = finds
+        .iter()
+        .map(|found| found.certainty)
+        .min()
+        .unwrap_or(Certainty::Guessed);
+    Found {
+        resource: MappedResource::Unknown { pattern, account },
+        certainty,
+        how: How::NotFound,
+    }
 }
 
 /// What two forms have in common, up to the first difference.
@@ -234,7 +331,14 @@ fn common_form<'a>(one: &'a str, other: &'a str, view: &View<'a, '_>) -> &'a str
     if one == other {
         return one;
     }
-    let same = one.bytes().zip(other.bytes()).take_while(|(left, right)| left == right).count();
-    let upto = (0..=same).rev().find_map(|end| one.get(..end)).unwrap_or_default();
+    let same = one
+        .bytes()
+        .zip(other.bytes())
+        .take_while(|(left, right)| left == right)
+        .count();
+    let upto = (0..=same)
+        .rev()
+        .find_map(|end| one.get(..end))
+        .unwrap_or_default();
     bumpalo::format!(in view.arena, "{}*", upto.trim_end_matches('*')).into_bump_str()
 }

@@ -22,45 +22,90 @@ pub(super) struct Sources {
 
 impl Sources {
     /// Checks and compiles the form.
-    pub(super) fn compile(form: SourcesForm, compiler: &Compiler<'_>) -> Result<Self, MappingError> {
+    pub(super) fn compile(
+        form: SourcesForm,
+        compiler: &Compiler<'_>,
+    ) -> Result<Self, MappingError> {
         let mut prefixes = FxHashMap::default();
         for (event_source, services) in form.sources {
             for service in &services.get_ref().0 {
                 if !compiler.catalogue.has_service(service) {
-                    return Err(compiler.source.error(&services.span(), MappingProblem::UnknownService { service: service.clone() }));
+                    return Err(compiler.source.error(
+                        &services.span(),
+                        MappingProblem::UnknownService {
+                            service: service.clone(),
+                        },
+                    ));
                 }
             }
-            prefixes.insert(event_source.into_inner().into(), services.into_inner().0.into_iter().map(Into::into).collect());
+            prefixes.insert(
+                event_source.into_inner().into(),
+                services
+                    .into_inner()
+                    .0
+                    .into_iter()
+                    .map(Into::into)
+                    .collect(),
+            );
         }
         let mut shared = Vec::new();
         for row in form.when {
             let service = row.service.get_ref().clone();
             if !compiler.catalogue.has_service(&service) {
-                return Err(compiler.source.error(&row.service.span(), MappingProblem::UnknownService { service }));
+                return Err(compiler.source.error(
+                    &row.service.span(),
+                    MappingProblem::UnknownService { service },
+                ));
             }
-            let condition = compiler.condition(row.when.get_ref(), &std::collections::BTreeMap::new(), &row.when.span())?;
+            let condition = compiler.condition(
+                row.when.get_ref(),
+                &std::collections::BTreeMap::new(),
+                &row.when.span(),
+            )?;
             shared.push((row.event_source.into(), condition, service.into()));
         }
-        let without_action = form.event_types_without_action.into_iter().map(Into::into).collect();
-        let unlisted = form.unlisted_resources.into_iter().map(|(name, arn)| (name.into(), Template::parse(&arn))).collect();
-        Ok(Self { prefixes, shared, without_action, unlisted })
+        let without_action = form
+            .event_types_without_action
+            .into_iter()
+            .map(Into::into)
+            .collect();
+        let unlisted = form
+            .unlisted_resources
+            .into_iter()
+            .map(|(name, arn)| (name.into(), Template::parse(&arn)))
+            .collect();
+        Ok(Self {
+            prefixes,
+            shared,
+            without_action,
+            unlisted,
+        })
     }
 
     /// What AWS compares for actions of this service that have no resource type.
     pub(super) fn unlisted(&self, service: &str) -> FxHashMap<Box<str>, Template> {
         let of_service = |name: &str| name.split(':').next() == Some(service);
-        self.unlisted.iter().filter(|(name, _)| of_service(name)).cloned().collect()
+        self.unlisted
+            .iter()
+            .filter(|(name, _)| of_service(name))
+            .cloned()
+            .collect()
     }
 
     /// Why a record of this `eventType` is no call that IAM authorizes.
     pub(super) fn without_action(&self, event_type: &str) -> Option<&'static str> {
-        let known = self.without_action.iter().any(|kind| kind.eq_ignore_ascii_case(event_type));
+        let known = self
+            .without_action
+            .iter()
+            .any(|kind| kind.eq_ignore_ascii_case(event_type));
         known.then_some("an event that is no API call of a principal")
     }
 
     /// The service of a record whose `eventSource` two services share.
     pub(super) fn told_apart(&self, event_source: &str, view: &View<'_, '_>) -> Option<&str> {
-        let row = self.shared.iter().find(|(shared, condition, _)| **shared == *event_source && condition.holds(view) == Holds::Yes)?;
+        let row = self.shared.iter().find(|(shared, condition, _)| {
+            **shared == *event_source && condition.holds(view) == Holds::Yes
+        })?;
         Some(&row.2)
     }
 
@@ -69,7 +114,11 @@ impl Sources {
     pub(super) fn prefixes<'s>(&'s self, event_source: &'s str) -> impl Iterator<Item = &'s str> {
         let listed = self.prefixes.get(event_source);
         let first = event_source.split('.').next().filter(|_| listed.is_none());
-        listed.into_iter().flatten().map(|prefix| &**prefix).chain(first)
+        listed
+            .into_iter()
+            .flatten()
+            .map(|prefix| &**prefix)
+            .chain(first)
     }
 }
 
@@ -77,12 +126,24 @@ impl Sources {
 /// `UpdateFunctionCode20150331v2`, `CreateFunction2020_05_31`.
 pub(super) fn without_version(event: &str) -> Option<&str> {
     let bare = match event.rsplit_once('v') {
-        Some((bare, digits)) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && ends_in_date(bare) => bare,
+        Some((bare, digits))
+            if !digits.is_empty()
+                && digits.bytes().all(|byte| byte.is_ascii_digit())
+                && ends_in_date(bare) =>
+        {
+            bare
+        }
         _ => event,
     };
     let date = |length: usize, underscores: &[usize]| {
         let (name, date) = bare.split_at_checked(bare.len().checked_sub(length)?)?;
-        let fits = date.bytes().enumerate().all(|(index, byte)| if underscores.contains(&index) { byte == b'_' } else { byte.is_ascii_digit() });
+        let fits = date.bytes().enumerate().all(|(index, byte)| {
+            if underscores.contains(&index) {
+                byte == b'_'
+            } else {
+                byte.is_ascii_digit()
+            }
+        });
         (fits && !name.is_empty()).then_some(name)
     };
     date(10, &[4, 7]).or_else(|| date(8, &[]))

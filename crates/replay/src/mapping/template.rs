@@ -24,10 +24,15 @@ enum Piece {
 impl Template {
     /// Reads a template; an unclosed `${` stays text.
     pub(super) fn parse(text: &str) -> Self {
-        let mut template = Self { pieces: Vec::new(), variables: Vec::new() };
+        let mut template = Self {
+            pieces: Vec::new(),
+            variables: Vec::new(),
+        };
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
-            let Some((name, tail)) = after.split_once('}') else { break };
+            let Some((name, tail)) = after.split_once('}') else {
+                break;
+            };
             template.text(before);
             template.pieces.push(match name {
                 "Partition" => Piece::Partition,
@@ -51,8 +56,15 @@ impl Template {
         let first = forms.next().unwrap_or_default();
         let mut common = first;
         for form in forms {
-            let same = common.bytes().zip(form.bytes()).take_while(|(left, right)| left == right).count();
-            common = common.get(..same).and_then(|same| same.rfind(['/', ':']).and_then(|end| same.get(..=end))).unwrap_or_default();
+            let same = common
+                .bytes()
+                .zip(form.bytes())
+                .take_while(|(left, right)| left == right)
+                .count();
+            common = common
+                .get(..same)
+                .and_then(|same| same.rfind(['/', ':']).and_then(|end| same.get(..=end)))
+                .unwrap_or_default();
         }
         if common.len() == first.len() {
             return Self::parse(text);
@@ -73,20 +85,31 @@ impl Template {
 
     /// Whether the ARN carries an account.
     pub(super) fn has_account(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Piece::Account))
+        self.pieces
+            .iter()
+            .any(|piece| matches!(piece, Piece::Account))
     }
 
     /// The ARN with these values; a value that is `None`, or missing, becomes `*`.
-    pub(super) fn fill<'a>(&self, view: &View<'a, '_>, account: &str, values: &[Option<&str>]) -> &'a str {
+    pub(super) fn fill<'a>(
+        &self,
+        view: &View<'a, '_>,
+        account: &str,
+        values: &[Option<&str>],
+    ) -> &'a str {
         let mut arn = BumpString::new_in(view.arena);
-        let known = |text: &str, arn: &mut BumpString<'_>| arn.push_str(if text.is_empty() { "*" } else { text });
+        let known = |text: &str, arn: &mut BumpString<'_>| {
+            arn.push_str(if text.is_empty() { "*" } else { text })
+        };
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => arn.push_str(text),
                 Piece::Partition => known(view.facts.partition, &mut arn),
                 Piece::Region => known(view.facts.region, &mut arn),
                 Piece::Account => known(account, &mut arn),
-                Piece::Variable(index) => arn.push_str(values.get(*index).copied().flatten().unwrap_or("*")),
+                Piece::Variable(index) => {
+                    arn.push_str(values.get(*index).copied().flatten().unwrap_or("*"))
+                }
             }
         }
         arn.into_bump_str()
@@ -95,12 +118,19 @@ impl Template {
 
 /// The account in an ARN.
 pub(super) fn account_of(arn: &str) -> Option<&str> {
-    arn.split(':').nth(4).filter(|account| !account.is_empty() && *account != "*")
+    arn.split(':')
+        .nth(4)
+        .filter(|account| !account.is_empty() && *account != "*")
 }
 
 /// A variable as `requestParameters` spells it: only its first letter is lowered
 /// (`MLModelId` becomes `mLModelId`).
 pub(super) fn field_of(variable: &str) -> String {
     let mut letters = variable.chars();
-    letters.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(letters).collect()
+    letters
+        .next()
+        .map(|first| first.to_ascii_lowercase())
+        .into_iter()
+        .chain(letters)
+        .collect()
 }

@@ -67,9 +67,20 @@ impl<'a, 'r> View<'a, 'r> {
             Parameters::Object(parameters) => Shown::Object(parameters),
             // A denied call's parameters are often left out (seen: IAM, STS, RDS, Lambda, …).
             Parameters::Missing | Parameters::Null if facts.failed_with.is_none() => Shown::Empty,
-            Parameters::Missing | Parameters::Null | Parameters::Omitted | Parameters::Redacted => Shown::Hidden,
+            Parameters::Missing | Parameters::Null | Parameters::Omitted | Parameters::Redacted => {
+                Shown::Hidden
+            }
         };
-        Self { record, facts, arena, shown, kinds: None, copy_source: OnceCell::new(), recorded: OnceCell::new(), sent: OnceCell::new() }
+        Self {
+            record,
+            facts,
+            arena,
+            shown,
+            kinds: None,
+            copy_source: OnceCell::new(),
+            recorded: OnceCell::new(),
+            sent: OnceCell::new(),
+        }
     }
 
     fn kind_of(&self, arn: &str) -> Option<&'static str> {
@@ -82,7 +93,12 @@ impl<'a, 'r> View<'a, 'r> {
             let mut all = BumpVec::new_in(self.arena);
             for item in self.record.resources() {
                 if let Some(arn) = item.arn {
-                    all.push(Recorded { arn, account: item.account_id, kind: self.kind_of(arn), place: Place::Resources });
+                    all.push(Recorded {
+                        arn,
+                        account: item.account_id,
+                        kind: self.kind_of(arn),
+                        place: Place::Resources,
+                    });
                 }
             }
             all.into_bump_slice()
@@ -104,11 +120,24 @@ impl<'a, 'r> View<'a, 'r> {
         })
     }
 
-    fn scan(&self, value: Json<'a>, place: Place, deeper: bool, found: &mut BumpVec<'a, Recorded<'a>>) {
+    fn scan(
+        &self,
+        value: Json<'a>,
+        place: Place,
+        deeper: bool,
+        found: &mut BumpVec<'a, Recorded<'a>>,
+    ) {
         for (_, member) in value.members() {
             if let Some(arn) = member.as_str() {
-                if arn.starts_with("arn:") && let Some(kind) = self.kind_of(arn) {
-                    found.push(Recorded { arn, account: None, kind: Some(kind), place });
+                if arn.starts_with("arn:")
+                    && let Some(kind) = self.kind_of(arn)
+                {
+                    found.push(Recorded {
+                        arn,
+                        account: None,
+                        kind: Some(kind),
+                        place,
+                    });
                 }
             } else if deeper {
                 self.scan(member, place, false, found);
@@ -119,9 +148,13 @@ impl<'a, 'r> View<'a, 'r> {
     /// The object that a copy reads from; `None` where the request is no copy.
     pub(super) fn copy_source(&self) -> Option<CopySource<'a>> {
         *self.copy_source.get_or_init(|| {
-            let Shown::Object(parameters) = self.shown else { return None };
+            let Shown::Object(parameters) = self.shown else {
+                return None;
+            };
             let header = parameters.get("x-amz-copy-source")?;
-            let text = header.as_str().or_else(|| header.items().next().and_then(Json::as_str))?;
+            let text = header
+                .as_str()
+                .or_else(|| header.items().next().and_then(Json::as_str))?;
             CopySource::parse(text, self.arena)
         })
     }
@@ -149,10 +182,20 @@ impl<'a> CopySource<'a> {
         };
         let object = decode(object.strip_prefix('/').unwrap_or(object), arena);
         if object.starts_with("arn:") {
-            return Some(Self { arn: Some(object), bucket: None, key: None, version });
+            return Some(Self {
+                arn: Some(object),
+                bucket: None,
+                key: None,
+                version,
+            });
         }
         let (bucket, key) = object.split_once('/')?;
-        Some(Self { arn: None, bucket: Some(bucket), key: Some(key), version })
+        Some(Self {
+            arn: None,
+            bucket: Some(bucket),
+            key: Some(key),
+            version,
+        })
     }
 
     /// One of its parts by name.

@@ -13,7 +13,12 @@ pub fn mapping() -> Mapping {
 }
 
 /// Maps one record and hands the result to `read`.
-pub fn map_text<T>(mapping: &Mapping, text: &str, snapshot: Option<&Snapshot>, read: impl FnOnce(&Record<'_>, &Mapped<'_>) -> T) -> T {
+pub fn map_text<T>(
+    mapping: &Mapping,
+    text: &str,
+    snapshot: Option<&Snapshot>,
+    read: impl FnOnce(&Record<'_>, &Mapped<'_>) -> T,
+) -> T {
     let mut bytes = text.as_bytes().to_vec();
     let arena = Bump::new();
     RecordParser::new()
@@ -25,10 +30,15 @@ pub fn map_text<T>(mapping: &Mapping, text: &str, snapshot: Option<&Snapshot>, r
                 snapshot,
                 partition: "aws",
                 region: record.aws_region.unwrap_or_default(),
-                account: record.recipient_account_id.or(identity.account_id).unwrap_or_default(),
+                account: record
+                    .recipient_account_id
+                    .or(identity.account_id)
+                    .unwrap_or_default(),
                 caller_account: identity.account_id,
                 caller_arn: issuer.or(identity.arn),
-                caller_name: identity.user_name.filter(|_| identity.kind == Some("IAMUser")),
+                caller_name: identity
+                    .user_name
+                    .filter(|_| identity.kind == Some("IAMUser")),
                 failed_with: record.error_code,
             };
             let mapped = mapping.map(record, &facts, &arena);
@@ -40,7 +50,10 @@ pub fn map_text<T>(mapping: &Mapping, text: &str, snapshot: Option<&Snapshot>, r
 /// One line per request, with the condition keys that begin so.
 pub fn lines(mapped: &Mapped<'_>, with_keys: Option<&str>) -> Vec<String> {
     match mapped {
-        Mapped::Requests(requests) => requests.iter().map(|request| line(request, with_keys)).collect(),
+        Mapped::Requests(requests) => requests
+            .iter()
+            .map(|request| line(request, with_keys))
+            .collect(),
         Mapped::NoPermissionNeeded => vec!["no permission needed".to_owned()],
         Mapped::NotAnIamAction(why) => vec![format!("not an IAM action: {why}")],
         Mapped::Unmapped => vec!["unmapped".to_owned()],
@@ -51,10 +64,22 @@ pub fn lines(mapped: &Mapped<'_>, with_keys: Option<&str>) -> Vec<String> {
 /// `?` before a resource that is not known whole, `~` before another spelling, `@` before the owner
 /// where the ARN does not name it.
 fn line(request: &MappedRequest<'_>, with_keys: Option<&str>) -> String {
-    let required = if request.required { "required" } else { "possible" };
-    let mut line = format!("{required} {} {} {}", request.certainty.name(), request.action, resource(&request.resource));
+    let required = if request.required {
+        "required"
+    } else {
+        "possible"
+    };
+    let mut line = format!(
+        "{required} {} {} {}",
+        request.certainty.name(),
+        request.action,
+        resource(&request.resource)
+    );
     if let Some(prefix) = with_keys {
-        let shown = request.keys.iter().filter(|(key, _)| key.starts_with(prefix));
+        let shown = request
+            .keys
+            .iter()
+            .filter(|(key, _)| key.starts_with(prefix));
         let keys: Vec<String> = shown.map(|(key, state)| key_state(key, *state)).collect();
         if !keys.is_empty() {
             line.push_str(&format!(" {{{}}}", keys.join("; ")));
@@ -70,11 +95,20 @@ pub fn resource(resource: &MappedResource<'_>) -> String {
     };
     match *resource {
         MappedResource::Any => "*".to_owned(),
-        MappedResource::Arn { arn, spellings, account } => {
-            let others: String = spellings.iter().map(|spelling| format!(" ~{spelling}")).collect();
+        MappedResource::Arn {
+            arn,
+            spellings,
+            account,
+        } => {
+            let others: String = spellings
+                .iter()
+                .map(|spelling| format!(" ~{spelling}"))
+                .collect();
             format!("{arn}{others}{}", owner(arn, account))
         }
-        MappedResource::Unknown { pattern, account } => format!("?{pattern}{}", owner(pattern, account)),
+        MappedResource::Unknown { pattern, account } => {
+            format!("?{pattern}{}", owner(pattern, account))
+        }
     }
 }
 

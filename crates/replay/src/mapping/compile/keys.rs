@@ -1,0 +1,121 @@
+//! Compiling the rules of condition keys.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::{Compiler, Result};
+use crate::mapping::error::MappingProblem;
+use crate::mapping::form::{KeyForm, KeyRuleForm, OneOrMore};
+use crate::mapping::keys::{KeyPlan, KeySource};
+
+impl Compiler<'_> {
+    pub(super) fn service_keys(
+        &self,
+        forms: BTreeMap<Spanned<String>, KeyForm>,
+    ) -> Result<Vec<KeyPlan>> {
+        let mut keys = Vec::new();
+        for (name, form) in forms {
+            let key = self.key(name.get_ref(), &form, &name.span())?;
+            if let KeyForm::Rule(rule) = &form {
+                let old = |name: &String| KeyPlan {
+                    key: name.as_str().into(),
+                    present_name: Some(key.key.clone()),
+                    ..key.clone()
+                };
+                keys.extend(rule.old_names.iter().map(old));
+            }
+            keys.push(key);
+        }
+        let common = self
+            .common_keys
+            .iter()
+            .filter(|common| !keys.iter().any(|key| key.key == common.key));
+        let common: Vec<KeyPlan> = common.cloned().collect();
+        keys.extend(common);
+        Ok(keys)
+    }
+
+    /// One key's rule.
+    pub(in crate::mapping) fn key(
+        &self,
+        key: &str,
+        form: &KeyForm,
+        span: &Range<usize>,
+    ) -> Result<KeyPlan> {
+        let rule = match form {
+            KeyForm::Field(field) => &KeyRuleForm {
+                from: OneOrMore(vec![field.clone()]),
+                ..KeyRuleForm::default()
+            },
+            KeyForm::Fields(fields) => &KeyRuleForm {
+                from: OneOrMore(fields.clone()),
+                ..KeyRuleForm::default()
+            },
+            KeyForm::Rule(rule) => rule,
+        };
+        let paths = |fields: &OneOrMore| {
+            fields
+                .0
+                .iter()
+                .map(|field| self.path(field, span))
+                .collect::<Result<Vec<_>>>()
+        };
+        let mut sources = Vec::new();
+        if !rule.from.0.is_empty() {
+            sources.push(KeySource::Fields {
+                from: paths(&rule.from)?,
+                part: rule.part.as_deref().map(Into::into),
+                default: rule.default.as_deref().map(Into::into),
+                unknown_if_not_sent: rule.unknown_if_not_sent,
+                arn_only: rule.arn_only,
+            });
+        }
+        sources.extend(
+            rule.value
+                .as_deref()
+                .map(|value| KeySource::Value(value.into())),
+        );
+        sources.extend(rule.absent.then_some(KeySource::Absent));
+        sources.extend(rule.unknown.then_some(KeySource::Unknown));
+        sources.extend(
+            rule.map
+                .as_deref()
+                .map(|field| self.path(field, span).map(KeySource::Map))
+                .transpose()?,
+        );
+        if !rule.tags.0.is_empty() {
+            sources.push(KeySource::Tags(paths(&rule.tags)?));
+        }
+        if !rule.names_of.0.is_empty() {
+            sources.push(KeySource::NamesOf(paths(&rule.names_of)?));
+        }
+        let (Some(source), true) = (sources.pop(), sources.is_empty()) else {
+            return Err(self.source.error(
+                span,
+                MappingProblem::KeySource {
+                    key: key.to_owned(),
+                },
+            ));
+        };
+        let plan = KeyPlan {
+            key: key.into(),
+            multivalued: false,
+            present_name: None,
+            source,
+        };
+        let Some(known) = self.catalogue.condition_key(&plan.example()) else {
+            return Err(self.source.error(
+                span,
+                MappingProblem::UnknownKey {
+                    key: key.to_owned(),
+                },
+            ));
+        };
+        Ok(KeyPlan {
+            multivalued: known.multivalued,
+            ..plan
+        })
+    }
+}
