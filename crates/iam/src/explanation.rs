@@ -18,6 +18,33 @@ pub struct Explanation {
     pub unknown_layers: Vec<Layer>,
     /// As in [`crate::Evaluation`].
     pub assumes: Vec<Assumption<'static>>,
+    /// For an implicit deny by a layer that its owner can add a statement to: the least one.
+    pub remedy: Option<Remedy>,
+}
+
+/// The least statement that would turn an implicit deny of one layer, and where it would go. Whether
+/// it should be there is for people to say; layers after that one may still be in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remedy {
+    /// The layer that blocks: identity, permissions boundary or resource.
+    pub layer: Layer,
+    /// The principal's ARN, the boundary's, or that of the resource whose policy it is.
+    pub place: String,
+    /// `Principal`, in the policy of a resource: the caller's ARN, service or account.
+    pub principal: Option<ProposedPrincipal>,
+    /// `Action`
+    pub action: String,
+    /// `Resource`; `None` in a trust policy, which has none.
+    pub resource: Option<String>,
+}
+
+/// The `Principal` of a proposed statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProposedPrincipal {
+    /// `AWS`, `Service` or `Federated`.
+    pub principal_type: &'static str,
+    /// The ARN or name.
+    pub value: String,
 }
 
 /// What one layer says.
@@ -49,8 +76,6 @@ pub enum LayerResult {
     DoesNotApply,
     /// It was collected, and there is no policy.
     Empty,
-    /// It was collected, and there is a policy that is not evaluated yet.
-    NotEvaluated,
     /// It was not collected.
     NotCollected,
 }
@@ -79,6 +104,8 @@ pub struct StatementExplanation {
     pub effect: Effect,
     /// Whether it applies.
     pub applies: Truth,
+    /// Its `Principal` or `NotPrincipal`, where it has one.
+    pub principal: Option<PrincipalExplanation>,
     /// `Action` or `NotAction`.
     pub action_element: &'static str,
     /// The values of `Action` or `NotAction`.
@@ -87,6 +114,17 @@ pub struct StatementExplanation {
     pub resource: ResourceExplanation,
     /// Its conditions.
     pub conditions: Vec<ConditionExplanation>,
+}
+
+/// How a `Principal` or `NotPrincipal` stands to the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrincipalExplanation {
+    /// `Principal` or `NotPrincipal`.
+    pub element: &'static str,
+    /// Its values, each with its type: `AWS:arn:…`, `Service:…`, or `*`.
+    pub wanted: Vec<String>,
+    /// Whether the statement is about the caller.
+    pub holds: Truth,
 }
 
 /// How a `Resource` or `NotResource` stands to the request's resource.

@@ -1,6 +1,6 @@
 //! One authorization question.
 
-use crate::Context;
+use crate::{CompiledPolicy, Context};
 
 /// One question that AWS asks: may this principal do `action` on `resource` with these keys?
 #[derive(Debug, Clone, Copy)]
@@ -17,14 +17,21 @@ pub struct Request<'a> {
     /// The VPC endpoint that the request came through, whose policy then counts.
     pub vpc_endpoint: Option<&'a str>,
     /// The session policies of the caller.
-    pub session: SessionPolicies,
+    pub session: SessionPolicies<'a>,
 }
 
 /// What is known of the caller's session policies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SessionPolicies {
-    /// The caller holds long-term credentials, or the session is known to have none.
+///
+/// They limit what a session may do, and never grant.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session>
+#[derive(Debug, Clone, Copy)]
+pub enum SessionPolicies<'a> {
+    /// The caller holds long-term credentials, or the session is known to have none. A session of
+    /// `GetFederationToken` without one has no permissions but those that a resource's policy gives it.
     None,
+    /// These, given inline or as managed policies when the session was issued; all of them together
+    /// must allow.
+    Known(&'a [&'a CompiledPolicy]),
     /// The caller holds a session and the record that issued it was not seen.
     Unknown,
 }

@@ -67,7 +67,9 @@ use self::{
     resources::Resources,
     status::{Part, Status, StatusLayer, Statuses},
 };
+use crate::kms_grant::KmsGrant;
 use crate::{Catalogue, CompiledPolicy};
+pub(crate) use organization::{FullAccess, Level, Levels};
 
 /// Users, groups, roles and their policies; which other layers were collected.
 ///
@@ -92,8 +94,45 @@ pub struct Snapshot {
 /// What is known of a principal besides what decides about its requests.
 #[derive(Debug, Default)]
 struct PrincipalFacts {
-    trust_policy: Option<Arc<str>>,
+    trust_policy: Option<PolicyDocument>,
     last_used: Option<String>,
+}
+
+/// The policy of a role, a resource or an endpoint.
+#[derive(Debug)]
+struct PolicyDocument {
+    text: Arc<str>,
+    attached: AttachedPolicy,
+}
+
+impl PolicyDocument {
+    fn collected(&self) -> Collected {
+        if self.attached.policy.is_ok() {
+            Collected::Present
+        } else {
+            Collected::No
+        }
+    }
+}
+
+/// The policy of one resource or endpoint.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Found<'s> {
+    Policy(&'s AttachedPolicy),
+    /// Collected, and there is none.
+    None,
+    /// Not collected, not readable, or nobody knows which resource it is.
+    NotCollected,
+}
+
+impl<'s> Found<'s> {
+    fn new(collected: Collected, policy: Option<&'s PolicyDocument>) -> Found<'s> {
+        match (collected, policy) {
+            (Collected::Empty, _) => Self::None,
+            (Collected::Present, Some(policy)) => Self::Policy(&policy.attached),
+            (Collected::Present, None) | (Collected::No, _) => Self::NotCollected,
+        }
+    }
 }
 
 /// An account's names.
@@ -197,6 +236,16 @@ pub enum PolicySource {
     Managed,
     /// Embedded in, or attached to, this group (its ARN).
     Group(Arc<str>),
+    /// Given for the session when it was issued.
+    Session,
+    /// The policy of the resource itself, or the role's trust policy.
+    Resource,
+    /// Attached to this root, organizational unit or account (its id).
+    Organization(Arc<str>),
+    /// The policy of a VPC endpoint.
+    VpcEndpoint,
+    /// A KMS grant on the key.
+    Grant,
 }
 
 /// Why an attached policy's document cannot be evaluated.
@@ -422,7 +471,9 @@ impl Snapshot {
             .accounts
             .get(account)
             .is_some_and(|index| !index.roles.is_empty());
-        if self.trust_policy_document(role_arn).is_some() || (role_arn == "*" && has_roles) {
+        if let Some(policy) = self.trust_policy_of(role_arn) {
+            policy.collected()
+        } else if role_arn == "*" && has_roles {
             Collected::Present
         } else if self.has_account(account)
             && self
@@ -437,10 +488,93 @@ impl Snapshot {
 
     /// The text of the role's trust policy.
     pub fn trust_policy_document(&self, role_arn: &str) -> Option<&str> {
+        Some(&self.trust_policy_of(role_arn)?.text)
+    }
+
+    fn trust_policy_of(&self, role_arn: &str) -> Option<&PolicyDocument> {
         self.facts
             .get(*self.by_arn.get(role_arn)?)?
             .trust_policy
-            .as_deref()
+            .as_ref()
+    }
+
+    /// The policy of a resource, compiled; as [`Self::resource_policy`].
+    pub(crate) fn find_resource_policy(
+        &self,
+        service: &str,
+        resource_arn: &str,
+        account: &str,
+    ) -> Found<'_> {
+        let collected = self.resource_policy(service, resource_arn, account);
+        let policy = if matches!(service, "sts" | "iam") {
+            self.trust_policy_of(resource_arn)
+        } else {
+            self.resources.find_policy(service, resource_arn)
+        };
+        Found::new(collected, policy)
+    }
+
+    /// The account that a bucket's policy was collected in: a bucket's ARN does not tell it.
+    pub(crate) fn owner_of_policy(&self, resource_arn: &str) -> Option<&str> {
+        self.resources.owner_of_policy(resource_arn)
+    }
+
+    /// The policy of an endpoint, compiled; as [`Self::vpc_endpoint_policy`].
+    pub(crate) fn find_endpoint_policy(&self, endpoint_id: &str, account: &str) -> Found<'_> {
+        Found::new(
+            self.vpc_endpoint_policy(endpoint_id, account),
+            self.resources.find_endpoint_policy(endpoint_id),
+        )
+    }
+
+    /// The grants on a key, where they were collected.
+    pub(crate) fn find_kms_grants(&self, key_arn: &str, account: &str) -> Option<&[KmsGrant]> {
+        match self.kms_grants(key_arn, account) {
+            Collected::Empty => Some(&[]),
+            Collected::Present => self.resources.find_grants(key_arn),
+            Collected::No => None,
+        }
+    }
+
+    /// Whether the bucket keeps everybody but its own account out where its policy is public.
+    pub(crate) fn restricts_public_bucket(&self, bucket: &str) -> bool {
+        self.resources.restricts_public_bucket(bucket)
+    }
+
+    /// The service control policies that bind an account, level by level.
+    pub(crate) fn scp_levels(&self, account: &str) -> Levels<'_> {
+        self.levels(account, PolicyType::ServiceControl, self.scp(account))
+    }
+
+    /// The resource control policies that bind an account's resources, level by level.
+    pub(crate) fn rcp_levels(&self, account: &str) -> Levels<'_> {
+        self.levels(account, PolicyType::ResourceControl, self.rcp(account))
+    }
+
+    fn levels(&self, account: &str, policy_type: PolicyType, collected: Collected) -> Levels<'_> {
+        let found = self
+            .organization
+            .as_ref()
+            .and_then(|organization| organization.levels(account, policy_type));
+        match (collected, found) {
+            (Collected::Empty, _) => Levels {
+                levels: &[],
+                complete: true,
+            },
+            // What is there counts, also where it may not be all.
+            (Collected::No, Some(levels)) => Levels {
+                levels,
+                complete: false,
+            },
+            (Collected::Present, Some(levels)) => Levels {
+                levels,
+                complete: true,
+            },
+            (_, None) => Levels {
+                levels: &[],
+                complete: false,
+            },
+        }
     }
 
     /// The text of the resource's policy; for `sts` of the role's trust policy.

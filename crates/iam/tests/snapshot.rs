@@ -20,6 +20,9 @@ use retrial_iam::{
 const DETAILS: &str = "accounts/111122223333/authorization-details.json";
 const ALLOW: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
 
+/// The policy of a bucket.
+const SHARED: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"*"}]}"#;
+
 fn read(files: &[(&str, &str)]) -> (Snapshot, Vec<String>) {
     try_read(files).expect("a readable snapshot")
 }
@@ -40,7 +43,7 @@ fn try_read(files: &[(&str, &str)]) -> Result<(Snapshot, Vec<String>), SnapshotE
 fn role(name: &str, more: &str) -> String {
     format!(
         r#"{{"Path": "/", "RoleName": "{name}", "RoleId": "AROA{name}", "Arn": "arn:aws:iam::111122223333:role/{name}",
-            "CreateDate": "2026-01-02T03:04:05+00:00", "AssumeRolePolicyDocument": {{"Version": "2012-10-17"}} {more}}}"#
+            "CreateDate": "2026-01-02T03:04:05+00:00", "AssumeRolePolicyDocument": {{"Statement": []}} {more}}}"#
     )
 }
 
@@ -579,7 +582,7 @@ fn trust_policies() {
     );
     assert_eq!(
         snapshot.trust_policy_document("arn:aws:iam::111122223333:role/a"),
-        Some(r#"{"Version": "2012-10-17"}"#)
+        Some(r#"{"Statement": []}"#)
     );
     assert_eq!(
         snapshot.role_last_used("arn:aws:iam::111122223333:role/a"),
@@ -590,7 +593,7 @@ fn trust_policies() {
 #[test]
 fn resource_policies_and_grants() {
     let details = roles(&[role("a", "")]);
-    let policies = format!(r#"{{"arn:aws:s3:::logs": {ALLOW}, "arn:aws:s3:::bare": null}}"#);
+    let policies = format!(r#"{{"arn:aws:s3:::logs": {SHARED}, "arn:aws:s3:::bare": null}}"#);
     let key = "arn:aws:kms:eu-west-1:111122223333:key/1";
     let grants = format!(r#"{{"{key}": [{{"GrantId": "g"}}], "{key}2": []}}"#);
     let files = [
@@ -622,7 +625,7 @@ fn resource_policies_and_grants() {
     );
     assert_eq!(
         snapshot.resource_policy_document("s3", "arn:aws:s3:::logs/x"),
-        Some(ALLOW)
+        Some(SHARED)
     );
     assert_eq!(snapshot.kms_grants(key, "111122223333"), Collected::Present);
     assert_eq!(
@@ -699,6 +702,27 @@ fn resource_policies_and_grants() {
     assert_eq!(
         snapshot.kms_grants("arn:aws:kms:us-east-1:111122223333:key/1", "111122223333"),
         Collected::Empty
+    );
+
+    // Nor was a policy that is none; the others of its file were.
+    let unreadable = format!(r#"{{"arn:aws:s3:::logs": {ALLOW}, "arn:aws:s3:::data": {SHARED}}}"#);
+    let (snapshot, issues) = read(&[
+        files[0],
+        (
+            "accounts/111122223333/resource-policies/s3.json",
+            unreadable.as_str(),
+        ),
+    ]);
+    assert_eq!(
+        issues,
+        [
+            "`accounts/111122223333/resource-policies/s3.json`: policy of `arn:aws:s3:::logs`: 1:60: the statement has no `Principal`"
+        ]
+    );
+    let policy = |arn| snapshot.resource_policy("s3", arn, "111122223333");
+    assert_eq!(
+        [policy("arn:aws:s3:::logs"), policy("arn:aws:s3:::data")],
+        [Collected::No, Collected::Present]
     );
 
     // A file that is broken was not collected, whatever `snapshot.json` says.

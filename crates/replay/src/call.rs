@@ -4,11 +4,11 @@ use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 use retrial_cloudtrail::Record;
 use retrial_iam::{
-    Catalogue, Context, Decision, Evaluation, Evaluator, Explanation, KeyState, Layer, MissingKeys, Principal, Request, Resource, Scratch, SessionPolicies, Snapshot,
-    StatementRef, Values,
+    Catalogue, Context, Decision, Evaluation, Evaluator, Explanation, KeyState, Layer, MissingKeys,
+    Principal, Request, Resource, Scratch, SessionPolicies, Snapshot, StatementRef, Values,
 };
 
-use crate::caller::Caller;
+use crate::caller::{Caller, CallerKind};
 use crate::changes::{Change, change};
 use crate::denial::{Denial, denial};
 use crate::keys::{KeySource, call_keys, resource_keys};
@@ -103,8 +103,19 @@ struct Bench<'a, 'r, 's> {
 
 impl<'s> Replayer<'s> {
     /// A replayer.
-    pub fn new(catalogue: &'s Catalogue, mapping: &'s Mapping, snapshot: &'s Snapshot, assumptions: Assumptions) -> Self {
-        Self { catalogue, mapping, snapshot, evaluator: Evaluator::new(catalogue, snapshot), assumptions }
+    pub fn new(
+        catalogue: &'s Catalogue,
+        mapping: &'s Mapping,
+        snapshot: &'s Snapshot,
+        assumptions: Assumptions,
+    ) -> Self {
+        Self {
+            catalogue,
+            mapping,
+            snapshot,
+            evaluator: Evaluator::new(catalogue, snapshot),
+            assumptions,
+        }
     }
 
     /// The evaluator, for explanations.
@@ -118,7 +129,12 @@ impl<'s> Replayer<'s> {
     }
 
     /// Replays one record. What it returns lives in the record's text, in `arena` and in the snapshot.
-    pub fn replay<'a>(&self, record: &Record<'a>, arena: &'a Bump, scratch: &mut Scratch<'s>) -> Call<'a>
+    pub fn replay<'a>(
+        &self,
+        record: &Record<'a>,
+        arena: &'a Bump,
+        scratch: &mut Scratch<'s>,
+    ) -> Call<'a>
     where
         's: 'a,
     {
@@ -129,12 +145,27 @@ impl<'s> Replayer<'s> {
         let obstacle = obstacle(record, &caller, &mapped).or_else(|| principal.err());
         let requests = match &mapped {
             Mapped::Requests(requests) => {
-                let source = KeySource { record, caller: &caller, principal: principal.ok(), arena };
+                let source = KeySource {
+                    record,
+                    caller: &caller,
+                    principal: principal.ok(),
+                    arena,
+                };
                 let keys = call_keys(source);
                 let evaluated = principal.ok().filter(|_| obstacle.is_none());
-                let bench = Bench { record, caller: &caller, principal: evaluated, keys: &keys, arena };
+                let bench = Bench {
+                    record,
+                    caller: &caller,
+                    principal: evaluated,
+                    keys: &keys,
+                    arena,
+                };
                 let mut rows = BumpVec::with_capacity_in(requests.len(), arena);
-                rows.extend(requests.iter().map(|request| self.request(&bench, request, scratch)));
+                rows.extend(
+                    requests
+                        .iter()
+                        .map(|request| self.request(&bench, request, scratch)),
+                );
                 rows.into_bump_slice()
             }
             _ => &[],
@@ -154,7 +185,10 @@ impl<'s> Replayer<'s> {
             decision,
             verdict,
             reason,
-            copy: record.recipient_account_id.zip(caller.account).is_some_and(|(recipient, caller)| recipient != caller),
+            copy: record
+                .recipient_account_id
+                .zip(caller.account)
+                .is_some_and(|(recipient, caller)| recipient != caller),
             change: change(record, outcome, arena),
         }
     }
@@ -169,7 +203,10 @@ impl<'s> Replayer<'s> {
             snapshot: Some(self.snapshot),
             partition: partition_of(caller.principal_arn, region),
             region,
-            account: record.recipient_account_id.or(caller.account).unwrap_or_default(),
+            account: record
+                .recipient_account_id
+                .or(caller.account)
+                .unwrap_or_default(),
             caller_account: caller.account,
             caller_arn: caller.principal_arn,
             caller_name: caller.user_name,
@@ -186,19 +223,42 @@ impl<'s> Replayer<'s> {
     {
         let caller = Caller::of(record, arena);
         let mapped = self.map(record, &caller, arena);
-        let (Mapped::Requests(requests), None, Ok(principal)) = (&mapped, obstacle(record, &caller, &mapped), caller.principal(self.snapshot)) else {
+        let (Mapped::Requests(requests), None, Ok(principal)) = (
+            &mapped,
+            obstacle(record, &caller, &mapped),
+            caller.principal(self.snapshot),
+        ) else {
             return Vec::new();
         };
-        let keys = call_keys(KeySource { record, caller: &caller, principal: Some(principal), arena });
-        let bench = Bench { record, caller: &caller, principal: Some(principal), keys: &keys, arena };
+        let keys = call_keys(KeySource {
+            record,
+            caller: &caller,
+            principal: Some(principal),
+            arena,
+        });
+        let bench = Bench {
+            record,
+            caller: &caller,
+            principal: Some(principal),
+            keys: &keys,
+            arena,
+        };
         let explain = |mapped: &MappedRequest<'a>| {
             let context = self.context(&bench, mapped);
-            self.evaluator.explain(principal, &question(&bench, principal, mapped, &context))
+            self.evaluator.explain_as(
+                asker(&caller, principal),
+                &question(&bench, principal, mapped, &context),
+            )
         };
         requests.iter().map(explain).collect()
     }
 
-    fn request<'a>(&self, bench: &Bench<'a, '_, 's>, mapped: &MappedRequest<'a>, scratch: &mut Scratch<'s>) -> CallRequest<'a>
+    fn request<'a>(
+        &self,
+        bench: &Bench<'a, '_, 's>,
+        mapped: &MappedRequest<'a>,
+        scratch: &mut Scratch<'s>,
+    ) -> CallRequest<'a>
     where
         's: 'a,
     {
@@ -222,7 +282,13 @@ impl<'s> Replayer<'s> {
         };
         if let Some(principal) = bench.principal {
             let question = question(bench, principal, mapped, &context);
-            self.decide(principal, &question, mapped, &mut row, (scratch, bench.arena));
+            self.decide(
+                asker(bench.caller, principal),
+                &question,
+                mapped,
+                &mut row,
+                (scratch, bench.arena),
+            );
         }
         row
     }
@@ -237,7 +303,11 @@ impl<'s> Replayer<'s> {
         for (key, state) in mapped.keys {
             context.set(key, *state);
         }
-        let tags = if resource_known { self.snapshot.resource_tags(resource_arn) } else { None };
+        let tags = if resource_known {
+            self.snapshot.resource_tags(resource_arn)
+        } else {
+            None
+        };
         let service = mapped.action.split(':').next().unwrap_or_default();
         resource_keys(service, account, tags, bench.arena, &mut context);
         context
@@ -245,7 +315,7 @@ impl<'s> Replayer<'s> {
 
     fn decide<'a>(
         &self,
-        principal: &'s Principal,
+        asker: retrial_iam::Caller<'s, '_>,
         request: &Request<'_>,
         mapped: &MappedRequest<'a>,
         row: &mut CallRequest<'a>,
@@ -253,13 +323,16 @@ impl<'s> Replayer<'s> {
     ) where
         's: 'a,
     {
-        let evaluation = self.evaluator.evaluate(principal, request, scratch);
+        let evaluation = self.evaluator.evaluate_as(asker, request, scratch);
         row.take(&evaluation, arena);
-        if let Some(reason) = self.doubt(principal, request, mapped, row, scratch) {
+        if let Some(reason) = self.doubt(asker, request, mapped, row, scratch) {
             row.decision = Some(Decision::Undetermined);
             row.reason = Some(reason);
         }
-        if self.assumptions == Assumptions::Refused && row.decision == Some(Decision::Allowed) && !row.assumes.is_empty() {
+        if self.assumptions == Assumptions::Refused
+            && row.decision == Some(Decision::Allowed)
+            && !row.assumes.is_empty()
+        {
             row.decision = Some(Decision::Undetermined);
             row.reason = Some(Reason::AllowedUnderAssumption);
         }
@@ -267,17 +340,40 @@ impl<'s> Replayer<'s> {
 
     /// Whether another spelling of the resource, or another resource where this one was guessed,
     /// leads to another answer.
-    fn doubt(&self, principal: &'s Principal, request: &Request<'_>, mapped: &MappedRequest<'_>, row: &CallRequest<'_>, scratch: &mut Scratch<'s>) -> Option<Reason> {
+    fn doubt(
+        &self,
+        asker: retrial_iam::Caller<'s, '_>,
+        request: &Request<'_>,
+        mapped: &MappedRequest<'_>,
+        row: &CallRequest<'_>,
+        scratch: &mut Scratch<'s>,
+    ) -> Option<Reason> {
         let decision = row.decision?;
-        let MappedResource::Arn { spellings, .. } = mapped.resource else { return None };
+        let MappedResource::Arn { spellings, .. } = mapped.resource else {
+            return None;
+        };
         for spelling in spellings {
-            let other = self.evaluator.evaluate(principal, &Request { resource: Resource::Arn(spelling), ..*request }, scratch);
+            let other = self.evaluator.evaluate_as(
+                asker,
+                &Request {
+                    resource: Resource::Arn(spelling),
+                    ..*request
+                },
+                scratch,
+            );
             if other.decision != decision && !(other.decision.is_denied() && decision.is_denied()) {
                 return Some(Reason::SpellingsDisagree);
             }
         }
         if mapped.certainty == Certainty::Guessed && decision.is_denied() {
-            let any = self.evaluator.evaluate(principal, &Request { resource: Resource::Unknown("*"), ..*request }, scratch);
+            let any = self.evaluator.evaluate_as(
+                asker,
+                &Request {
+                    resource: Resource::Unknown("*"),
+                    ..*request
+                },
+                scratch,
+            );
             if !any.decision.is_denied() {
                 return Some(Reason::GuessedMapping);
             }
@@ -294,11 +390,15 @@ impl<'a> CallRequest<'a> {
         self.determined_by = arena.alloc_slice_fill_iter(evaluation.determined_by.iter().copied());
         self.unknown_keys = arena.alloc_slice_fill_iter(evaluation.unknown_keys.iter().copied());
         self.unknown_layers = arena.alloc_slice_copy(evaluation.unknown_layers);
-        self.assumes = arena.alloc_slice_fill_iter(evaluation.assumes.iter().map(|assumption| bumpalo::format!(in arena, "{}", assumption).into_bump_str() as &str));
-        self.reason = (evaluation.decision == Decision::Undetermined).then_some(match evaluation.unknown_keys.is_empty() {
-            true => Reason::LayersNotCollected,
-            false => Reason::UnknownKeys,
-        });
+        self.assumes = arena.alloc_slice_fill_iter(evaluation.assumes.iter().map(|assumption| {
+            bumpalo::format!(in arena, "{}", assumption).into_bump_str() as &str
+        }));
+        self.reason = (evaluation.decision == Decision::Undetermined).then_some(
+            match evaluation.unknown_keys.is_empty() {
+                true => Reason::LayersNotCollected,
+                false => Reason::UnknownKeys,
+            },
+        );
     }
 }
 
@@ -315,8 +415,15 @@ fn obstacle(record: &Record<'_>, caller: &Caller<'_>, mapped: &Mapped<'_>) -> Op
     }
 }
 
-fn call_verdict(outcome: Outcome, requests: &[CallRequest<'_>]) -> (Option<Decision>, Verdict, Option<Reason>) {
-    let required: Vec<Judged> = requests.iter().filter(|request| request.required).filter_map(judged).collect();
+fn call_verdict(
+    outcome: Outcome,
+    requests: &[CallRequest<'_>],
+) -> (Option<Decision>, Verdict, Option<Reason>) {
+    let required: Vec<Judged> = requests
+        .iter()
+        .filter(|request| request.required)
+        .filter_map(judged)
+        .collect();
     match judge(outcome, &required) {
         Some((decision, verdict, reason)) => (Some(decision), verdict, reason),
         None => (None, Verdict::NotEvaluated, Some(Reason::NoRequiredRequest)),
@@ -324,7 +431,12 @@ fn call_verdict(outcome: Outcome, requests: &[CallRequest<'_>]) -> (Option<Decis
 }
 
 fn judged(request: &CallRequest<'_>) -> Option<Judged> {
-    Some(Judged { decision: request.decision?, certainty: request.certainty, assumes_nothing: request.assumes.is_empty(), reason: request.reason })
+    Some(Judged {
+        decision: request.decision?,
+        certainty: request.certainty,
+        assumes_nothing: request.assumes.is_empty(),
+        reason: request.reason,
+    })
 }
 
 /// The resource's ARN as a row shows it, whether it is known whole, and its account.
@@ -336,8 +448,24 @@ fn resource_of<'a>(mapped: &MappedRequest<'a>) -> (&'a str, bool, Option<&'a str
     }
 }
 
+/// The caller as the evaluator takes it: a policy can name a session, and not only its role.
+fn asker<'s: 'a, 'a>(caller: &Caller<'a>, principal: &'s Principal) -> retrial_iam::Caller<'s, 'a> {
+    match (caller.kind, caller.session_name) {
+        (CallerKind::RoleSession, Some(name)) => retrial_iam::Caller::role_session(principal, name),
+        (CallerKind::FederatedSession, Some(name)) => {
+            retrial_iam::Caller::federated_session(principal, name)
+        }
+        _ => retrial_iam::Caller::principal(principal),
+    }
+}
+
 /// The question as the evaluator takes it.
-fn question<'q>(bench: &Bench<'q, '_, '_>, principal: &Principal, mapped: &MappedRequest<'q>, context: &'q Context<'q>) -> Request<'q> {
+fn question<'q>(
+    bench: &Bench<'q, '_, '_>,
+    principal: &Principal,
+    mapped: &MappedRequest<'q>,
+    context: &'q Context<'q>,
+) -> Request<'q> {
     let session = match bench.caller.kind.has_session_policies() && !principal.is_service_linked() {
         true => SessionPolicies::Unknown,
         false => SessionPolicies::None,

@@ -27,6 +27,21 @@ pub(crate) enum Command {
     Analyze(AnalyzeArgs),
     /// Print one call: its requests, every statement that mattered, the decision and why
     Explain(ExplainArgs),
+    /// Look for mistakes in policy documents, with line and column
+    ///
+    /// Reads policy documents, or all documents of a snapshot, and reports what AWS would refuse, what
+    /// can never apply (misspelt actions, malformed ARNs, actions on resources that they do not act on,
+    /// contradictory conditions) and what was probably not meant. What exists is the word of AWS's
+    /// action reference, compiled in; findings name its version.
+    Lint(LintArgs),
+    /// Decide made-up requests: policy unit tests, or one request against a snapshot
+    ///
+    /// With `--cases`, each line of a file is a case: policies, a request and the decision that is
+    /// expected; the form is described in `crates/retrial/README.md`. Prints one JSON line per case.
+    /// Exits with 1 if an expectation is missed, so that it can guard policies in CI.
+    Simulate(SimulateArgs),
+    /// List the principals of a snapshot that a request is allowed for
+    WhoCan(WhoCanArgs),
 }
 
 #[derive(Debug, Args)]
@@ -123,6 +138,198 @@ pub(crate) struct ExplainArgs {
     pub(crate) snapshot: SnapshotArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct LintArgs {
+    /// Files with one policy document each
+    #[arg(value_name = "FILE", required_unless_present = "iam")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Look at all policy documents of this snapshot: a folder, or one file
+    ///
+    /// AWS managed policies and the policies of service-linked roles are left out: nobody can change
+    /// them.
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(crate) iam: Option<PathBuf>,
+
+    /// What kind of policy the files hold
+    ///
+    /// `auto` takes a document with a `Principal` for a trust policy if it is about `sts:` actions and
+    /// has no `Resource`, else for a resource policy; one without for an identity policy.
+    #[arg(long, value_enum, default_value_t = KindArg::Auto)]
+    pub(crate) kind: KindArg,
+
+    /// Fill in a placeholder: `--define account-id=111122223333` for `<account-id>` or `account-id`; may be repeated
+    #[arg(long = "define", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) definitions: Vec<(String, String)>,
+
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t = LintFormat::Text)]
+    pub(crate) format: LintFormat,
+
+    /// Exit with 1 if there is a finding of this severity or above
+    #[arg(long, value_enum, default_value_t = FailOn::Error)]
+    pub(crate) fail_on: FailOn,
+}
+
+/// The kinds of policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KindArg {
+    /// By what the document says
+    Auto,
+    /// Of a user, a group or a role
+    Identity,
+    /// A permissions boundary
+    Boundary,
+    /// Passed when a session is issued
+    Session,
+    /// Of a bucket, a key, a repository, …
+    Resource,
+    /// Who may assume a role
+    Trust,
+    /// A service control policy
+    Scp,
+    /// A resource control policy
+    Rcp,
+    /// Of a VPC endpoint
+    VpcEndpoint,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LintFormat {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+    /// SARIF 2.1.0, for code hosts and editors
+    Sarif,
+}
+
+/// From which severity on the exit status is 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// Errors
+    Error,
+    /// Errors and warnings
+    Warning,
+    /// Anything
+    Note,
+    /// Nothing
+    Never,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// A file of cases, one JSON object a line; may be repeated
+    #[arg(long, value_name = "FILE", required_unless_present = "iam", conflicts_with_all = ["iam", "principal", "RequestArgs"])]
+    pub(crate) cases: Vec<PathBuf>,
+
+    /// Ask one request against this snapshot: a folder, or one file
+    #[arg(long, value_name = "SNAPSHOT", requires_all = ["principal", "RequestArgs"])]
+    pub(crate) iam: Option<PathBuf>,
+
+    /// Who asks: the ARN of a user, a role, a root user or a role's session
+    ///
+    /// Also `anonymous`, a service such as `cloudtrail.amazonaws.com`, or the ARN of somebody in an
+    /// account that the snapshot does not have.
+    #[arg(long, value_name = "ARN", requires = "iam")]
+    pub(crate) principal: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) request: Option<RequestArgs>,
+
+    /// Take condition keys that are not given for unknown where the catalogue says that the request may have them
+    ///
+    /// By default a simulated request has the keys that are given, and no others.
+    #[arg(long, requires = "iam")]
+    pub(crate) unknown_by_default: bool,
+
+    /// Exit with 1 if the decision is another one
+    #[arg(long, value_name = "DECISION", value_enum, requires = "iam")]
+    pub(crate) expect: Option<Expected>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RequestArgs {
+    /// The action, such as `s3:GetObject`
+    #[arg(long, value_name = "ACTION", required = false)]
+    pub(crate) action: String,
+
+    /// The resource's ARN; `*` for an action without a resource
+    #[arg(long, value_name = "ARN", required = false)]
+    pub(crate) resource: String,
+
+    /// The account that owns the resource, where its ARN has none (S3) [default: the principal's]
+    #[arg(long, value_name = "ID")]
+    pub(crate) resource_account: Option<String>,
+
+    /// A condition key of the request; repeated with the same key it has several values
+    ///
+    /// `aws:PrincipalArn`, `aws:PrincipalAccount`, the principal's tags and the resource's are taken
+    /// from the snapshot where it has them.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = name_and_value)]
+    pub(crate) context: Vec<(String, String)>,
+
+    /// A condition key of which nothing is known; may be repeated
+    #[arg(long, value_name = "KEY")]
+    pub(crate) unknown: Vec<String>,
+
+    /// A condition key that the request does not have; may be repeated
+    #[arg(long, value_name = "KEY")]
+    pub(crate) absent: Vec<String>,
+
+    /// The VPC endpoint that the request comes through
+    #[arg(long, value_name = "ID")]
+    pub(crate) vpc_endpoint: Option<String>,
+}
+
+/// A decision that is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Expected {
+    /// Allowed
+    Allowed,
+    /// No statement allows it, or a limiting layer does not
+    ImplicitDeny,
+    /// A statement denies it
+    ExplicitDeny,
+    /// What is unknown could change the answer
+    Undetermined,
+}
+
+impl Expected {
+    /// The decision's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::ImplicitDeny => "implicit_deny",
+            Self::ExplicitDeny => "explicit_deny",
+            Self::Undetermined => "undetermined",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhoCanArgs {
+    /// The snapshot of policies: a folder, or one file
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(crate) iam: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) request: RequestArgs,
+
+    /// Take condition keys that are not given for absent
+    ///
+    /// By default one that the request may have, by the catalogue, is unknown: a principal whose
+    /// decision hangs on it is listed as undetermined, with the key.
+    #[arg(long)]
+    pub(crate) absent_by_default: bool,
+
+    /// How the answer is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
 /// How a summary is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -140,4 +347,12 @@ fn moment(text: &str) -> Result<Timestamp, String> {
             "expected a date such as `2026-11-02` or an instant such as `2026-11-02T09:30:00Z`"
                 .to_owned()
         })
+}
+
+/// `NAME=VALUE`
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .ok_or_else(|| "expected `NAME=VALUE`".to_owned())
 }

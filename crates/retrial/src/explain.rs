@@ -282,7 +282,6 @@ fn write_layer(out: &mut String, layer: &LayerExplanation) -> fmt::Result {
         LayerResult::Silent => "no statement allows",
         LayerResult::Open => "depends on what is unknown",
         LayerResult::Empty => "collected; there is no policy",
-        LayerResult::NotEvaluated => "a policy is there, and not evaluated yet",
         LayerResult::NotCollected => "not collected",
     };
     writeln!(out, "  layer {}: {result}", layer.layer.name())?;

@@ -39,7 +39,8 @@ pub(crate) fn snapshot(path: &Path, printer: &Printer) -> Result<LoadedSnapshot,
     })
 }
 
-fn snapshot_files(path: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
+/// The files of a snapshot folder by their paths in it, or the one file.
+pub(crate) fn snapshot_files(path: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
     if !fs::metadata(path)?.is_dir() {
         let name = path
             .file_name()

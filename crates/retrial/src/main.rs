@@ -5,9 +5,13 @@ mod args;
 mod error;
 mod explain;
 mod input;
+mod lint;
 mod printer;
 mod progress;
+mod request;
+mod simulate;
 mod summary;
+mod who_can;
 
 use std::process::ExitCode;
 
@@ -22,6 +26,8 @@ use crate::printer::Printer;
 enum Exit {
     /// All was done.
     Done = 0,
+    /// A threshold that was asked for was passed.
+    Threshold = 1,
     /// It could not run.
     CouldNotRun = 2,
     /// It ran, but some input was rejected, or some policy could not be read.
@@ -33,6 +39,9 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Analyze(args) => analyze::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Lint(args) => lint::run(args),
+        Command::Simulate(args) => simulate::run(args),
+        Command::WhoCan(args) => who_can::run(args),
     };
     let exit = result.unwrap_or_else(|error| {
         report(&error);

@@ -3,8 +3,8 @@
 //! Operators and keys are joined by AND, the values of a key by OR, under a negated operator by NOR.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html>
 
-mod operator;
-mod value;
+pub(crate) mod operator;
+pub(crate) mod value;
 
 use std::net::IpAddr;
 

@@ -1,15 +1,17 @@
-//! What the resource's side makes of the caller's own answer.
-//!
-//! Same account: either side may grant, but a KMS key and a role answer first for themselves.
-//! Another account: both sides must allow.
-//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html>
+//! The resource's side of a request: its owner, its policy, and what else could grant access to it.
 
 use super::Question;
 use super::granting_source::{PolicyKind, granting_sources, rcp_applies};
-use crate::Layer;
+use super::layer::{self, Naming, ResourceTruth};
+use super::managed_key::{managed_key_allows, managed_key_service};
+use crate::StatementRef;
+use crate::caller::CallerIdentity;
+use crate::kms_grant::KmsGrant;
 use crate::pattern::ResourceText;
+use crate::policy::PrincipalTruth;
 use crate::request::{Request, Resource};
-use crate::snapshot::{Collected, Principal, Snapshot};
+use crate::snapshot::{Collected, Found, Snapshot};
+use crate::truth::Truth;
 
 /// Asks the snapshot of all resources of a service, where nobody knows which one it is: empty only
 /// if none of them has a policy.
@@ -17,140 +19,172 @@ const EVERY_RESOURCE: &str = "*";
 
 /// What is known of the resource's owner and its policies.
 #[derive(Debug)]
-pub(super) struct ResourceSide<'a> {
+pub(super) struct ResourceSide<'s, 'a> {
     /// The account that owns the resource; the caller's where nothing else is known.
-    pub(super) account: &'a str,
+    pub(super) account: Option<&'a str>,
     /// The resource belongs to another account than the caller.
     pub(super) is_foreign: bool,
-    /// The resource's own policy, where its type has one.
-    pub(super) policy: Option<(PolicyKind, Collected)>,
-    /// `Empty` where no ACL could grant the action.
-    pub(super) acl: Collected,
-    /// `Empty` where no KMS grant could allow the action.
-    pub(super) kms_grants: Collected,
+    /// What its policy means, where its type has one.
+    pub(super) kind: Option<PolicyKind>,
+    pub(super) policy: Found<'s>,
+    /// An ACL that nobody evaluates could grant the action.
+    pub(super) acl: bool,
+    /// A grant could allow the action.
+    pub(super) takes_grants: bool,
+    /// `None`: not collected.
+    pub(super) grants: Option<&'s [KmsGrant]>,
+    /// The request names an AWS managed key of this service.
+    pub(super) managed_key: Option<&'a str>,
+    /// Its type has no policy that is known of, and yet it is another account's.
+    pub(super) may_be_shared: bool,
+    /// S3 keeps other accounts out where the bucket's policy is public.
+    pub(super) restricts_public: bool,
     /// Resource control policies reach the action.
     pub(super) rcp_applies: bool,
 }
 
-/// A decision before explicit denies that are still open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Allowed,
-    /// By this layer.
-    Denied(Layer),
-    /// It depends on what is unknown.
-    Open,
-}
+/// Somebody's grant of which nothing is known.
+const OPEN: PrincipalTruth = PrincipalTruth {
+    caller: Truth::Unknown,
+    principal: Truth::Unknown,
+    account: Truth::Unknown,
+};
 
-impl<'a> ResourceSide<'a> {
+impl<'s: 'a, 'a> ResourceSide<'s, 'a> {
     pub(super) fn new(
-        snapshot: &Snapshot,
-        principal: &'a Principal,
+        snapshot: &'s Snapshot,
         request: &Request<'a>,
         question: &Question<'a>,
-    ) -> ResourceSide<'a> {
-        let account = match request.resource {
-            Resource::Any => principal.account.as_str(),
-            Resource::Arn(_) | Resource::Unknown(_) => request
-                .resource_account
-                .or(account_of(question.resource))
-                .unwrap_or(&principal.account),
-        };
+    ) -> ResourceSide<'s, 'a> {
         let sources = granting_sources(question.action, request.resource, &question.keys);
-        let policy = sources.policy.map(|policy| {
-            let collected = match (policy.kind, policy.holder) {
+        let collected_in = || snapshot.owner_of_policy(sources.policy?.holder?);
+        let account = named_owner(request, question)
+            .or_else(collected_in)
+            .or(question.account);
+        // Of a resource whose owner nobody knows, nothing was collected.
+        let owner = account.unwrap_or_default();
+        let policy = sources.policy.map_or(Found::None, |policy| {
+            match (policy.kind, policy.holder) {
                 // Every role has a trust policy.
-                (PolicyKind::Trust, None) => Collected::No,
-                (_, holder) => snapshot.resource_policy(
+                (PolicyKind::Trust, None) => Found::NotCollected,
+                (_, holder) => snapshot.find_resource_policy(
                     policy.service,
                     holder.unwrap_or(EVERY_RESOURCE),
-                    account,
+                    owner,
                 ),
-            };
-            (policy.kind, collected)
+            }
         });
-        let acl = sources.acl.map_or(Collected::Empty, |bucket| {
-            snapshot.bucket_acl(bucket.unwrap_or(EVERY_RESOURCE), account)
+        let acl = sources.acl.is_some_and(|bucket| {
+            snapshot.bucket_acl(bucket.unwrap_or(EVERY_RESOURCE), owner) != Collected::Empty
         });
-        let kms_grants = sources.kms_grant.map_or(Collected::Empty, |key| {
-            snapshot.kms_grants(key.unwrap_or(EVERY_RESOURCE), account)
+        let no_grants: Option<&'s [KmsGrant]> = Some(&[]);
+        let grants = sources.kms_grant.map_or(no_grants, |key| {
+            snapshot.find_kms_grants(key.unwrap_or(EVERY_RESOURCE), owner)
         });
+        let bucket = sources
+            .policy
+            .filter(|policy| policy.service == "s3")
+            .and_then(|policy| policy.holder?.rsplit(':').next());
+        let kind = sources.policy.map(|policy| policy.kind);
         ResourceSide {
             account,
-            is_foreign: account != principal.account,
+            is_foreign: account != question.account,
+            kind,
             policy,
             acl,
-            kms_grants,
+            takes_grants: sources.kms_grant.is_some(),
+            grants,
+            managed_key: managed_key_service(question).filter(|_| kind == Some(PolicyKind::Key)),
+            // No type of resource that AWS documents can be shared without a policy: the recorded
+            // account may be the odd thing here, and is no reason for a firm answer.
+            may_be_shared: kind.is_none()
+                && question.account.is_some_and(|own| account != Some(own)),
+            restricts_public: bucket.is_some_and(|bucket| snapshot.restricts_public_bucket(bucket)),
             rcp_applies: rcp_applies(question.action),
         }
     }
 
-    /// Where the caller's own policies allow.
-    pub(super) fn where_allowed(&self, unknown_layers: &mut Vec<Layer>) -> Side {
+    /// What the resource's policy says; the statements that count are added to `matched`.
+    pub(super) fn policy_truth(
+        &self,
+        question: &Question<'_>,
+        matched: &mut Vec<StatementRef<'s>>,
+    ) -> ResourceTruth {
+        let mut truth = ResourceTruth {
+            allow: PrincipalTruth::NONE,
+            deny: Truth::False,
+        };
         match self.policy {
-            // No type of resource that AWS documents can be shared without a policy: the recorded
-            // account may be the odd thing here, and is no reason for a firm answer.
-            None if self.is_foreign => {
-                unknown_layers.push(Layer::Resource);
-                Side::Open
-            }
-            None => Side::Allowed,
-            Some((kind, collected)) if self.must_allow(kind) => match collected {
-                Collected::Empty if self.other_sources(unknown_layers) => Side::Open,
-                Collected::Empty => Side::Denied(Layer::Resource),
-                Collected::Present | Collected::No if self.is_foreign => {
-                    unknown_layers.push(Layer::Resource);
-                    self.other_sources(unknown_layers);
-                    Side::Open
+            Found::Policy(attached) => {
+                if let Ok(policy) = &attached.policy {
+                    truth =
+                        layer::resource(attached, policy, question, self.naming(question), matched);
+                    if self.restricts_public && self.keeps_out(question) {
+                        truth.allow = truth.allow.and(!policy.is_public());
+                    }
                 }
-                // Assumed: the key policy delegates to the account, the trust policy lets the caller in.
-                Collected::Present | Collected::No => Side::Allowed,
-            },
-            Some(_) => Side::Allowed,
+            }
+            Found::NotCollected => {
+                truth.allow = match (self.managed_key, self.account) {
+                    (Some(service), Some(account)) => {
+                        managed_key_allows(service, account, question)
+                    }
+                    _ => OPEN,
+                };
+            }
+            Found::None if self.may_be_shared => truth.allow = OPEN,
+            Found::None => {}
+        }
+        if self.acl {
+            truth.allow = truth.allow.or(OPEN);
+        }
+        truth
+    }
+
+    /// What the grants on the key allow.
+    pub(super) fn grants_truth(
+        &self,
+        question: &Question<'_>,
+        matched: &mut Vec<StatementRef<'s>>,
+    ) -> PrincipalTruth {
+        match self.grants {
+            Some(grants) => layer::grants(grants, question, matched),
+            None => OPEN,
         }
     }
 
-    /// Where the caller's own policies do not allow, because of `layer`.
-    ///
-    /// A resource's policy of the same account can grant past identity and boundary; one of another
-    /// account cannot.
-    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html>
-    pub(super) fn where_not_allowed(&self, layer: Layer, unknown_layers: &mut Vec<Layer>) -> Side {
-        if self.is_foreign {
-            return Side::Denied(layer);
-        }
-        let policy = self
-            .policy
-            .is_some_and(|(_, collected)| collected != Collected::Empty);
-        if policy {
-            unknown_layers.push(Layer::Resource);
-        }
-        if self.other_sources(unknown_layers) || policy {
-            Side::Open
+    /// Whether the policy must allow, whatever the caller's own policies say.
+    pub(super) fn answers_first(&self) -> bool {
+        matches!(self.kind, Some(PolicyKind::Key | PolicyKind::Trust))
+    }
+
+    /// Whether the policy is there, and nobody saw it.
+    pub(super) fn is_assumed(&self) -> bool {
+        matches!(self.policy, Found::NotCollected) && self.managed_key.is_none()
+    }
+
+    fn naming(&self, question: &Question<'_>) -> Naming {
+        if question.account.is_none() || self.is_foreign || self.answers_first() {
+            Naming::Account
         } else {
-            Side::Denied(layer)
+            Naming::Principal
         }
     }
 
-    /// Whether the caller's own allow does not suffice.
-    fn must_allow(&self, kind: PolicyKind) -> bool {
-        match kind {
-            PolicyKind::Key | PolicyKind::Trust => true,
-            PolicyKind::Resource => self.is_foreign,
-        }
+    /// Block Public Access (`RestrictPublicBuckets`) spares the bucket's account and AWS services.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html>
+    fn keeps_out(&self, question: &Question<'_>) -> bool {
+        self.is_foreign && !matches!(question.caller, CallerIdentity::Service(_))
     }
+}
 
-    /// Whether an ACL or a KMS grant could allow; names their layers.
-    fn other_sources(&self, unknown_layers: &mut Vec<Layer>) -> bool {
-        let acl = self.acl != Collected::Empty;
-        if acl {
-            unknown_layers.push(Layer::Resource);
+/// The account that the request says owns the resource.
+pub(super) fn named_owner<'a>(request: &Request<'a>, question: &Question<'a>) -> Option<&'a str> {
+    match request.resource {
+        Resource::Any => question.account.or(request.resource_account),
+        Resource::Arn(_) | Resource::Unknown(_) => {
+            request.resource_account.or(account_of(question.resource))
         }
-        let grants = self.kms_grants != Collected::Empty;
-        if grants {
-            unknown_layers.push(Layer::KmsGrant);
-        }
-        acl || grants
     }
 }
 

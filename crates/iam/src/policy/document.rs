@@ -30,9 +30,63 @@ pub(crate) enum Version {
 pub(crate) struct StatementSource {
     pub(crate) sid: Option<String>,
     pub(crate) effect: Effect,
+    /// `None` in the grammar of identity policies.
+    pub(crate) principal: Option<PrincipalSource>,
     pub(crate) action: ElementSource,
     pub(crate) resource: ElementSource,
     pub(crate) conditions: Vec<ConditionSource>,
+}
+
+/// `Principal` or `NotPrincipal`.
+#[derive(Debug)]
+pub(crate) struct PrincipalSource {
+    pub(crate) negated: bool,
+    /// The type of each value (`AWS`, `Service`, …) and the value; `*` alone is of the type `AWS`.
+    pub(crate) values: Vec<(PrincipalType, String)>,
+}
+
+/// The types of principals that a policy can name.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PrincipalType {
+    Aws,
+    CanonicalUser,
+    Federated,
+    Service,
+}
+
+impl PrincipalType {
+    fn parse(name: &str) -> Option<PrincipalType> {
+        Some(match name {
+            "AWS" => Self::Aws,
+            "CanonicalUser" => Self::CanonicalUser,
+            "Federated" => Self::Federated,
+            "Service" => Self::Service,
+            _ => return None,
+        })
+    }
+
+    /// As a policy spells it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Aws => "AWS",
+            Self::CanonicalUser => "CanonicalUser",
+            Self::Federated => "Federated",
+            Self::Service => "Service",
+        }
+    }
+}
+
+/// Which elements a statement has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Grammar {
+    /// Identity policies, boundaries, session policies, service control policies: the principal is implied.
+    Identity,
+    /// Policies of resources and of endpoints, trust policies, resource control policies: the
+    /// principal is named; without a `Resource` (trust policies, ECR) the statement is about the
+    /// resource that the policy stands on.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html>
+    Resource,
 }
 
 /// `Action` or `NotAction`, `Resource` or `NotResource`.
@@ -52,11 +106,19 @@ pub(crate) struct ConditionSource {
 
 /// Reads an identity policy: the principal is implied.
 pub(crate) fn read_identity(text: &str) -> Result<Document, PolicyError> {
-    Reader { text }.document(json::parse(text)?)
+    let grammar = Grammar::Identity;
+    Reader { text, grammar }.document(json::parse(text)?)
+}
+
+/// Reads a policy that names its principals.
+pub(crate) fn read_resource(text: &str) -> Result<Document, PolicyError> {
+    let grammar = Grammar::Resource;
+    Reader { text, grammar }.document(json::parse(text)?)
 }
 
 struct Reader<'a> {
     text: &'a str,
+    grammar: Grammar,
 }
 
 /// The elements of a statement while it is read.
@@ -64,6 +126,7 @@ struct Reader<'a> {
 struct Draft {
     sid: Option<String>,
     effect: Option<Effect>,
+    principal: Option<PrincipalSource>,
     action: Option<ElementSource>,
     resource: Option<ElementSource>,
     conditions: Vec<ConditionSource>,
@@ -177,11 +240,25 @@ impl Reader<'_> {
                 },
             )
         };
+        let effect = draft.effect.ok_or_else(|| missing("Effect"))?;
+        if self.grammar == Grammar::Resource && draft.principal.is_none() {
+            return Err(missing("Principal"));
+        }
+        let action = draft.action.ok_or_else(|| missing("Action"))?;
+        let itself = || ElementSource {
+            negated: false,
+            values: vec!["*".to_owned()],
+        };
+        let resource = match self.grammar {
+            Grammar::Identity => draft.resource.ok_or_else(|| missing("Resource"))?,
+            Grammar::Resource => draft.resource.unwrap_or_else(itself),
+        };
         Ok(StatementSource {
             sid: draft.sid,
-            effect: draft.effect.ok_or_else(|| missing("Effect"))?,
-            action: draft.action.ok_or_else(|| missing("Action"))?,
-            resource: draft.resource.ok_or_else(|| missing("Resource"))?,
+            effect,
+            principal: draft.principal,
+            action,
+            resource,
             conditions: draft.conditions,
         })
     }
@@ -195,22 +272,8 @@ impl Reader<'_> {
             "Resource" => self.one_of("Resource", false, member, &mut draft.resource)?,
             "NotResource" => self.one_of("Resource", true, member, &mut draft.resource)?,
             "Condition" => draft.conditions = self.conditions(member)?,
-            "Principal" => {
-                return Err(self.error(
-                    member.offset,
-                    PolicyErrorKind::PrincipalElement {
-                        element: "Principal",
-                    },
-                ));
-            }
-            "NotPrincipal" => {
-                return Err(self.error(
-                    member.offset,
-                    PolicyErrorKind::PrincipalElement {
-                        element: "NotPrincipal",
-                    },
-                ));
-            }
+            "Principal" => self.principal("Principal", false, member, draft)?,
+            "NotPrincipal" => self.principal("NotPrincipal", true, member, draft)?,
             name => {
                 let kind = PolicyErrorKind::UnknownElement {
                     name: name.into(),
@@ -271,6 +334,59 @@ impl Reader<'_> {
             values: texts,
         });
         Ok(())
+    }
+
+    /// `"*"`, or lists of principals by their type.
+    fn principal(
+        &self,
+        element: &'static str,
+        negated: bool,
+        member: Member,
+        draft: &mut Draft,
+    ) -> Result<(), PolicyError> {
+        if self.grammar == Grammar::Identity {
+            return Err(self.error(member.offset, PolicyErrorKind::PrincipalElement { element }));
+        }
+        if draft.principal.is_some() {
+            let kind = PolicyErrorKind::BothElements {
+                element: "Principal",
+            };
+            return Err(self.error(member.offset, kind));
+        }
+        let offset = member.node.offset;
+        let values = match member.node.value {
+            Value::String(name) => vec![(PrincipalType::Aws, name)],
+            Value::Object(types) => self.principals_by_type(types)?,
+            value => {
+                let node = Node { offset, value };
+                return Err(self.wrong_type(element, "`*` or an object", &node));
+            }
+        };
+        if values.is_empty() {
+            // An empty NotPrincipal must not mean everybody.
+            return Err(self.error(offset, PolicyErrorKind::EmptyElement { element }));
+        }
+        draft.principal = Some(PrincipalSource { negated, values });
+        Ok(())
+    }
+
+    fn principals_by_type(
+        &self,
+        types: Vec<Member>,
+    ) -> Result<Vec<(PrincipalType, String)>, PolicyError> {
+        let mut all = Vec::new();
+        for member in types {
+            let Some(principal_type) = PrincipalType::parse(&member.name) else {
+                let kind = PolicyErrorKind::UnknownElement {
+                    name: member.name.as_str().into(),
+                    place: "principal",
+                };
+                return Err(self.error(member.offset, kind));
+            };
+            let values = self.values(&member.name, member.node, ValueTypes::Strings)?;
+            all.extend(values.into_iter().map(|(_, value)| (principal_type, value)));
+        }
+        Ok(all)
     }
 
     fn conditions(&self, member: Member) -> Result<Vec<ConditionSource>, PolicyError> {

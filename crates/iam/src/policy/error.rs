@@ -110,7 +110,7 @@ pub enum PolicyErrorKind {
     UnknownElement {
         /// Its name.
         name: Shown,
-        /// `document` or `statement`.
+        /// `document`, `statement` or `principal`.
         place: &'static str,
     },
     /// A required element is missing.

@@ -5,11 +5,13 @@
 //! that a request looks only at the statements that can be about its action.
 
 mod document;
-mod error;
-mod json;
+pub(crate) mod error;
+pub(crate) mod json;
+mod principal;
 
 pub(crate) use document::{ConditionSource, Version};
 pub use error::{PolicyError, PolicyErrorKind};
+pub(crate) use principal::{PrincipalElement, PrincipalName, PrincipalTruth};
 
 use crate::Effect;
 use crate::condition::Condition;
@@ -26,6 +28,7 @@ pub struct CompiledPolicy {
     by_service: Box<[ServiceStatements]>,
     /// The statements that can be about the actions of a service that has no entry.
     any_service: Box<[Candidate]>,
+    is_public: Truth,
 }
 
 #[derive(Debug)]
@@ -49,6 +52,8 @@ pub(crate) struct Statement {
     pub(crate) index: u32,
     pub(crate) sid: Option<Box<str>>,
     pub(crate) effect: Effect,
+    /// `None` where the principal is implied.
+    pub(crate) principal: Option<PrincipalElement>,
     pub(crate) action: ActionElement,
     pub(crate) resource: ResourceElement,
     pub(crate) conditions: Box<[Condition]>,
@@ -58,6 +63,24 @@ impl CompiledPolicy {
     /// Parses and compiles `text` as an identity policy (or a boundary or session policy: the same form).
     pub fn identity(text: &str) -> Result<CompiledPolicy, PolicyError> {
         Ok(CompiledPolicy::new(document::read_identity(text)?))
+    }
+
+    /// Parses and compiles `text` as a policy that names its principals: of a resource, a trust
+    /// policy, a VPC endpoint's, a resource control policy.
+    pub fn resource(text: &str) -> Result<CompiledPolicy, PolicyError> {
+        Ok(CompiledPolicy::new(document::read_resource(text)?))
+    }
+
+    /// The `Sid` of a statement.
+    pub fn sid(&self, index: u32) -> Option<&str> {
+        self.statements.get(index as usize)?.sid.as_deref()
+    }
+
+    /// Whether the policy grants access to everybody, as S3 Block Public Access sees it; open where
+    /// conditions may narrow it.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html>
+    pub(crate) fn is_public(&self) -> Truth {
+        self.is_public
     }
 
     /// How many statements it has.
@@ -88,6 +111,10 @@ impl CompiledPolicy {
         CompiledPolicy {
             by_service,
             any_service,
+            is_public: statements
+                .iter()
+                .map(Statement::is_public)
+                .fold(Truth::False, Truth::or),
             statements,
         }
     }
@@ -136,6 +163,7 @@ impl Statement {
             index,
             sid: source.sid.map(String::into_boxed_str),
             effect: source.effect,
+            principal: source.principal.map(PrincipalElement::new),
             action: ActionElement::new(source.action.negated, &source.action.values),
             resource: ResourceElement::new(
                 source.resource.negated,
@@ -150,7 +178,19 @@ impl Statement {
         }
     }
 
-    /// Whether the statement applies to a request whose action it is about.
+    fn is_public(&self) -> Truth {
+        let names_everybody = self
+            .principal
+            .as_ref()
+            .is_some_and(PrincipalElement::names_everybody);
+        match (self.effect, names_everybody) {
+            (Effect::Allow, true) if self.conditions.is_empty() => Truth::True,
+            (Effect::Allow, true) => Truth::Unknown,
+            _ => Truth::False,
+        }
+    }
+
+    /// Whether the statement applies, but for its principal, to a request whose action it is about.
     pub(crate) fn applies<'a>(&'a self, resource: ResourceText<'_>, keys: &Keys<'a>) -> Truth {
         let mut truth = self.resource.matches(resource, keys);
         for condition in &self.conditions {

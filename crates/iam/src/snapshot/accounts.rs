@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use serde_json::value::RawValue;
 
 use super::{
-    AttachedPolicy, PolicySource, PolicyUnavailable, Principal, PrincipalKind,
+    AttachedPolicy, PolicyDocument, PolicySource, PolicyUnavailable, Principal, PrincipalKind,
     details::{
         self, AttachedManagedPolicy, Details, DetailsProblem, GroupDetail, IamArn, InlinePolicy,
         PermissionsBoundary, PolicyDetail, RoleDetail, Tag, UserDetail,
@@ -19,7 +19,7 @@ use super::{
     json::Lines,
     read::Issues,
 };
-use crate::{CompiledPolicy, ManagedPolicies, PolicyError};
+use crate::{CompiledPolicy, ManagedPolicies};
 
 /// The authorization details of all accounts, before any document is compiled.
 #[derive(Debug, Default)]
@@ -62,7 +62,7 @@ pub(super) struct BuiltAccount {
 #[derive(Debug)]
 pub(super) struct BuiltPrincipal {
     pub(super) principal: Principal,
-    pub(super) trust_policy: Option<Arc<str>>,
+    pub(super) trust_policy: Option<PolicyDocument>,
     pub(super) last_used: Option<String>,
 }
 
@@ -233,37 +233,8 @@ impl<'a> Accounts<'a> {
             .files
             .get(file)
             .map_or((1, 1), |file| file.place(raw.get()));
-        match problem {
-            DocumentProblem::NotUtf8 => {
-                format!("{line}:{column}: its URL encoding is not one of UTF-8")
-            }
-            DocumentProblem::Malformed {
-                error,
-                encoded: true,
-            } => format!("{line}:{column}: in the encoded document at {error}"),
-            DocumentProblem::Malformed {
-                error,
-                encoded: false,
-            } => in_file(error, line, column).to_string(),
-        }
+        problem.describe((line, column))
     }
-}
-
-/// An error of a document that stands at this place of a file, with the place in the file.
-fn in_file(error: &PolicyError, line: usize, column: usize) -> PolicyError {
-    let shift = |start: usize, to: u32| {
-        u32::try_from(start)
-            .unwrap_or(u32::MAX)
-            .saturating_add(to)
-            .saturating_sub(1)
-    };
-    let mut error = error.clone();
-    // Only the document's first line does not begin where the file's line does.
-    if error.line <= 1 {
-        error.column = shift(column, error.column);
-    }
-    error.line = shift(line, error.line);
-    error
 }
 
 impl AccountDetails<'_> {
@@ -398,13 +369,33 @@ impl<'b, 'a> Builder<'b, 'a> {
             };
             let trust_policy = role
                 .assume_role_policy_document
-                .map(|raw| self.documents.text(raw));
+                .map(|raw| self.trust_policy(*file, &role.arn, raw));
             let last_used = role.role_last_used.last_used_date.clone();
             self.built.principals.push(BuiltPrincipal {
                 principal,
                 trust_policy,
                 last_used,
             });
+        }
+    }
+
+    fn trust_policy(&mut self, file: usize, role: &str, raw: &'a RawValue) -> PolicyDocument {
+        let policy = self.documents.resource(raw).map_err(|problem| {
+            let why = self.all.describe(file, raw, &problem);
+            self.issues.add(
+                self.all.path(file),
+                format!("trust policy of `{role}`: {why}"),
+            );
+            PolicyUnavailable::Unreadable
+        });
+        PolicyDocument {
+            text: self.documents.text(raw),
+            attached: AttachedPolicy {
+                id: role.into(),
+                source: PolicySource::Resource,
+                policy,
+                bundled_date: None,
+            },
         }
     }
 

@@ -25,6 +25,7 @@ pub(super) enum DocumentProblem {
 pub(super) struct Documents<'a> {
     // Not keyed by a fast hash: anyone who may write a policy chooses these texts.
     compiled: HashMap<Cow<'a, str>, Result<Arc<CompiledPolicy>, DocumentProblem>>,
+    resource: HashMap<&'a str, Result<Arc<CompiledPolicy>, DocumentProblem>>,
     texts: HashMap<&'a str, Arc<str>>,
 }
 
@@ -36,7 +37,18 @@ impl<'a> Documents<'a> {
     ) -> Result<Arc<CompiledPolicy>, DocumentProblem> {
         self.compiled
             .entry(Cow::Borrowed(raw.get()))
-            .or_insert_with(|| compile(raw))
+            .or_insert_with(|| compile(raw, CompiledPolicy::identity))
+            .clone()
+    }
+
+    /// The document as a policy that names its principals.
+    pub(super) fn resource(
+        &mut self,
+        raw: &'a RawValue,
+    ) -> Result<Arc<CompiledPolicy>, DocumentProblem> {
+        self.resource
+            .entry(raw.get())
+            .or_insert_with(|| compile(raw, CompiledPolicy::resource))
             .clone()
     }
 
@@ -67,10 +79,47 @@ impl<'a> Documents<'a> {
     }
 }
 
-fn compile(raw: &RawValue) -> Result<Arc<CompiledPolicy>, DocumentProblem> {
+impl DocumentProblem {
+    /// What is wrong, with its place in a file in which the document begins at this place.
+    pub(super) fn describe(&self, (line, column): (usize, usize)) -> String {
+        match self {
+            Self::NotUtf8 => format!("{line}:{column}: its URL encoding is not one of UTF-8"),
+            Self::Malformed {
+                error,
+                encoded: true,
+            } => format!("{line}:{column}: in the encoded document at {error}"),
+            Self::Malformed {
+                error,
+                encoded: false,
+            } => in_file(error, line, column).to_string(),
+        }
+    }
+}
+
+/// An error of a document that stands at this place of a file, with the place in the file.
+fn in_file(error: &PolicyError, line: usize, column: usize) -> PolicyError {
+    let shift = |start: usize, to: u32| {
+        u32::try_from(start)
+            .unwrap_or(u32::MAX)
+            .saturating_add(to)
+            .saturating_sub(1)
+    };
+    let mut error = error.clone();
+    // Only the document's first line does not begin where the file's line does.
+    if error.line <= 1 {
+        error.column = shift(column, error.column);
+    }
+    error.line = shift(line, error.line);
+    error
+}
+
+fn compile(
+    raw: &RawValue,
+    grammar: fn(&str) -> Result<CompiledPolicy, PolicyError>,
+) -> Result<Arc<CompiledPolicy>, DocumentProblem> {
     let text = decoded(raw)?;
     let encoded = matches!(text, Cow::Owned(_));
-    match CompiledPolicy::identity(&text) {
+    match grammar(&text) {
         Ok(policy) => Ok(Arc::new(policy)),
         Err(error) => Err(DocumentProblem::Malformed { error, encoded }),
     }

@@ -4,9 +4,12 @@
 //! `list-organizational-units-for-parent` and `list-accounts` (with the `ParentId` of each), and of each
 //! policy `describe-policy` (with its `Targets` from `list-targets-for-policy`).
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use serde::Deserialize;
+
+use super::{AttachedPolicy, PolicySource, PolicyUnavailable};
+use crate::CompiledPolicy;
 
 /// The type of an organization policy, as AWS spells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,10 +114,47 @@ pub(super) struct Organization {
     parents: HashMap<String, String>,
     accounts: Vec<String>,
     policies: Vec<Policy>,
+    /// By account, service control policies first.
+    bound: HashMap<String, [Bound; 2]>,
+}
+
+/// What binds one account: the policies of one type, from the root to the account.
+#[derive(Debug)]
+struct Bound {
+    on_account: OnAccount,
+    levels: Vec<Level>,
+}
+
+/// The policies of one type that are attached to one root, unit or account.
+#[derive(Debug)]
+pub(crate) struct Level {
+    /// AWS's full access is attached here, or the file leaves out where it is.
+    pub(crate) full_access: FullAccess,
+    /// The others.
+    pub(crate) policies: Vec<AttachedPolicy>,
+}
+
+/// Whether a level has the policy that takes nothing away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FullAccess {
+    Attached,
+    NotAttached,
+    /// The file does not say: every level has at least one service control policy
+    /// (<https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html>),
+    /// and this one has none in it.
+    NotTold,
+}
+
+/// The levels that bind an account.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Levels<'s> {
+    pub(crate) levels: &'s [Level],
+    /// Whether all of it was collected.
+    pub(crate) complete: bool,
 }
 
 /// Which policies of a type stand on an account.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnAccount {
     /// Policies other than AWS's full access stand on the account or above it.
     Some,
@@ -127,8 +167,45 @@ pub(super) enum OnAccount {
 /// Deeper than AWS lets anyone nest units: five levels under the root.
 const MAX_DEPTH: usize = 16;
 
+impl Policy {
+    /// The policy, compiled; `None` for another type of policy, and for AWS's full access.
+    fn compile(&self, problems: &mut Vec<String>) -> Option<AttachedPolicy> {
+        let summary = &self.policy_summary;
+        let (policy_type, grammar): (_, fn(&str) -> _) = match summary.policy_type.as_str() {
+            "SERVICE_CONTROL_POLICY" => (PolicyType::ServiceControl, CompiledPolicy::identity),
+            "RESOURCE_CONTROL_POLICY" => (PolicyType::ResourceControl, CompiledPolicy::resource),
+            _ => return None,
+        };
+        if summary.id == policy_type.full_access() {
+            return None;
+        }
+        let id = summary.arn.as_deref().unwrap_or(&summary.id);
+        let policy = match self.content.as_deref().map(grammar) {
+            Some(Ok(policy)) => Ok(Arc::new(policy)),
+            Some(Err(error)) => {
+                problems.push(format!("policy `{id}`: in the encoded document at {error}"));
+                Err(PolicyUnavailable::Unreadable)
+            }
+            None => Err(PolicyUnavailable::NotCollected),
+        };
+        Some(AttachedPolicy {
+            id: id.into(),
+            source: PolicySource::Organization(summary.id.as_str().into()),
+            policy,
+            bundled_date: None,
+        })
+    }
+}
+
 impl Organization {
-    pub(super) fn from_file(file: OrganizationFile) -> Self {
+    /// The organization, and which of its policies cannot be read.
+    pub(super) fn from_file(file: OrganizationFile) -> (Self, Vec<String>) {
+        let mut organization = Self::without_levels(file);
+        let problems = organization.compile();
+        (organization, problems)
+    }
+
+    fn without_levels(file: OrganizationFile) -> Self {
         let accounts = file
             .accounts
             .iter()
@@ -141,17 +218,124 @@ impl Organization {
             parents: nodes.map(|node| (node.id, node.parent_id)).collect(),
             accounts,
             policies: file.policies,
+            bound: HashMap::new(),
         }
+    }
+
+    /// Compiles each policy once and lays them out by account.
+    fn compile(&mut self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let compiled: Vec<Option<AttachedPolicy>> = self
+            .policies
+            .iter()
+            .map(|policy| policy.compile(&mut problems))
+            .collect();
+        let bound = |account: &String| {
+            [PolicyType::ServiceControl, PolicyType::ResourceControl].map(|policy_type| Bound {
+                on_account: self.look_up(account, policy_type),
+                levels: self.levels_of(account, policy_type, &compiled),
+            })
+        };
+        self.bound = self
+            .accounts
+            .iter()
+            .map(|account| (account.clone(), bound(account)))
+            .collect();
+        problems
+    }
+
+    fn levels_of(
+        &self,
+        account: &str,
+        policy_type: PolicyType,
+        compiled: &[Option<AttachedPolicy>],
+    ) -> Vec<Level> {
+        let path = self.path(account).unwrap_or_default();
+        if !self.is_enabled(&path, policy_type) {
+            return Vec::new();
+        }
+        path.iter()
+            .rev()
+            .map(|target| self.level(target, policy_type, compiled))
+            .collect()
+    }
+
+    fn level(
+        &self,
+        target: &str,
+        policy_type: PolicyType,
+        compiled: &[Option<AttachedPolicy>],
+    ) -> Level {
+        let on_target = |policy: &Policy| {
+            policy
+                .targets
+                .iter()
+                .any(|attached| attached.target_id == target)
+        };
+        let of_type = |policy: &&Policy| policy.policy_summary.policy_type == policy_type.name();
+        let is_full = |policy: &&Policy| policy.policy_summary.id == policy_type.full_access();
+        let policies: Vec<AttachedPolicy> = self
+            .policies
+            .iter()
+            .zip(compiled)
+            .filter(|(policy, _)| of_type(policy) && !is_full(policy) && on_target(policy))
+            .filter_map(|(_, compiled)| compiled.clone())
+            .map(|policy| AttachedPolicy {
+                source: PolicySource::Organization(target.into()),
+                ..policy
+            })
+            .collect();
+        let mut full = self
+            .policies
+            .iter()
+            .filter(of_type)
+            .filter(is_full)
+            .peekable();
+        let is_told = full.peek().is_some();
+        let full_access = match policy_type {
+            // "RCPFullAWSAccess … can't be detached."
+            // <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html>
+            PolicyType::ResourceControl => FullAccess::Attached,
+            PolicyType::ServiceControl if full.any(on_target) => FullAccess::Attached,
+            PolicyType::ServiceControl if is_told && !policies.is_empty() => {
+                FullAccess::NotAttached
+            }
+            PolicyType::ServiceControl => FullAccess::NotTold,
+        };
+        Level {
+            full_access,
+            policies,
+        }
+    }
+
+    /// The levels that bind an account or its resources, from the root down; `None` where the file
+    /// does not hold the account.
+    pub(super) fn levels(&self, account: &str, policy_type: PolicyType) -> Option<&[Level]> {
+        Some(&self.bound(account, policy_type)?.levels)
+    }
+
+    fn bound(&self, account: &str, policy_type: PolicyType) -> Option<&Bound> {
+        let [scp, rcp] = self.bound.get(account)?;
+        Some(match policy_type {
+            PolicyType::ServiceControl => scp,
+            PolicyType::ResourceControl => rcp,
+        })
     }
 
     pub(super) fn is_management_account(&self, account: &str) -> Option<bool> {
         let management = self.management_account.as_deref()?;
-        (management == account || self.accounts.iter().any(|other| other == account))
-            .then_some(management == account)
+        (management == account || self.bound.contains_key(account)).then_some(management == account)
     }
 
     /// Which policies of a type stand on an account.
     pub(super) fn policies_on(&self, account: &str, policy_type: PolicyType) -> OnAccount {
+        match self.bound(account, policy_type) {
+            Some(bound) => bound.on_account,
+            None => self.look_up(account, policy_type),
+        }
+    }
+
+    fn look_up(&self, account: &str, policy_type: PolicyType) -> OnAccount {
         // Neither type binds the management account or its resources.
         if self.management_account.as_deref() == Some(account) {
             return OnAccount::None;
@@ -259,7 +443,7 @@ mod tests {
                 {extra}
             ]}}"#
         );
-        Organization::from_file(serde_json::from_str(&file).unwrap())
+        Organization::from_file(serde_json::from_str(&file).unwrap()).0
     }
 
     #[test]

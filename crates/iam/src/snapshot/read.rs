@@ -198,8 +198,10 @@ impl<'a> Reader<'a, '_> {
                         .add(path, format!("`{service}` is no service that IAM knows"));
                 }
                 let documents = &mut self.documents;
-                let read =
-                    text().and_then(|text| self.resources.read_policies(service, text, documents));
+                let read = text().and_then(|text| {
+                    self.resources
+                        .read_policies((account, service), text, documents)
+                });
                 self.listing(path, (account, StatusLayer::ResourcePolicy, service), read);
             }
             FileKind::KmsGrants { account } => {
@@ -251,7 +253,11 @@ impl<'a> Reader<'a, '_> {
     fn organization(&mut self, path: &str, text: Result<&'a str, JsonProblem>) {
         match text.and_then(read_one) {
             Ok(file) => {
-                self.organization = Some(Organization::from_file(file));
+                let (organization, problems) = Organization::from_file(file);
+                self.organization = Some(organization);
+                for problem in problems {
+                    self.issues.add(path, problem);
+                }
                 self.files_read += 1;
             }
             Err(problem) => {
@@ -290,6 +296,9 @@ impl<'a> Reader<'a, '_> {
         match read {
             Ok(listing) => {
                 self.files_read += 1;
+                for problem in listing.problems {
+                    self.issues.add(path, problem);
+                }
                 for name in listing.repeated {
                     self.issues.add(
                         path,

@@ -15,23 +15,26 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    Collected,
+    AttachedPolicy, Collected, PolicyDocument, PolicySource, PolicyUnavailable,
     documents::Documents,
-    json::{Entries, JsonProblem, read_one, read_pages},
+    json::{Entries, JsonProblem, Lines, read_one, read_pages},
     status::{Part, Status, StatusLayer, Statuses},
 };
+use crate::CompiledPolicy;
+use crate::kms_grant::KmsGrant;
 
 /// The resources of all accounts. ARNs, endpoint ids and bucket names are unique over accounts.
 #[derive(Debug, Default)]
 pub(super) struct Resources {
     /// By service, then by ARN; none where the file lists the resource with `null`.
-    policies: HashMap<String, HashMap<String, Option<Arc<str>>>>,
-    /// By key ARN: the grants as JSON.
-    grants: HashMap<String, Option<Arc<str>>>,
+    policies: HashMap<String, HashMap<String, Option<PolicyDocument>>>,
+    /// By ARN, where that does not tell it: the account in whose folder the policy stands.
+    owners: HashMap<String, String>,
+    /// By key ARN.
+    grants: HashMap<String, Option<Grants>>,
     tags: HashMap<String, Vec<(String, String)>>,
     endpoints: HashMap<String, Endpoint>,
-    /// Whether ACLs can grant on the bucket.
-    buckets: HashMap<String, bool>,
+    buckets: HashMap<String, Bucket>,
     /// By account.
     files: HashMap<String, Vec<ReadFile>>,
 }
@@ -39,8 +42,23 @@ pub(super) struct Resources {
 #[derive(Debug)]
 struct Endpoint {
     /// None where the policy lets everything pass.
-    policy: Option<String>,
+    policy: Option<PolicyDocument>,
     vpc: Option<String>,
+}
+
+#[derive(Debug)]
+struct Grants {
+    /// As JSON.
+    text: Box<str>,
+    grants: Box<[KmsGrant]>,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    /// ACLs can grant.
+    has_acl: bool,
+    /// `RestrictPublicBuckets`
+    restricts_public: bool,
 }
 
 #[derive(Debug)]
@@ -76,6 +94,13 @@ struct EndpointEntry {
 #[serde(rename_all = "PascalCase")]
 struct BucketEntry {
     ownership_controls: Option<OwnershipControls>,
+    public_access_block_configuration: Option<PublicAccessBlock>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PublicAccessBlock {
+    restrict_public_buckets: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -95,6 +120,8 @@ struct OwnershipRule {
 pub(super) struct Listing {
     /// The ARNs, ids or names that it lists more than once, or that another file listed before.
     pub(super) repeated: Vec<String>,
+    /// What of it could not be read, and why.
+    pub(super) problems: Vec<String>,
     /// Whether it has a policy, a grant or an ACL for any of them.
     holds_any: bool,
 }
@@ -123,7 +150,7 @@ impl Resources {
     /// `resource-policies/<service>.json`
     pub(super) fn read_policies<'a>(
         &mut self,
-        service: &str,
+        (account, service): (&str, &str),
         text: &'a str,
         documents: &mut Documents<'a>,
     ) -> Result<Listing, JsonProblem> {
@@ -131,8 +158,27 @@ impl Resources {
         let mut listing = Listing::default();
         let policies = self.policies.entry(service.to_owned()).or_default();
         for (arn, document) in entries.0 {
-            let document = (document.get() != "null").then(|| documents.text(document));
+            let document = (document.get() != "null").then(|| {
+                let policy = documents.resource(document).map_err(|problem| {
+                    let why = problem.describe(place_of(text, document.get()));
+                    listing.problems.push(format!("policy of `{arn}`: {why}"));
+                    PolicyUnavailable::Unreadable
+                });
+                PolicyDocument {
+                    text: documents.text(document),
+                    attached: AttachedPolicy {
+                        id: (&*arn).into(),
+                        source: PolicySource::Resource,
+                        policy,
+                        bundled_date: None,
+                    },
+                }
+            });
             listing.holds_any |= document.is_some();
+            if arn.contains(":::") {
+                let owner = self.owners.entry(arn.clone().into_owned());
+                owner.or_insert_with(|| account.to_owned());
+            }
             insert_first(policies, arn, document, &mut listing);
         }
         Ok(listing)
@@ -143,9 +189,21 @@ impl Resources {
         let entries: Entries<'_, Vec<&RawValue>> = read_one(text)?;
         let mut listing = Listing::default();
         for (arn, grants) in entries.0 {
+            let mut parsed = Vec::with_capacity(grants.len());
+            for (index, grant) in grants.iter().enumerate() {
+                parsed.push(KmsGrant::parse(grant.get()).unwrap_or_else(|error| {
+                    listing
+                        .problems
+                        .push(format!("grant {index} of `{arn}`: {error}"));
+                    KmsGrant::unreadable()
+                }));
+            }
             let grants = (!grants.is_empty()).then(|| {
                 let grants: Vec<&str> = grants.iter().map(|grant| grant.get()).collect();
-                format!("[{}]", grants.join(",")).into()
+                Grants {
+                    text: format!("[{}]", grants.join(",")).into(),
+                    grants: parsed.into_boxed_slice(),
+                }
             });
             listing.holds_any |= grants.is_some();
             insert_first(&mut self.grants, arn, grants, &mut listing);
@@ -176,8 +234,9 @@ impl Resources {
             let policy = entry
                 .policy_document
                 .filter(|policy| !lets_everything_pass(policy));
+            let id = entry.vpc_endpoint_id.as_str();
             let endpoint = Endpoint {
-                policy,
+                policy: policy.map(|text| endpoint_document(id, text, &mut listing.problems)),
                 vpc: entry.vpc_id,
             };
             listing.holds_any |= endpoint.policy.is_some();
@@ -204,7 +263,14 @@ impl Resources {
                 .flat_map(|controls| controls.rules);
             let enforced = rules.any(|rule| rule.object_ownership == "BucketOwnerEnforced");
             listing.holds_any |= !enforced;
-            insert_first(&mut self.buckets, bucket, !enforced, &mut listing);
+            let bucket_entry = Bucket {
+                has_acl: !enforced,
+                restricts_public: entry
+                    .public_access_block_configuration
+                    .and_then(|block| block.restrict_public_buckets)
+                    .unwrap_or(false),
+            };
+            insert_first(&mut self.buckets, bucket, bucket_entry, &mut listing);
         }
         Ok(listing)
     }
@@ -222,7 +288,7 @@ impl Resources {
             .get(service)
             .and_then(|policies| policies.get(arn))
         {
-            Some(Some(_)) => Collected::Present,
+            Some(Some(policy)) => policy.collected(),
             Some(None) => Collected::Empty,
             None => {
                 let part = Part {
@@ -237,10 +303,18 @@ impl Resources {
     }
 
     pub(super) fn policy_document(&self, service: &str, resource_arn: &str) -> Option<&str> {
+        Some(&self.find_policy(service, resource_arn)?.text)
+    }
+
+    pub(super) fn owner_of_policy(&self, resource_arn: &str) -> Option<&str> {
+        self.owners.get(resource_arn).map(String::as_str)
+    }
+
+    pub(super) fn find_policy(&self, service: &str, resource_arn: &str) -> Option<&PolicyDocument> {
         self.policies
             .get(service)?
             .get(policy_holder(service, resource_arn))?
-            .as_deref()
+            .as_ref()
     }
 
     pub(super) fn grants(&self, key_arn: &str, account: &str, statuses: &Statuses) -> Collected {
@@ -260,13 +334,23 @@ impl Resources {
     }
 
     pub(super) fn grants_document(&self, key_arn: &str) -> Option<&str> {
-        self.grants.get(key_arn)?.as_deref()
+        Some(&self.grants.get(key_arn)?.as_ref()?.text)
+    }
+
+    pub(super) fn find_grants(&self, key_arn: &str) -> Option<&[KmsGrant]> {
+        Some(&self.grants.get(key_arn)?.as_ref()?.grants)
+    }
+
+    pub(super) fn restricts_public_bucket(&self, bucket: &str) -> bool {
+        self.buckets
+            .get(bucket)
+            .is_some_and(|bucket| bucket.restricts_public)
     }
 
     pub(super) fn bucket_acl(&self, bucket: &str, account: &str, statuses: &Statuses) -> Collected {
         match self.buckets.get(bucket) {
-            Some(true) => Collected::Present,
-            Some(false) => Collected::Empty,
+            Some(bucket) if bucket.has_acl => Collected::Present,
+            Some(_) => Collected::Empty,
             None => {
                 let part = Part {
                     account,
@@ -287,8 +371,9 @@ impl Resources {
     ) -> Collected {
         match self.endpoints.get(endpoint) {
             Some(Endpoint {
-                policy: Some(_), ..
-            }) => Collected::Present,
+                policy: Some(policy),
+                ..
+            }) => policy.collected(),
             Some(Endpoint { policy: None, .. }) => Collected::Empty,
             None => {
                 let part = Part {
@@ -303,7 +388,11 @@ impl Resources {
     }
 
     pub(super) fn endpoint_policy_document(&self, endpoint: &str) -> Option<&str> {
-        self.endpoints.get(endpoint)?.policy.as_deref()
+        Some(&self.find_endpoint_policy(endpoint)?.text)
+    }
+
+    pub(super) fn find_endpoint_policy(&self, endpoint: &str) -> Option<&PolicyDocument> {
+        self.endpoints.get(endpoint)?.policy.as_ref()
     }
 
     pub(super) fn endpoint_vpc(&self, endpoint: &str) -> Option<&str> {
@@ -360,6 +449,29 @@ impl Resources {
         } else {
             Collected::No
         }
+    }
+}
+
+/// Where in a file a part of it begins.
+fn place_of(text: &str, part: &str) -> (usize, usize) {
+    Lines::of(text).place((part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize))
+}
+
+fn endpoint_document(id: &str, text: String, problems: &mut Vec<String>) -> PolicyDocument {
+    let policy = CompiledPolicy::resource(&text).map_err(|error| {
+        problems.push(format!(
+            "policy of endpoint `{id}`: in the encoded document at {error}"
+        ));
+        PolicyUnavailable::Unreadable
+    });
+    PolicyDocument {
+        text: text.into(),
+        attached: AttachedPolicy {
+            id: id.into(),
+            source: PolicySource::VpcEndpoint,
+            policy: policy.map(Arc::new),
+            bundled_date: None,
+        },
     }
 }
 

@@ -1,0 +1,187 @@
+//! Whether two forms of text have a text in common: a policy's pattern and the template of an ARN.
+//!
+//! Both are texts with gaps, so this is the emptiness of the intersection of two globs: at most
+//! pattern × template steps.
+
+/// One piece of a form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Piece {
+    Character(char),
+    /// One character; `false`: none that is `/`.
+    One(bool),
+    /// Any number of characters; `false`: none that is `/`.
+    Many(bool),
+}
+
+/// A text with gaps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Form(Vec<Piece>);
+
+impl Form {
+    /// A policy's pattern: `*`, `?`; variables and placeholders stand for any text.
+    pub(super) fn of_pattern(pattern: &str) -> Form {
+        let mut pieces = Vec::with_capacity(pattern.len());
+        let mut rest = pattern;
+        while let Some(next) = rest.chars().next() {
+            let gap = [("${", '}'), ("<", '>')]
+                .into_iter()
+                .find_map(|(open, close)| rest.strip_prefix(open)?.split_once(close));
+            if let Some((name, tail)) = gap {
+                pieces.push(match (rest.starts_with("${"), name) {
+                    // `${*}`, `${?}` and `${$}` are these very characters.
+                    (true, "*") => Piece::Character('*'),
+                    (true, "?") => Piece::Character('?'),
+                    (true, "$") => Piece::Character('$'),
+                    _ => Piece::Many(true),
+                });
+                rest = tail;
+                continue;
+            }
+            pieces.push(match next {
+                '*' => Piece::Many(true),
+                '?' => Piece::One(true),
+                _ => Piece::Character(next),
+            });
+            rest = rest.get(next.len_utf8()..).unwrap_or_default();
+        }
+        Form(pieces)
+    }
+
+    /// A text without gaps.
+    pub(super) fn of_text(text: &str) -> Form {
+        Form(text.chars().map(Piece::Character).collect())
+    }
+
+    /// A template of the reference: each variable stands for at least one character. `last_has_slash`
+    /// says whether the last one may hold a `/`.
+    pub(super) fn of_template(template: &str, last_has_slash: bool) -> Form {
+        let mut pieces = Vec::with_capacity(template.len());
+        let mut rest = template;
+        while let Some(next) = rest.chars().next() {
+            let variable = rest
+                .strip_prefix("${")
+                .and_then(|variable| variable.split_once('}'));
+            if let Some((_, tail)) = variable {
+                let slash = last_has_slash || tail.contains("${");
+                pieces.extend([Piece::One(slash), Piece::Many(slash)]);
+                rest = tail;
+                continue;
+            }
+            pieces.push(match next {
+                '*' => Piece::Many(true),
+                _ => Piece::Character(next),
+            });
+            rest = rest.get(next.len_utf8()..).unwrap_or_default();
+        }
+        Form(pieces)
+    }
+
+    /// Whether some text has both forms.
+    pub(super) fn meets(&self, other: &Form) -> bool {
+        // The places in `other` that are reached before each piece of `self`.
+        let mut reached = vec![false; other.0.len() + 1];
+        set(&mut reached, 0);
+        other.skip_gaps(&mut reached);
+        for piece in &self.0 {
+            let mut next = vec![false; reached.len()];
+            if matches!(piece, Piece::Many(_)) {
+                next.clone_from(&reached);
+            }
+            for (place, their) in other.0.iter().enumerate() {
+                // A `Many` of ours goes on from the places that it has reached itself.
+                let here = match piece {
+                    Piece::Many(_) => is_set(&next, place),
+                    _ => is_set(&reached, place),
+                };
+                if here && overlap(*piece, *their) {
+                    set(&mut next, place + 1);
+                    if matches!(their, Piece::Many(_)) {
+                        set(&mut next, place);
+                    }
+                }
+                if matches!(their, Piece::Many(_)) && is_set(&next, place) {
+                    set(&mut next, place + 1);
+                }
+            }
+            reached = next;
+        }
+        is_set(&reached, other.0.len())
+    }
+
+    /// A gap may be empty.
+    fn skip_gaps(&self, reached: &mut [bool]) {
+        for (place, piece) in self.0.iter().enumerate() {
+            if matches!(piece, Piece::Many(_)) && is_set(reached, place) {
+                set(reached, place + 1);
+            }
+        }
+    }
+}
+
+/// Whether one character can be in both pieces.
+fn overlap(left: Piece, right: Piece) -> bool {
+    match (left, right) {
+        (Piece::Character(left), Piece::Character(right)) => left == right,
+        (Piece::Character('/'), Piece::One(slash) | Piece::Many(slash))
+        | (Piece::One(slash) | Piece::Many(slash), Piece::Character('/')) => slash,
+        _ => true,
+    }
+}
+
+fn set(places: &mut [bool], place: usize) {
+    if let Some(flag) = places.get_mut(place) {
+        *flag = true;
+    }
+}
+
+fn is_set(places: &[bool], place: usize) -> bool {
+    places.get(place).copied().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(pattern: &str, template: &str, slash: bool, expect: bool) {
+        let pattern_form = Form::of_pattern(pattern);
+        let template_form = Form::of_template(template, slash);
+        assert_eq!(
+            pattern_form.meets(&template_form),
+            expect,
+            "{pattern} {template}"
+        );
+        assert_eq!(
+            template_form.meets(&pattern_form),
+            expect,
+            "{template} {pattern}"
+        );
+    }
+
+    #[test]
+    fn patterns_and_templates() {
+        check("abc", "${Name}", true, true);
+        check("", "${Name}", true, false);
+        check("*", "${Name}", true, true);
+        check("bucket", "${Bucket}/${Key}", true, false);
+        check("bucket*", "${Bucket}/${Key}", true, true);
+        check("bucket/*", "${Bucket}", false, false);
+        check("bucket/*", "${Bucket}", true, true);
+        check("bucket*", "${Bucket}", false, true);
+        check("role/a/b", "role/${Role}", true, true);
+        check("roles/a", "role/${Role}", true, false);
+        check("*sagemaker*", "${Repository}", true, true);
+        check(
+            "table/t?/index/*",
+            "table/${Table}/index/${Index}",
+            true,
+            true,
+        );
+        check("${aws:username}/x", "${Bucket}/${Key}", true, true);
+        check("<BUCKET>", "${Bucket}", false, true);
+        check("a${*}b", "a${X}b", true, true);
+        check("cert:", "cert:*", true, true);
+        check("*a*b", "${X}c${Y}", true, true);
+        check("a*c", "b${X}", true, false);
+    }
+}

@@ -1,0 +1,276 @@
+//! The policy documents in the files of a snapshot, each with its place in its file.
+//!
+//! Documents that nobody can change are left out: AWS managed policies and the policies of
+//! service-linked roles.
+
+use std::collections::BTreeMap;
+
+use percent_encoding::percent_decode_str;
+use serde_json::value::RawValue;
+
+use super::report::place;
+use super::{LintFinding, LintRule, Linter, PolicyKind};
+use crate::SnapshotFile;
+
+/// One document of a snapshot file; the places of its findings count in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LintedDocument {
+    /// The policy's or resource's ARN, or `<principal ARN>#<name>` for an inline policy.
+    pub id: String,
+    /// Its findings, by place.
+    pub findings: Vec<LintFinding>,
+}
+
+/// The members of an object, where they stand in the file.
+type Members<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Looks at every policy document of one file of a snapshot. A file that is no JSON gives one finding.
+pub fn lint_snapshot_file(file: &SnapshotFile<'_>, linter: &Linter<'_>) -> Vec<LintedDocument> {
+    let Ok(text) = std::str::from_utf8(file.bytes) else {
+        return vec![broken(file.path, 1, 1, "the file is not UTF-8")];
+    };
+    let mut walk = Walk {
+        text,
+        linter,
+        documents: Vec::new(),
+    };
+    let mut parts = file.path.rsplit('/');
+    let name = parts.next().unwrap_or_default();
+    let folder = parts.next().unwrap_or_default();
+    // Nothing of these holds policies.
+    let others = [
+        "snapshot.json",
+        "kms-grants.json",
+        "resource-tags.json",
+        "trails.json",
+        "s3-buckets.json",
+        "last-accessed.json",
+    ];
+    if others.contains(&name) || !name.ends_with(".json") {
+        return Vec::new();
+    }
+    for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
+        let value = match value {
+            Ok(value) => value,
+            Err(error) => {
+                let column = u32::try_from(error.column()).unwrap_or(u32::MAX);
+                let line = u32::try_from(error.line()).unwrap_or(u32::MAX);
+                walk.documents
+                    .push(broken(file.path, line, column, &error.to_string()));
+                break;
+            }
+        };
+        match (folder, name) {
+            ("resource-policies", _) => walk.resource_policies(value),
+            (_, "vpc-endpoints.json") => walk.endpoints(value),
+            (_, "organization.json") => walk.organization(value),
+            _ => walk.details(value),
+        }
+    }
+    walk.documents
+}
+
+fn broken(path: &str, line: u32, column: u32, message: &str) -> LintedDocument {
+    let finding = LintFinding {
+        rule: LintRule::JsonSyntax,
+        severity: LintRule::JsonSyntax.severity(),
+        line: line.max(1),
+        column: column.max(1),
+        message: message.to_owned(),
+        hint: None,
+    };
+    LintedDocument {
+        id: path.to_owned(),
+        findings: vec![finding],
+    }
+}
+
+struct Walk<'a, 'l> {
+    text: &'a str,
+    linter: &'l Linter<'l>,
+    documents: Vec<LintedDocument>,
+}
+
+impl<'a> Walk<'a, '_> {
+    /// A page of `get-account-authorization-details`, or an array of pages.
+    fn details(&mut self, value: &'a RawValue) {
+        for page in array(value) {
+            self.details(page);
+        }
+        let page = members(value);
+        for (list, inline, quota) in [
+            ("UserDetailList", "UserPolicyList", 2_048),
+            ("GroupDetailList", "GroupPolicyList", 5_120),
+            ("RoleDetailList", "RolePolicyList", 10_240),
+        ] {
+            for entry in page.get(list).copied().into_iter().flat_map(array) {
+                self.principal(&members(entry), inline, quota);
+            }
+        }
+        for entry in page.get("Policies").copied().into_iter().flat_map(array) {
+            let policy = members(entry);
+            let arn = string(&policy, "Arn");
+            if arn.split(':').nth(4) == Some("aws") {
+                continue;
+            }
+            let versions = policy.get("PolicyVersionList").copied();
+            for version in versions.into_iter().flat_map(array) {
+                let version = members(version);
+                let is_default = version
+                    .get("IsDefaultVersion")
+                    .is_some_and(|flag| flag.get() == "true");
+                if let Some(document) = version.get("Document").filter(|_| is_default) {
+                    self.document(arn.clone(), document, PolicyKind::Identity);
+                }
+            }
+        }
+    }
+
+    fn principal(&mut self, principal: &Members<'a>, inline: &str, quota: usize) {
+        let arn = string(principal, "Arn");
+        if arn.contains(":role/aws-service-role/") {
+            return;
+        }
+        let mut size = 0;
+        let mut first = None;
+        for entry in principal.get(inline).copied().into_iter().flat_map(array) {
+            let policy = members(entry);
+            let Some(document) = policy.get("PolicyDocument") else {
+                continue;
+            };
+            first.get_or_insert(*document);
+            size += decoded(document)
+                .chars()
+                .filter(|next| !next.is_whitespace())
+                .count();
+            let id = format!("{arn}#{}", string(&policy, "PolicyName"));
+            self.document(id, document, PolicyKind::Identity);
+        }
+        if let Some(first) = first.filter(|_| size > quota) {
+            let (line, column) = place(self.text, self.offset(first));
+            let rule = LintRule::PolicyTooLarge;
+            let message = format!(
+                "{size} characters: AWS's quota for its inline policies together is {quota}"
+            );
+            self.documents.push(LintedDocument {
+                id: arn.clone(),
+                findings: vec![LintFinding {
+                    rule,
+                    severity: rule.severity(),
+                    line,
+                    column,
+                    message,
+                    hint: Some("make managed policies of them".to_owned()),
+                }],
+            });
+        }
+        if let Some(document) = principal.get("AssumeRolePolicyDocument") {
+            self.document(format!("{arn}#trust"), document, PolicyKind::Trust);
+        }
+    }
+
+    fn resource_policies(&mut self, value: &'a RawValue) {
+        for (arn, document) in members(value) {
+            if document.get() != "null" {
+                self.document(arn, document, PolicyKind::Resource);
+            }
+        }
+    }
+
+    fn endpoints(&mut self, value: &'a RawValue) {
+        for page in array(value) {
+            self.endpoints(page);
+        }
+        let page = members(value);
+        let endpoints = page.get("VpcEndpoints").copied();
+        for endpoint in endpoints.into_iter().flat_map(array) {
+            let endpoint = members(endpoint);
+            if let Some(document) = endpoint.get("PolicyDocument") {
+                let id = string(&endpoint, "VpcEndpointId");
+                self.document(id, document, PolicyKind::VpcEndpoint);
+            }
+        }
+    }
+
+    fn organization(&mut self, value: &'a RawValue) {
+        let organization = members(value);
+        let policies = organization.get("Policies").copied();
+        for policy in policies.into_iter().flat_map(array) {
+            let policy = members(policy);
+            let summary = policy
+                .get("PolicySummary")
+                .map(|summary| members(summary))
+                .unwrap_or_default();
+            let by_aws = summary
+                .get("AwsManaged")
+                .is_some_and(|flag| flag.get() == "true");
+            let kind = match string(&summary, "Type").as_str() {
+                "SERVICE_CONTROL_POLICY" => PolicyKind::Scp,
+                "RESOURCE_CONTROL_POLICY" => PolicyKind::Rcp,
+                _ => continue,
+            };
+            if let Some(content) = policy.get("Content").filter(|_| !by_aws) {
+                let id = match string(&summary, "Arn") {
+                    arn if arn.is_empty() => string(&summary, "Id"),
+                    arn => arn,
+                };
+                self.document(id, content, kind);
+            }
+        }
+    }
+
+    fn document(&mut self, id: String, document: &'a RawValue, kind: PolicyKind) {
+        let (line, column) = place(self.text, self.offset(document));
+        let is_string = document.get().starts_with('"');
+        let mut findings = self.linter.lint(&decoded(document), kind);
+        for finding in &mut findings {
+            if is_string {
+                // Escapes and URL encoding move everything inside the string.
+                finding.message = format!(
+                    "at {}:{} of the document in this string: {}",
+                    finding.line, finding.column, finding.message
+                );
+                (finding.line, finding.column) = (line, column);
+            } else {
+                if finding.line == 1 {
+                    finding.column = finding.column.saturating_add(column - 1);
+                }
+                finding.line = finding.line.saturating_add(line - 1);
+            }
+        }
+        self.documents.push(LintedDocument { id, findings });
+    }
+
+    /// Where a value stands in the file: it borrows from its text.
+    fn offset(&self, value: &RawValue) -> usize {
+        (value.get().as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize)
+    }
+}
+
+fn members(value: &RawValue) -> Members<'_> {
+    // Whatever is not an object has no members; the reader of snapshots says what is wrong with it.
+    serde_json::from_str(value.get()).unwrap_or_default()
+}
+
+fn array(value: &RawValue) -> Vec<&RawValue> {
+    serde_json::from_str(value.get()).unwrap_or_default()
+}
+
+fn string(members: &Members<'_>, name: &str) -> String {
+    members
+        .get(name)
+        .and_then(|value| serde_json::from_str(value.get()).ok())
+        .unwrap_or_default()
+}
+
+/// An object's text, or what a string holds, URL-encoded as the IAM API sends it or plain.
+fn decoded(document: &RawValue) -> String {
+    let Ok(text) = serde_json::from_str::<String>(document.get()) else {
+        return document.get().to_owned();
+    };
+    if text.trim_start().starts_with('%') {
+        percent_decode_str(&text).decode_utf8_lossy().into_owned()
+    } else {
+        text
+    }
+}

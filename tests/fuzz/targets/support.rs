@@ -1,0 +1,92 @@
+//! What the fuzz targets share: one way to ask the evaluator, and plain twins of its matchers.
+
+use retrial_iam::{Catalogue, Decision, SimulationCase};
+use serde_json::{Value, json};
+
+/// The name of the key that conditions are about.
+pub const KEY: &str = "aws:PrincipalTag/fuzz";
+
+/// Asks whether `document` lets a user read an object; `key` is the value of [`KEY`], where it has one.
+pub fn decide(document: &Value, resource: &str, key: Option<&str>) -> Decision {
+    let context = match key {
+        Some(value) => json!({ KEY: value }),
+        None => json!({}),
+    };
+    let case = json!({
+        "id": "fuzz",
+        "request": {
+            "principal": "arn:aws:iam::111122223333:user/bob",
+            "action": "s3:GetObject",
+            "resource": {"arn": resource, "account": "111122223333"},
+            "context": context,
+        },
+        "identity_policies": [document],
+    });
+    match SimulationCase::parse(&case.to_string()) {
+        Ok(case) => case.run(Catalogue::bundled()).decision,
+        Err(error) => panic!("{error}: {case}"),
+    }
+}
+
+/// A document with one statement of `effect` under a condition, beside a plain allow for a `Deny`.
+pub fn conditional(version: &str, effect: &str, condition: &Value) -> Value {
+    let mut statements =
+        vec![json!({"Effect": effect, "Action": "*", "Resource": "*", "Condition": condition})];
+    if effect == "Deny" {
+        statements.push(json!({"Effect": "Allow", "Action": "*", "Resource": "*"}));
+    }
+    json!({"Version": version, "Statement": statements})
+}
+
+/// Whether the condition holds, asked of an `Allow` and of a `Deny`, which must agree.
+pub fn holds(version: &str, condition: &Value, key: Option<&str>) -> Option<bool> {
+    const ANY: &str = "arn:aws:s3:::lake/a";
+    let allow = decide(&conditional(version, "Allow", condition), ANY, key);
+    let deny = decide(&conditional(version, "Deny", condition), ANY, key);
+    let (holds, deny_expected) = match allow {
+        Decision::Allowed => (Some(true), Decision::ExplicitDeny),
+        Decision::ImplicitDeny => (Some(false), Decision::Allowed),
+        Decision::Undetermined => (None, Decision::Undetermined),
+        Decision::ExplicitDeny => panic!("an allow denies: {condition}"),
+    };
+    assert_eq!(deny, deny_expected, "{condition} with {key:?}");
+    holds
+}
+
+/// `*` and `?` by the textbook: a table of which prefixes match which.
+pub fn glob(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
+    let mut matches = vec![vec![false; text.len() + 1]; pattern.len() + 1];
+    matches[0][0] = true;
+    for (p, wanted) in pattern.iter().enumerate() {
+        matches[p + 1][0] = *wanted == '*' && matches[p][0];
+        for (t, found) in text.iter().enumerate() {
+            matches[p + 1][t + 1] = match wanted {
+                '*' => matches[p][t + 1] || matches[p + 1][t],
+                '?' => matches[p][t],
+                _ => matches[p][t] && wanted == found,
+            };
+        }
+    }
+    matches[pattern.len()][text.len()]
+}
+
+/// Six parts, each by itself.
+pub fn arn(pattern: &str, text: &str) -> bool {
+    let patterns: Vec<&str> = pattern.splitn(6, ':').collect();
+    let texts: Vec<&str> = text.splitn(6, ':').collect();
+    patterns.len() == 6
+        && texts.len() == 6
+        && patterns
+            .iter()
+            .zip(&texts)
+            .all(|(pattern, text)| glob(pattern, text))
+}
+
+/// The input's first `parts` lines; the last one takes the rest.
+pub fn lines(data: &[u8], parts: usize) -> Option<Vec<&str>> {
+    let text = std::str::from_utf8(data).ok()?;
+    let lines: Vec<&str> = text.splitn(parts, '\n').collect();
+    (lines.len() == parts).then_some(lines)
+}
