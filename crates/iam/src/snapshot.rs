@@ -416,13 +416,17 @@ impl Snapshot {
             .policy(service, resource_arn, account, &self.statuses)
     }
 
-    /// Every role has a trust policy; in an account that was collected there are no others.
+    /// Every role has a trust policy; in an account that was collected there are no others. One without
+    /// statements lets nobody in, as if there were none.
     fn trust_policy(&self, role_arn: &str, account: &str) -> Collected {
         let has_roles = self
             .accounts
             .get(account)
             .is_some_and(|index| !index.roles.is_empty());
-        if self.trust_policy_document(role_arn).is_some() || (role_arn == "*" && has_roles) {
+        let document = self.trust_policy_document(role_arn);
+        if document.is_some_and(is_without_statements) {
+            Collected::Empty
+        } else if document.is_some() || (role_arn == "*" && has_roles) {
             Collected::Present
         } else if self.has_account(account)
             && self
@@ -487,4 +491,20 @@ impl Snapshot {
     pub fn resource_tags(&self, resource_arn: &str) -> Option<&[(String, String)]> {
         self.resources.tags(resource_arn, &self.statuses)
     }
+}
+
+/// Whether a policy document has an empty list of statements.
+fn is_without_statements(document: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Statements<'a> {
+        #[serde(borrow, rename = "Statement")]
+        statement: &'a serde_json::value::RawValue,
+    }
+    serde_json::from_str::<Statements<'_>>(document).is_ok_and(|document| {
+        document
+            .statement
+            .get()
+            .bytes()
+            .all(|byte| matches!(byte, b'[' | b']') || byte.is_ascii_whitespace())
+    })
 }

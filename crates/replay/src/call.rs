@@ -4,8 +4,8 @@ use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 use retrial_cloudtrail::Record;
 use retrial_iam::{
-    Catalogue, Context, Decision, Evaluation, Evaluator, Explanation, KeyState, Layer, MissingKeys, Principal, Request, Resource, Scratch, SessionPolicies, Snapshot,
-    StatementRef, Values,
+    Catalogue, Context, Decision, Evaluation, Evaluator, Explanation, KeyState, Layer, MissingKeys,
+    Principal, Request, Resource, Scratch, SessionPolicies, Snapshot, StatementRef, Values,
 };
 
 use crate::caller::Caller;
@@ -103,8 +103,19 @@ struct Bench<'a, 'r, 's> {
 
 impl<'s> Replayer<'s> {
     /// A replayer.
-    pub fn new(catalogue: &'s Catalogue, mapping: &'s Mapping, snapshot: &'s Snapshot, assumptions: Assumptions) -> Self {
-        Self { catalogue, mapping, snapshot, evaluator: Evaluator::new(catalogue, snapshot), assumptions }
+    pub fn new(
+        catalogue: &'s Catalogue,
+        mapping: &'s Mapping,
+        snapshot: &'s Snapshot,
+        assumptions: Assumptions,
+    ) -> Self {
+        Self {
+            catalogue,
+            mapping,
+            snapshot,
+            evaluator: Evaluator::new(catalogue, snapshot),
+            assumptions,
+        }
     }
 
     /// The evaluator, for explanations.
@@ -118,7 +129,12 @@ impl<'s> Replayer<'s> {
     }
 
     /// Replays one record. What it returns lives in the record's text, in `arena` and in the snapshot.
-    pub fn replay<'a>(&self, record: &Record<'a>, arena: &'a Bump, scratch: &mut Scratch<'s>) -> Call<'a>
+    pub fn replay<'a>(
+        &self,
+        record: &Record<'a>,
+        arena: &'a Bump,
+        scratch: &mut Scratch<'s>,
+    ) -> Call<'a>
     where
         's: 'a,
     {
@@ -129,12 +145,27 @@ impl<'s> Replayer<'s> {
         let obstacle = obstacle(record, &caller, &mapped).or_else(|| principal.err());
         let requests = match &mapped {
             Mapped::Requests(requests) => {
-                let source = KeySource { record, caller: &caller, principal: principal.ok(), arena };
+                let source = KeySource {
+                    record,
+                    caller: &caller,
+                    principal: principal.ok(),
+                    arena,
+                };
                 let keys = call_keys(source);
                 let evaluated = principal.ok().filter(|_| obstacle.is_none());
-                let bench = Bench { record, caller: &caller, principal: evaluated, keys: &keys, arena };
+                let bench = Bench {
+                    record,
+                    caller: &caller,
+                    principal: evaluated,
+                    keys: &keys,
+                    arena,
+                };
                 let mut rows = BumpVec::with_capacity_in(requests.len(), arena);
-                rows.extend(requests.iter().map(|request| self.request(&bench, request, scratch)));
+                rows.extend(
+                    requests
+                        .iter()
+                        .map(|request| self.request(&bench, request, scratch)),
+                );
                 rows.into_bump_slice()
             }
             _ => &[],
@@ -146,15 +177,15 @@ impl<'s> Replayer<'s> {
         Call {
             caller,
             outcome,
-            denial: match outcome {
-                Outcome::Denied => record.error_message.map(denial).unwrap_or_default(),
-                _ => Denial::default(),
-            },
+            denial: denial_of(record, outcome),
             requests,
             decision,
             verdict,
             reason,
-            copy: record.recipient_account_id.zip(caller.account).is_some_and(|(recipient, caller)| recipient != caller),
+            copy: record
+                .recipient_account_id
+                .zip(caller.account)
+                .is_some_and(|(recipient, caller)| recipient != caller),
             change: change(record, outcome, arena),
         }
     }
@@ -169,13 +200,25 @@ impl<'s> Replayer<'s> {
             snapshot: Some(self.snapshot),
             partition: partition_of(caller.principal_arn, region),
             region,
-            account: record.recipient_account_id.or(caller.account).unwrap_or_default(),
+            account: record
+                .recipient_account_id
+                .or(caller.account)
+                .unwrap_or_default(),
             caller_account: caller.account,
             caller_arn: caller.principal_arn,
             caller_name: caller.user_name,
             failed_with: record.error_code,
         };
-        self.mapping.map(record, &facts, arena)
+        match self.mapping.map(record, &facts, arena) {
+            Mapped::Requests(requests) => {
+                let denial = denial_of(record, Outcome::of_error_code(record.error_code));
+                let named = requests
+                    .iter()
+                    .map(|request| named_by_aws(request, &denial));
+                Mapped::Requests(arena.alloc_slice_fill_iter(named))
+            }
+            other => other,
+        }
     }
 
     /// The evaluator's whole explanation of each request of a record, in the order of
@@ -186,19 +229,40 @@ impl<'s> Replayer<'s> {
     {
         let caller = Caller::of(record, arena);
         let mapped = self.map(record, &caller, arena);
-        let (Mapped::Requests(requests), None, Ok(principal)) = (&mapped, obstacle(record, &caller, &mapped), caller.principal(self.snapshot)) else {
+        let (Mapped::Requests(requests), None, Ok(principal)) = (
+            &mapped,
+            obstacle(record, &caller, &mapped),
+            caller.principal(self.snapshot),
+        ) else {
             return Vec::new();
         };
-        let keys = call_keys(KeySource { record, caller: &caller, principal: Some(principal), arena });
-        let bench = Bench { record, caller: &caller, principal: Some(principal), keys: &keys, arena };
+        let keys = call_keys(KeySource {
+            record,
+            caller: &caller,
+            principal: Some(principal),
+            arena,
+        });
+        let bench = Bench {
+            record,
+            caller: &caller,
+            principal: Some(principal),
+            keys: &keys,
+            arena,
+        };
         let explain = |mapped: &MappedRequest<'a>| {
             let context = self.context(&bench, mapped);
-            self.evaluator.explain(principal, &question(&bench, principal, mapped, &context))
+            self.evaluator
+                .explain(principal, &question(&bench, principal, mapped, &context))
         };
         requests.iter().map(explain).collect()
     }
 
-    fn request<'a>(&self, bench: &Bench<'a, '_, 's>, mapped: &MappedRequest<'a>, scratch: &mut Scratch<'s>) -> CallRequest<'a>
+    fn request<'a>(
+        &self,
+        bench: &Bench<'a, '_, 's>,
+        mapped: &MappedRequest<'a>,
+        scratch: &mut Scratch<'s>,
+    ) -> CallRequest<'a>
     where
         's: 'a,
     {
@@ -222,7 +286,13 @@ impl<'s> Replayer<'s> {
         };
         if let Some(principal) = bench.principal {
             let question = question(bench, principal, mapped, &context);
-            self.decide(principal, &question, mapped, &mut row, (scratch, bench.arena));
+            self.decide(
+                principal,
+                &question,
+                mapped,
+                &mut row,
+                (scratch, bench.arena),
+            );
         }
         row
     }
@@ -237,7 +307,11 @@ impl<'s> Replayer<'s> {
         for (key, state) in mapped.keys {
             context.set(key, *state);
         }
-        let tags = if resource_known { self.snapshot.resource_tags(resource_arn) } else { None };
+        let tags = if resource_known {
+            self.snapshot.resource_tags(resource_arn)
+        } else {
+            None
+        };
         let service = mapped.action.split(':').next().unwrap_or_default();
         resource_keys(service, account, tags, bench.arena, &mut context);
         context
@@ -259,7 +333,10 @@ impl<'s> Replayer<'s> {
             row.decision = Some(Decision::Undetermined);
             row.reason = Some(reason);
         }
-        if self.assumptions == Assumptions::Refused && row.decision == Some(Decision::Allowed) && !row.assumes.is_empty() {
+        if self.assumptions == Assumptions::Refused
+            && row.decision == Some(Decision::Allowed)
+            && !row.assumes.is_empty()
+        {
             row.decision = Some(Decision::Undetermined);
             row.reason = Some(Reason::AllowedUnderAssumption);
         }
@@ -267,17 +344,40 @@ impl<'s> Replayer<'s> {
 
     /// Whether another spelling of the resource, or another resource where this one was guessed,
     /// leads to another answer.
-    fn doubt(&self, principal: &'s Principal, request: &Request<'_>, mapped: &MappedRequest<'_>, row: &CallRequest<'_>, scratch: &mut Scratch<'s>) -> Option<Reason> {
+    fn doubt(
+        &self,
+        principal: &'s Principal,
+        request: &Request<'_>,
+        mapped: &MappedRequest<'_>,
+        row: &CallRequest<'_>,
+        scratch: &mut Scratch<'s>,
+    ) -> Option<Reason> {
         let decision = row.decision?;
-        let MappedResource::Arn { spellings, .. } = mapped.resource else { return None };
+        let MappedResource::Arn { spellings, .. } = mapped.resource else {
+            return None;
+        };
         for spelling in spellings {
-            let other = self.evaluator.evaluate(principal, &Request { resource: Resource::Arn(spelling), ..*request }, scratch);
+            let other = self.evaluator.evaluate(
+                principal,
+                &Request {
+                    resource: Resource::Arn(spelling),
+                    ..*request
+                },
+                scratch,
+            );
             if other.decision != decision && !(other.decision.is_denied() && decision.is_denied()) {
                 return Some(Reason::SpellingsDisagree);
             }
         }
         if mapped.certainty == Certainty::Guessed && decision.is_denied() {
-            let any = self.evaluator.evaluate(principal, &Request { resource: Resource::Unknown("*"), ..*request }, scratch);
+            let any = self.evaluator.evaluate(
+                principal,
+                &Request {
+                    resource: Resource::Unknown("*"),
+                    ..*request
+                },
+                scratch,
+            );
             if !any.decision.is_denied() {
                 return Some(Reason::GuessedMapping);
             }
@@ -294,11 +394,50 @@ impl<'a> CallRequest<'a> {
         self.determined_by = arena.alloc_slice_fill_iter(evaluation.determined_by.iter().copied());
         self.unknown_keys = arena.alloc_slice_fill_iter(evaluation.unknown_keys.iter().copied());
         self.unknown_layers = arena.alloc_slice_copy(evaluation.unknown_layers);
-        self.assumes = arena.alloc_slice_fill_iter(evaluation.assumes.iter().map(|assumption| bumpalo::format!(in arena, "{}", assumption).into_bump_str() as &str));
-        self.reason = (evaluation.decision == Decision::Undetermined).then_some(match evaluation.unknown_keys.is_empty() {
-            true => Reason::LayersNotCollected,
-            false => Reason::UnknownKeys,
-        });
+        self.assumes = arena.alloc_slice_fill_iter(evaluation.assumes.iter().map(|assumption| {
+            bumpalo::format!(in arena, "{}", assumption).into_bump_str() as &str
+        }));
+        self.reason = (evaluation.decision == Decision::Undetermined).then_some(
+            match evaluation.unknown_keys.is_empty() {
+                true => Reason::LayersNotCollected,
+                false => Reason::UnknownKeys,
+            },
+        );
+    }
+}
+
+/// What AWS's own message says, where the call was denied.
+fn denial_of<'a>(record: &Record<'a>, outcome: Outcome) -> Denial<'a> {
+    match outcome {
+        Outcome::Denied => record.error_message.map(denial).unwrap_or_default(),
+        _ => Denial::default(),
+    }
+}
+
+/// A denied call often shows no parameters, but AWS's message names the resource that it compared:
+/// nothing is better known than that. A `*` in it may be AWS's own abbreviation, and names nothing.
+fn named_by_aws<'a>(mapped: &MappedRequest<'a>, denial: &Denial<'a>) -> MappedRequest<'a> {
+    let (MappedResource::Unknown { account, .. }, Some(action), Some(arn)) =
+        (mapped.resource, denial.action, denial.resource)
+    else {
+        return *mapped;
+    };
+    if !action.eq_ignore_ascii_case(mapped.action) || !arn.starts_with("arn:") || arn.contains('*')
+    {
+        return *mapped;
+    }
+    let account = arn
+        .split(':')
+        .nth(4)
+        .filter(|account| !account.is_empty())
+        .or(account);
+    MappedRequest {
+        resource: MappedResource::Arn {
+            arn,
+            spellings: &[],
+            account,
+        },
+        ..*mapped
     }
 }
 
@@ -315,8 +454,15 @@ fn obstacle(record: &Record<'_>, caller: &Caller<'_>, mapped: &Mapped<'_>) -> Op
     }
 }
 
-fn call_verdict(outcome: Outcome, requests: &[CallRequest<'_>]) -> (Option<Decision>, Verdict, Option<Reason>) {
-    let required: Vec<Judged> = requests.iter().filter(|request| request.required).filter_map(judged).collect();
+fn call_verdict(
+    outcome: Outcome,
+    requests: &[CallRequest<'_>],
+) -> (Option<Decision>, Verdict, Option<Reason>) {
+    let required: Vec<Judged> = requests
+        .iter()
+        .filter(|request| request.required)
+        .filter_map(judged)
+        .collect();
     match judge(outcome, &required) {
         Some((decision, verdict, reason)) => (Some(decision), verdict, reason),
         None => (None, Verdict::NotEvaluated, Some(Reason::NoRequiredRequest)),
@@ -324,7 +470,12 @@ fn call_verdict(outcome: Outcome, requests: &[CallRequest<'_>]) -> (Option<Decis
 }
 
 fn judged(request: &CallRequest<'_>) -> Option<Judged> {
-    Some(Judged { decision: request.decision?, certainty: request.certainty, assumes_nothing: request.assumes.is_empty(), reason: request.reason })
+    Some(Judged {
+        decision: request.decision?,
+        certainty: request.certainty,
+        assumes_nothing: request.assumes.is_empty(),
+        reason: request.reason,
+    })
 }
 
 /// The resource's ARN as a row shows it, whether it is known whole, and its account.
@@ -337,7 +488,12 @@ fn resource_of<'a>(mapped: &MappedRequest<'a>) -> (&'a str, bool, Option<&'a str
 }
 
 /// The question as the evaluator takes it.
-fn question<'q>(bench: &Bench<'q, '_, '_>, principal: &Principal, mapped: &MappedRequest<'q>, context: &'q Context<'q>) -> Request<'q> {
+fn question<'q>(
+    bench: &Bench<'q, '_, '_>,
+    principal: &Principal,
+    mapped: &MappedRequest<'q>,
+    context: &'q Context<'q>,
+) -> Request<'q> {
     let session = match bench.caller.kind.has_session_policies() && !principal.is_service_linked() {
         true => SessionPolicies::Unknown,
         false => SessionPolicies::None,

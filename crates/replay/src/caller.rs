@@ -64,19 +64,41 @@ impl CallerKind {
 impl<'a> Caller<'a> {
     /// Reads `userIdentity`.
     pub fn of(record: &Record<'a>, arena: &'a Bump) -> Caller<'a> {
-        let Some(identity) = record.user_identity else { return Self::not_shown(None) };
+        let Some(identity) = record.user_identity else {
+            return Self::not_shown(None);
+        };
         match identity.kind {
             Some("IAMUser") => Self::user(&identity, arena),
             Some("Root") => Self::root(&identity, arena),
             Some("FederatedUser") => Self::federated_session(&identity),
             Some("AWSService") => Self::service(&identity),
-            Some("WebIdentityUser" | "SAMLUser") => Self { kind: CallerKind::Federated, ..Self::not_shown(Some(&identity)) },
-            Some("AWSAccount") if identity.principal_id == Some("ANONYMOUS_PRINCIPAL") || identity.account_id == Some("anonymous") => {
-                Self { kind: CallerKind::Anonymous, ..Self::not_shown(Some(&identity)) }
+            Some("WebIdentityUser" | "SAMLUser") => Self {
+                kind: CallerKind::Federated,
+                ..Self::not_shown(Some(&identity))
+            },
+            Some("AWSAccount")
+                if identity.principal_id == Some("ANONYMOUS_PRINCIPAL")
+                    || identity.account_id == Some("anonymous") =>
+            {
+                Self {
+                    kind: CallerKind::Anonymous,
+                    ..Self::not_shown(Some(&identity))
+                }
             }
-            _ if identity.arn.is_some_and(|arn| arn.contains(":assumed-role/")) => Self::role_session(&identity, arena),
-            Some("Role") if identity.arn.is_some() => Self { principal_arn: identity.arn, kind: CallerKind::RoleSession, ..Self::not_shown(Some(&identity)) },
-            None if identity.arn.is_none() && identity.invoked_by.is_some() => Self::service(&identity),
+            _ if identity
+                .arn
+                .is_some_and(|arn| arn.contains(":assumed-role/")) =>
+            {
+                Self::role_session(&identity, arena)
+            }
+            Some("Role") if identity.arn.is_some() => Self {
+                principal_arn: identity.arn,
+                kind: CallerKind::RoleSession,
+                ..Self::not_shown(Some(&identity))
+            },
+            None if identity.arn.is_none() && identity.invoked_by.is_some() => {
+                Self::service(&identity)
+            }
             _ => Self::not_shown(Some(&identity)),
         }
     }
@@ -86,32 +108,53 @@ impl<'a> Caller<'a> {
             principal_arn: None,
             principal_type: identity.and_then(|identity| identity.kind),
             session_name: None,
-            principal_id: identity.and_then(|identity| identity.principal_id).map(unique_id),
+            principal_id: identity
+                .and_then(|identity| identity.principal_id)
+                .map(unique_id),
             user_id: identity.and_then(|identity| identity.principal_id),
-            account: identity.and_then(|identity| identity.account_id.or_else(|| account_of(identity.arn?))),
+            account: identity
+                .and_then(|identity| identity.account_id.or_else(|| account_of(identity.arn?))),
             user_name: None,
             kind: CallerKind::NotShown,
         }
     }
 
     fn service(identity: &UserIdentity<'a>) -> Caller<'a> {
-        Caller { kind: CallerKind::Service, ..Self::not_shown(Some(identity)) }
+        Caller {
+            kind: CallerKind::Service,
+            ..Self::not_shown(Some(identity))
+        }
     }
 
     fn user(identity: &UserIdentity<'a>, arena: &'a Bump) -> Caller<'a> {
         let base = Self::not_shown(Some(identity));
-        let name = identity.user_name.or_else(|| Some(identity.arn?.rsplit_once('/')?.1));
-        let arn = identity.arn.or_else(|| Some(&*arena.alloc_str(&format!("arn:aws:iam::{}:user/{}", base.account?, name?))));
+        let name = identity
+            .user_name
+            .or_else(|| Some(identity.arn?.rsplit_once('/')?.1));
+        let arn = identity.arn.or_else(|| {
+            Some(&*arena.alloc_str(&format!("arn:aws:iam::{}:user/{}", base.account?, name?)))
+        });
         match arn {
-            Some(_) => Caller { principal_arn: arn, user_name: name, kind: CallerKind::User, ..base },
+            Some(_) => Caller {
+                principal_arn: arn,
+                user_name: name,
+                kind: CallerKind::User,
+                ..base
+            },
             None => base,
         }
     }
 
     fn root(identity: &UserIdentity<'a>, arena: &'a Bump) -> Caller<'a> {
         let base = Self::not_shown(Some(identity));
-        let arn = identity.arn.or_else(|| Some(&*arena.alloc_str(&format!("arn:aws:iam::{}:root", base.account?))));
-        Caller { principal_arn: arn, kind: CallerKind::Root, ..base }
+        let arn = identity
+            .arn
+            .or_else(|| Some(&*arena.alloc_str(&format!("arn:aws:iam::{}:root", base.account?))));
+        Caller {
+            principal_arn: arn,
+            kind: CallerKind::Root,
+            ..base
+        }
     }
 
     fn role_session(identity: &UserIdentity<'a>, arena: &'a Bump) -> Caller<'a> {
@@ -121,11 +164,15 @@ impl<'a> Caller<'a> {
         // Without the issuer the path is not shown; the snapshot may know the role by its name.
         let principal_arn = issuer.or_else(|| {
             let partition = identity.arn?.split(':').nth(1)?;
-            Some(&*arena.alloc_str(&format!("arn:{partition}:iam::{}:role/{}", account?, role_name?)))
+            Some(&*arena.alloc_str(&format!(
+                "arn:{partition}:iam::{}:role/{}",
+                account?, role_name?
+            )))
         });
         Caller {
             principal_arn,
-            session_name: session_name.or_else(|| identity.principal_id?.split_once(':').map(|(_, name)| name)),
+            session_name: session_name
+                .or_else(|| identity.principal_id?.split_once(':').map(|(_, name)| name)),
             account,
             kind: CallerKind::RoleSession,
             ..Self::not_shown(Some(identity))
@@ -137,9 +184,16 @@ impl<'a> Caller<'a> {
         let issuer = identity.session_issuer;
         Caller {
             principal_arn: issuer.and_then(|issuer| issuer.arn),
-            session_name: identity.arn.and_then(|arn| arn.split_once(":federated-user/")).map(|(_, name)| name),
+            session_name: identity
+                .arn
+                .and_then(|arn| arn.split_once(":federated-user/"))
+                .map(|(_, name)| name),
             principal_id: issuer.and_then(|issuer| issuer.principal_id),
-            kind: if issuer.is_some_and(|issuer| issuer.arn.is_some()) { CallerKind::FederatedSession } else { CallerKind::NotShown },
+            kind: if issuer.is_some_and(|issuer| issuer.arn.is_some()) {
+                CallerKind::FederatedSession
+            } else {
+                CallerKind::NotShown
+            },
             ..base
         }
     }
@@ -151,7 +205,10 @@ impl<'a> Caller<'a> {
             CallerKind::Federated => Some(Reason::FederatedPrincipal),
             CallerKind::Anonymous => Some(Reason::AnonymousPrincipal),
             CallerKind::NotShown => Some(Reason::CallerNotShown),
-            CallerKind::User | CallerKind::RoleSession | CallerKind::FederatedSession | CallerKind::Root => None,
+            CallerKind::User
+            | CallerKind::RoleSession
+            | CallerKind::FederatedSession
+            | CallerKind::Root => None,
         }
     }
 
@@ -161,13 +218,26 @@ impl<'a> Caller<'a> {
             return Err(reason);
         }
         let arn = self.principal_arn.ok_or(Reason::CallerNotShown)?;
-        let account = self.account.or_else(|| account_of(arn)).ok_or(Reason::CallerNotShown)?;
+        let account = self
+            .account
+            .or_else(|| account_of(arn))
+            .ok_or(Reason::CallerNotShown)?;
         if !snapshot.has_account(account) {
             return Err(Reason::PrincipalNotInSnapshot);
         }
-        let found = snapshot.principal(arn).or_else(|| self.by_name(snapshot, account)).ok_or(Reason::PrincipalDeleted)?;
-        let told_apart = self.kind != CallerKind::Root && self.principal_id.is_some_and(|id| is_unique_id(id) && id != found.unique_id);
-        if !told_apart { Ok(found) } else { Err(Reason::PrincipalRecreated) }
+        let found = snapshot
+            .principal(arn)
+            .or_else(|| self.by_name(snapshot, account))
+            .ok_or(Reason::PrincipalDeleted)?;
+        let told_apart = self.kind != CallerKind::Root
+            && self
+                .principal_id
+                .is_some_and(|id| is_unique_id(id) && id != found.unique_id);
+        if !told_apart {
+            Ok(found)
+        } else {
+            Err(Reason::PrincipalRecreated)
+        }
     }
 
     /// Names are unique in an account whatever the path, so a name finds a principal whose path the
@@ -191,7 +261,9 @@ fn is_unique_id(id: &str) -> bool {
 
 /// `AROA…:session` without the session.
 fn unique_id(principal_id: &str) -> &str {
-    principal_id.split_once(':').map_or(principal_id, |(id, _)| id)
+    principal_id
+        .split_once(':')
+        .map_or(principal_id, |(id, _)| id)
 }
 
 fn account_of(arn: &str) -> Option<&str> {

@@ -26,7 +26,8 @@ pub struct Change<'a> {
 /// The table is data: `data/changes.tsv`.
 const TABLE: &str = include_str!("../data/changes.tsv");
 
-static ROWS: LazyLock<FxHashMap<(&str, &str), Row>> = LazyLock::new(|| TABLE.lines().filter_map(read_row).collect());
+static ROWS: LazyLock<FxHashMap<(&str, &str), Row>> =
+    LazyLock::new(|| TABLE.lines().filter_map(read_row).collect());
 
 struct Row {
     kind: &'static str,
@@ -42,23 +43,43 @@ fn read_row(line: &'static str) -> Option<((&'static str, &'static str), Row)> {
     }
     let mut columns = line.split('\t');
     let key = (columns.next()?, columns.next()?);
-    let row = Row { kind: columns.next()?, target: columns.next()?, policy: columns.next()?, document: columns.next()? };
+    let row = Row {
+        kind: columns.next()?,
+        target: columns.next()?,
+        policy: columns.next()?,
+        document: columns.next()?,
+    };
     Some((key, row))
 }
 
 /// The change that a record is: a listed write that succeeded.
-pub(crate) fn change<'a>(record: &Record<'a>, outcome: Outcome, arena: &'a Bump) -> Option<Change<'a>> {
+pub(crate) fn change<'a>(
+    record: &Record<'a>,
+    outcome: Outcome,
+    arena: &'a Bump,
+) -> Option<Change<'a>> {
     if outcome != Outcome::Succeeded {
         return None;
     }
     let row = ROWS.get(&(record.event_source?, record.event_name?))?;
     let field = |name: &str| record.request_parameters.get(name);
-    let policy = (row.policy != "-").then(|| field(row.policy).and_then(Json::as_str)).flatten();
-    let document = (row.document != "-").then(|| field(row.document)).flatten().or(record.request_parameters.object());
-    let (policy_arn, policy_name) = if policy.is_some_and(|policy| policy.starts_with("arn:")) { (policy, None) } else { (None, policy) };
+    let policy = (row.policy != "-")
+        .then(|| field(row.policy).and_then(Json::as_str))
+        .flatten();
+    let document = (row.document != "-")
+        .then(|| field(row.document))
+        .flatten()
+        .or(record.request_parameters.object());
+    let (policy_arn, policy_name) = if policy.is_some_and(|policy| policy.starts_with("arn:")) {
+        (policy, None)
+    } else {
+        (None, policy)
+    };
     Some(Change {
         kind: row.kind,
-        target: (row.target != "-").then(|| field(row.target).and_then(Json::as_str)).flatten(),
+        target: (row.target != "-")
+            .then(|| field(row.target).and_then(Json::as_str))
+            .flatten(),
         policy_arn,
         policy_name,
         document: document.map(|json| document_text(json, arena)),
@@ -79,7 +100,10 @@ mod tests {
 
     #[test]
     fn every_row_of_the_table_is_read_once() {
-        let rows = TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
+        let rows = TABLE
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .count();
         assert_eq!(ROWS.len(), rows);
     }
 }

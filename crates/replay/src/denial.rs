@@ -20,18 +20,44 @@ pub struct Denial<'a> {
 const PERFORM: &str = "is not authorized to perform: ";
 const ON_RESOURCE: &str = " on resource: ";
 /// What stands behind the resource, or behind the action where no resource is named.
-const ENDS: [&str; 5] = [" because ", " with an explicit deny", " on the specified resource", "\n", " on resource: "];
+const ENDS: [&str; 5] = [
+    " because ",
+    " with an explicit deny",
+    " on the specified resource",
+    "\n",
+    " on resource: ",
+];
 
 /// Reads an `errorMessage`.
 pub fn denial(message: &str) -> Denial<'_> {
-    let Some((_, rest)) = message.split_once(PERFORM) else { return Denial { layer: layer(message), ..Denial::default() } };
-    let action = rest.split([' ', '\n', ',']).next().map(|action| action.trim_end_matches('.')).filter(|action| !action.is_empty());
-    let resource = rest.split_once(ON_RESOURCE).map(|(_, text)| until_end(text).trim()).filter(|resource| !resource.is_empty());
-    Denial { action, resource, layer: layer(rest) }
+    let Some((_, rest)) = message.split_once(PERFORM) else {
+        return Denial {
+            layer: layer(message),
+            ..Denial::default()
+        };
+    };
+    let action = rest
+        .split([' ', '\n', ','])
+        .next()
+        .map(|action| action.trim_end_matches('.'))
+        .filter(|action| !action.is_empty());
+    let resource = rest
+        .split_once(ON_RESOURCE)
+        .map(|(_, text)| until_end(text).trim())
+        .filter(|resource| !resource.is_empty());
+    Denial {
+        action,
+        resource,
+        layer: layer(rest),
+    }
 }
 
 fn until_end(text: &str) -> &str {
-    let end = ENDS.iter().filter_map(|end| text.find(end)).min().unwrap_or(text.len());
+    let end = ENDS
+        .iter()
+        .filter_map(|end| text.find(end))
+        .min()
+        .unwrap_or(text.len());
     text.get(..end).unwrap_or(text)
 }
 
@@ -62,7 +88,14 @@ mod tests {
 
     #[track_caller]
     fn check(message: &str, action: Option<&str>, resource: Option<&str>, layer: Option<Layer>) {
-        assert_eq!(denial(message), Denial { action, resource, layer });
+        assert_eq!(
+            denial(message),
+            Denial {
+                action,
+                resource,
+                layer
+            }
+        );
     }
 
     #[test]
@@ -91,8 +124,18 @@ mod tests {
             Some("\"arn:aws:s3:::b/k\""),
             Some(Layer::Identity),
         );
-        check("User: x is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::1:role/r", Some("sts:AssumeRole"), Some("arn:aws:iam::1:role/r"), None);
-        check("User: x is not authorized to perform: sns:Publish on the specified resource", Some("sns:Publish"), None, None);
+        check(
+            "User: x is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::1:role/r",
+            Some("sts:AssumeRole"),
+            Some("arn:aws:iam::1:role/r"),
+            None,
+        );
+        check(
+            "User: x is not authorized to perform: sns:Publish on the specified resource",
+            Some("sns:Publish"),
+            None,
+            None,
+        );
         check("Access Denied", None, None, None);
         check("", None, None, None);
         check("is not authorized to perform: ", None, None, None);

@@ -52,15 +52,24 @@ fn truth(value: bool) -> KeyState<'static> {
 /// `invokedBy` beside a role or user is not always a forward access session: `signin.amazonaws.com`
 /// is the console's direct call, and a service-linked role acts for its service.
 pub(crate) fn via<'a>(record: &Record<'a>, caller: &Caller<'a>) -> Via<'a> {
-    let Some(identity) = record.user_identity else { return Via::Unknown };
+    let Some(identity) = record.user_identity else {
+        return Via::Unknown;
+    };
     let arn = caller.principal_arn.unwrap_or_default();
     match identity.invoked_by {
         None | Some("signin.amazonaws.com") => Via::Direct,
         Some("AWS Internal") => Via::Unknown,
         Some(_) if arn.contains(":role/aws-service-role/") => Via::Direct,
         Some(service) => match caller.kind {
-            CallerKind::User | CallerKind::Root | CallerKind::FederatedSession => Via::Service(service),
-            CallerKind::RoleSession if arn.contains(":role/aws-reserved/sso.amazonaws.com/") || identity.federated_provider.is_some() => Via::Service(service),
+            CallerKind::User | CallerKind::Root | CallerKind::FederatedSession => {
+                Via::Service(service)
+            }
+            CallerKind::RoleSession
+                if arn.contains(":role/aws-reserved/sso.amazonaws.com/")
+                    || identity.federated_provider.is_some() =>
+            {
+                Via::Service(service)
+            }
             // A session issued to a service has `invokedBy` too; only its issuing record can tell.
             _ => Via::Unknown,
         },
@@ -84,7 +93,12 @@ pub(crate) fn call_keys<'a>(source: KeySource<'a, '_>) -> Context<'a> {
 }
 
 fn principal_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
-    let KeySource { record, caller, principal, arena } = source;
+    let KeySource {
+        record,
+        caller,
+        principal,
+        arena,
+    } = source;
     // A federated user's own session ARN, not its user's.
     let arn = match caller.kind {
         CallerKind::FederatedSession => record.user_identity.and_then(|identity| identity.arn),
@@ -109,13 +123,21 @@ fn principal_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
     if let Some(id) = caller.user_id {
         context.set("aws:userid", one(id));
     }
-    context.set("aws:username", one_or_absent(caller.user_name.filter(|_| caller.kind == CallerKind::User)));
+    context.set(
+        "aws:username",
+        one_or_absent(caller.user_name.filter(|_| caller.kind == CallerKind::User)),
+    );
     context.set("aws:PrincipalIsAWSService", truth(false));
     context.set("aws:PrincipalServiceName", KeyState::Absent);
     context.set("aws:PrincipalServiceNamesList", KeyState::Absent);
     // A role session may carry tags that only its issuing record shows, and they override the role's.
     let tags: Option<&[(String, String)]> = match principal {
-        Some(principal) if matches!(principal.kind, PrincipalKind::User | PrincipalKind::Root) && caller.kind != CallerKind::FederatedSession => Some(&principal.tags),
+        Some(principal)
+            if matches!(principal.kind, PrincipalKind::User | PrincipalKind::Root)
+                && caller.kind != CallerKind::FederatedSession =>
+        {
+            Some(&principal.tags)
+        }
         _ => None,
     };
     if let Some(tags) = tags {
@@ -124,7 +146,12 @@ fn principal_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
 }
 
 /// Sets `prefix` + each tag, and the rest of the family absent.
-fn tag_keys<'a>(prefix: &str, tags: &'a [(String, String)], arena: &'a Bump, context: &mut Context<'a>) {
+fn tag_keys<'a>(
+    prefix: &str,
+    tags: &'a [(String, String)],
+    arena: &'a Bump,
+    context: &mut Context<'a>,
+) {
     for (key, value) in tags {
         context.set(arena.alloc_str(&format!("{prefix}{key}")), one(value));
     }
@@ -132,11 +159,24 @@ fn tag_keys<'a>(prefix: &str, tags: &'a [(String, String)], arena: &'a Bump, con
 }
 
 fn session_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
-    let KeySource { record, caller, arena, .. } = source;
-    let Some(identity) = record.user_identity else { return };
-    let long_term = identity.access_key_id.is_some_and(|key| key.starts_with("AKIA"));
+    let KeySource {
+        record,
+        caller,
+        arena,
+        ..
+    } = source;
+    let Some(identity) = record.user_identity else {
+        return;
+    };
+    let long_term = identity
+        .access_key_id
+        .is_some_and(|key| key.starts_with("AKIA"));
     if long_term {
-        for key in ["aws:MultiFactorAuthPresent", "aws:MultiFactorAuthAge", "aws:TokenIssueTime"] {
+        for key in [
+            "aws:MultiFactorAuthPresent",
+            "aws:MultiFactorAuthAge",
+            "aws:TokenIssueTime",
+        ] {
             context.set(key, KeyState::Absent);
         }
     } else {
@@ -146,7 +186,10 @@ fn session_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
                 (false, ..) => context.set("aws:MultiFactorAuthAge", KeyState::Absent),
                 (true, Some(now), Some(created)) => {
                     let seconds = (now.micros() - created.micros()) / 1_000_000;
-                    context.set("aws:MultiFactorAuthAge", one(arena.alloc_str(&seconds.to_string())));
+                    context.set(
+                        "aws:MultiFactorAuthAge",
+                        one(arena.alloc_str(&seconds.to_string())),
+                    );
                 }
                 (true, ..) => {}
             }
@@ -156,20 +199,35 @@ fn session_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
         }
     }
     if caller.kind != CallerKind::Service {
-        context.set("aws:SourceIdentity", one_or_absent(identity.source_identity));
-        context.set("aws:FederatedProvider", one_or_absent(identity.federated_provider));
+        context.set(
+            "aws:SourceIdentity",
+            one_or_absent(identity.source_identity),
+        );
+        context.set(
+            "aws:FederatedProvider",
+            one_or_absent(identity.federated_provider),
+        );
     }
 }
 
 fn network_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
     let record = source.record;
-    let address = record.source_ip_address.filter(|text| text.parse::<IpAddr>().is_ok());
+    let address = record
+        .source_ip_address
+        .filter(|text| text.parse::<IpAddr>().is_ok());
     match (record.vpc_endpoint_id, address) {
         // Through an endpoint the address is a private one: the other key's.
         (Some(endpoint), _) => {
             context.set("aws:SourceIp", KeyState::Absent);
             context.set("aws:VpcSourceIp", address.map_or(KeyState::Unknown, one));
-            context.set("aws:SourceVpce", if endpoint == "AWS Internal" { KeyState::Unknown } else { one(endpoint) });
+            context.set(
+                "aws:SourceVpce",
+                if endpoint == "AWS Internal" {
+                    KeyState::Unknown
+                } else {
+                    one(endpoint)
+                },
+            );
         }
         (None, Some(address)) => {
             context.set("aws:SourceIp", one(address));
@@ -186,7 +244,10 @@ fn network_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
     if let Some(agent) = record.user_agent {
         context.set("aws:UserAgent", one(agent));
     }
-    if record.tls_details.is_some_and(|tls| tls.get("tlsVersion").is_some()) {
+    if record
+        .tls_details
+        .is_some_and(|tls| tls.get("tlsVersion").is_some())
+    {
         context.set("aws:SecureTransport", truth(true));
     }
 }
@@ -195,7 +256,13 @@ fn via_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
     match via(source.record, source.caller) {
         Via::Direct if source.caller.kind != CallerKind::Service => {
             context.set("aws:ViaAWSService", truth(false));
-            for key in ["aws:CalledVia", "aws:CalledViaFirst", "aws:CalledViaLast", "aws:SourceArn", "aws:SourceAccount"] {
+            for key in [
+                "aws:CalledVia",
+                "aws:CalledViaFirst",
+                "aws:CalledViaLast",
+                "aws:SourceArn",
+                "aws:SourceAccount",
+            ] {
                 context.set(key, KeyState::Absent);
             }
         }
@@ -209,14 +276,24 @@ fn via_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
 
 fn time_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
     let KeySource { record, arena, .. } = source;
-    let (Some(time), Some(text)) = (record.event_time, record.event_time_text) else { return };
+    let (Some(time), Some(text)) = (record.event_time, record.event_time_text) else {
+        return;
+    };
     context.set("aws:CurrentTime", one(text));
-    context.set("aws:EpochTime", one(arena.alloc_str(&(time.micros().div_euclid(1_000_000)).to_string())));
+    context.set(
+        "aws:EpochTime",
+        one(arena.alloc_str(&(time.micros().div_euclid(1_000_000)).to_string())),
+    );
 }
 
 /// See <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html>.
 fn kms_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
-    let KeySource { record, caller, arena, .. } = source;
+    let KeySource {
+        record,
+        caller,
+        arena,
+        ..
+    } = source;
     if let Some(account) = caller.account {
         context.set("kms:CallerAccount", one(account));
     }
@@ -225,12 +302,18 @@ fn kms_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
         (Via::Direct, _) => context.set("kms:ViaService", KeyState::Absent),
         (Via::Service(service), Some(region)) => {
             let name = service.strip_suffix(".amazonaws.com").unwrap_or(service);
-            let value = if name.contains('.') { service.to_owned() } else { format!("{name}.{region}.amazonaws.com") };
+            let value = if name.contains('.') {
+                service.to_owned()
+            } else {
+                format!("{name}.{region}.amazonaws.com")
+            };
             context.set("kms:ViaService", one(arena.alloc_str(&value)));
         }
         _ => {}
     }
-    let Parameters::Object(parameters) = record.request_parameters else { return };
+    let Parameters::Object(parameters) = record.request_parameters else {
+        return;
+    };
     match parameters.get("encryptionContext") {
         Some(pairs) => encryption_context_keys(pairs, arena, context),
         // A service that acts for the caller may hide the context that it sent.
@@ -247,16 +330,28 @@ fn encryption_context_keys<'a>(pairs: Json<'a>, arena: &'a Bump, context: &mut C
     for (name, value) in pairs.members() {
         names.push(name);
         if let Some(value) = value.as_str() {
-            context.set(arena.alloc_str(&format!("kms:EncryptionContext:{name}")), one(value));
+            context.set(
+                arena.alloc_str(&format!("kms:EncryptionContext:{name}")),
+                one(value),
+            );
         }
     }
     context.set("kms:EncryptionContext:*", KeyState::Absent);
-    context.set("kms:EncryptionContextKeys", KeyState::Known(Values::Many(names.into_bump_slice())));
+    context.set(
+        "kms:EncryptionContextKeys",
+        KeyState::Known(Values::Many(names.into_bump_slice())),
+    );
 }
 
 /// See <https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html>.
 fn s3_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
-    let extra = |key: &str| source.record.additional_event_data.and_then(|data| data.get(key)).and_then(Json::as_str);
+    let extra = |key: &str| {
+        source
+            .record
+            .additional_event_data
+            .and_then(|data| data.get(key))
+            .and_then(Json::as_str)
+    };
     let method = match extra("AuthenticationMethod") {
         Some("AuthHeader") => Some("REST-HEADER"),
         Some("QueryString") => Some("REST-QUERY-STRING"),
@@ -271,14 +366,24 @@ fn s3_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
         Some("SigV2") => context.set("s3:signatureversion", one("AWS")),
         _ => {}
     }
-    let version = source.record.tls_details.and_then(|tls| tls.get("tlsVersion")).and_then(Json::as_str);
+    let version = source
+        .record
+        .tls_details
+        .and_then(|tls| tls.get("tlsVersion"))
+        .and_then(Json::as_str);
     if let Some(version) = version.and_then(|version| version.strip_prefix("TLSv")) {
         context.set("s3:TlsVersion", one(version));
     }
 }
 
 /// The keys of one request's resource: its account and, where the snapshot has them, its tags.
-pub(crate) fn resource_keys<'a>(service: &str, account: Option<&'a str>, tags: Option<&'a [(String, String)]>, arena: &'a Bump, context: &mut Context<'a>) {
+pub(crate) fn resource_keys<'a>(
+    service: &str,
+    account: Option<&'a str>,
+    tags: Option<&'a [(String, String)]>,
+    arena: &'a Bump,
+    context: &mut Context<'a>,
+) {
     if let Some(account) = account {
         context.set("aws:ResourceAccount", one(account));
         if service == "s3" {

@@ -5,7 +5,16 @@
 //! AWS to ask ([`CallRequest`]), each decided by `retrial-iam`, and the [`Verdict`]. This is the one
 //! place where records and policies meet; it reads no file and no clock.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail loudly"))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "tests may fail loudly"
+    )
+)]
 
 mod call;
 mod caller;
@@ -27,7 +36,10 @@ pub use verdict::{Reason, Verdict};
 /// The partition of a principal's ARN, or else of a region's name.
 /// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>.
 fn partition_of<'a>(arn: Option<&'a str>, region: &str) -> &'a str {
-    if let Some(partition) = arn.and_then(|arn| arn.strip_prefix("arn:")).and_then(|rest| rest.split(':').next()) {
+    if let Some(partition) = arn
+        .and_then(|arn| arn.strip_prefix("arn:"))
+        .and_then(|rest| rest.split(':').next())
+    {
         return partition;
     }
     match region {

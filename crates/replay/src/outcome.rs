@@ -17,7 +17,12 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them, in the order of reports.
-    pub const ALL: [Outcome; 4] = [Self::Succeeded, Self::Denied, Self::FailedAfterAuthorization, Self::Failed];
+    pub const ALL: [Outcome; 4] = [
+        Self::Succeeded,
+        Self::Denied,
+        Self::FailedAfterAuthorization,
+        Self::Failed,
+    ];
 
     /// The name in tables and reports.
     pub fn name(self) -> &'static str {
@@ -31,16 +36,25 @@ impl Outcome {
 
     /// What a record's `errorCode` says; none is a success.
     pub fn of_error_code(error_code: Option<&str>) -> Outcome {
-        let Some(code) = error_code.filter(|code| !code.is_empty()) else { return Self::Succeeded };
-        let code = code.strip_prefix("Client.").or_else(|| code.strip_prefix("Server.")).unwrap_or(code);
-        RULES.iter().find(|rule| rule.matches(code)).map_or(Self::Failed, |rule| rule.outcome)
+        let Some(code) = error_code.filter(|code| !code.is_empty()) else {
+            return Self::Succeeded;
+        };
+        let code = code
+            .strip_prefix("Client.")
+            .or_else(|| code.strip_prefix("Server."))
+            .unwrap_or(code);
+        RULES
+            .iter()
+            .find(|rule| rule.matches(code))
+            .map_or(Self::Failed, |rule| rule.outcome)
     }
 }
 
 /// The table itself is data: `data/outcomes.tsv`.
 const TABLE: &str = include_str!("../data/outcomes.tsv");
 
-static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| TABLE.lines().filter_map(Rule::read).collect());
+static RULES: LazyLock<Vec<Rule>> =
+    LazyLock::new(|| TABLE.lines().filter_map(Rule::read).collect());
 
 struct Rule {
     form: Form,
@@ -66,8 +80,14 @@ impl Rule {
         };
         let text = columns.next()?;
         let name = columns.next()?;
-        let outcome = Outcome::ALL.into_iter().find(|outcome| outcome.name() == name)?;
-        Some(Rule { form, text, outcome })
+        let outcome = Outcome::ALL
+            .into_iter()
+            .find(|outcome| outcome.name() == name)?;
+        Some(Rule {
+            form,
+            text,
+            outcome,
+        })
     }
 
     fn matches(&self, code: &str) -> bool {
@@ -85,20 +105,31 @@ mod tests {
 
     #[test]
     fn every_row_of_the_table_is_read() {
-        let rows = TABLE.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
+        let rows = TABLE
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .count();
         assert_eq!(RULES.len(), rows);
     }
 
     #[test]
     fn codes() {
-        let check = |code: Option<&str>, expect| assert_eq!(Outcome::of_error_code(code), expect, "{code:?}");
+        let check = |code: Option<&str>, expect| {
+            assert_eq!(Outcome::of_error_code(code), expect, "{code:?}")
+        };
         check(None, Outcome::Succeeded);
         check(Some(""), Outcome::Succeeded);
         check(Some("AccessDenied"), Outcome::Denied);
         check(Some("Client.UnauthorizedOperation"), Outcome::Denied);
-        check(Some("Client.DryRunOperation"), Outcome::FailedAfterAuthorization);
+        check(
+            Some("Client.DryRunOperation"),
+            Outcome::FailedAfterAuthorization,
+        );
         check(Some("NoSuchKey"), Outcome::FailedAfterAuthorization);
-        check(Some("Client.InvalidInstanceID.NotFound"), Outcome::FailedAfterAuthorization);
+        check(
+            Some("Client.InvalidInstanceID.NotFound"),
+            Outcome::FailedAfterAuthorization,
+        );
         check(Some("ThrottlingException"), Outcome::Failed);
         check(Some("ValidationException"), Outcome::Failed);
         check(Some("InternalFailure"), Outcome::Failed);

@@ -23,8 +23,14 @@ pub enum Verdict {
 
 impl Verdict {
     /// All of them, in the order of reports.
-    pub const ALL: [Verdict; 6] =
-        [Self::Agrees, Self::WouldBeDenied, Self::WouldBeAllowed, Self::Undetermined, Self::NotComparable, Self::NotEvaluated];
+    pub const ALL: [Verdict; 6] = [
+        Self::Agrees,
+        Self::WouldBeDenied,
+        Self::WouldBeAllowed,
+        Self::Undetermined,
+        Self::NotComparable,
+        Self::NotEvaluated,
+    ];
 
     /// The name in tables and reports.
     pub fn name(self) -> &'static str {
@@ -114,19 +120,27 @@ pub(crate) struct Judged {
 }
 
 /// The decision and the verdict of a call from its required requests; `None` where it has none.
-pub(crate) fn judge(outcome: Outcome, required: &[Judged]) -> Option<(Decision, Verdict, Option<Reason>)> {
+pub(crate) fn judge(
+    outcome: Outcome,
+    required: &[Judged],
+) -> Option<(Decision, Verdict, Option<Reason>)> {
     // Decision's order is the order of precedence: explicit_deny, implicit_deny, undetermined, allowed.
     let decision = required.iter().map(|request| request.decision).min()?;
     let undetermined = || required.iter().find_map(|request| request.reason);
     let (verdict, reason) = match (outcome, decision) {
         (Outcome::Failed, _) => (Verdict::NotComparable, None),
         (_, Decision::Undetermined) => (Verdict::Undetermined, undetermined()),
-        (Outcome::Denied, Decision::Allowed) => match required.iter().all(|request| request.assumes_nothing) {
-            true => (Verdict::WouldBeAllowed, None),
-            false => (Verdict::Undetermined, Some(Reason::AllowedUnderAssumption)),
-        },
+        (Outcome::Denied, Decision::Allowed) => {
+            match required.iter().all(|request| request.assumes_nothing) {
+                true => (Verdict::WouldBeAllowed, None),
+                false => (Verdict::Undetermined, Some(Reason::AllowedUnderAssumption)),
+            }
+        }
         (Outcome::Denied, _) | (_, Decision::Allowed) => (Verdict::Agrees, None),
-        _ => match required.iter().any(|request| request.decision.is_denied() && request.certainty != Certainty::Guessed) {
+        _ => match required
+            .iter()
+            .any(|request| request.decision.is_denied() && request.certainty != Certainty::Guessed)
+        {
             true => (Verdict::WouldBeDenied, None),
             false => (Verdict::Undetermined, Some(Reason::GuessedMapping)),
         },
@@ -141,12 +155,20 @@ mod tests {
 
     fn request(decision: Decision) -> Judged {
         let reason = (decision == Undetermined).then_some(Reason::UnknownKeys);
-        Judged { decision, certainty: Certainty::Verified, assumes_nothing: true, reason }
+        Judged {
+            decision,
+            certainty: Certainty::Verified,
+            assumes_nothing: true,
+            reason,
+        }
     }
 
     #[track_caller]
     fn check(outcome: Outcome, decisions: &[Decision], decision: Decision, verdict: Verdict) {
-        let required: Vec<_> = decisions.iter().map(|decision| request(*decision)).collect();
+        let required: Vec<_> = decisions
+            .iter()
+            .map(|decision| request(*decision))
+            .collect();
         let (got, got_verdict, _) = judge(outcome, &required).expect("has required requests");
         assert_eq!((got, got_verdict), (decision, verdict));
     }
@@ -154,32 +176,113 @@ mod tests {
     /// The table of verdicts: outcome by decision.
     #[test]
     fn the_table() {
-        check(Outcome::Succeeded, &[Allowed, Allowed], Allowed, Verdict::Agrees);
-        check(Outcome::Succeeded, &[Allowed, ImplicitDeny], ImplicitDeny, Verdict::WouldBeDenied);
-        check(Outcome::Succeeded, &[Undetermined, ExplicitDeny], ExplicitDeny, Verdict::WouldBeDenied);
-        check(Outcome::Succeeded, &[Allowed, Undetermined], Undetermined, Verdict::Undetermined);
-        check(Outcome::Denied, &[Allowed], Allowed, Verdict::WouldBeAllowed);
-        check(Outcome::Denied, &[ImplicitDeny, Undetermined], ImplicitDeny, Verdict::Agrees);
-        check(Outcome::Denied, &[Undetermined], Undetermined, Verdict::Undetermined);
-        check(Outcome::FailedAfterAuthorization, &[Allowed], Allowed, Verdict::Agrees);
-        check(Outcome::FailedAfterAuthorization, &[ImplicitDeny], ImplicitDeny, Verdict::WouldBeDenied);
-        check(Outcome::FailedAfterAuthorization, &[Undetermined], Undetermined, Verdict::Undetermined);
-        check(Outcome::Failed, &[ImplicitDeny], ImplicitDeny, Verdict::NotComparable);
+        check(
+            Outcome::Succeeded,
+            &[Allowed, Allowed],
+            Allowed,
+            Verdict::Agrees,
+        );
+        check(
+            Outcome::Succeeded,
+            &[Allowed, ImplicitDeny],
+            ImplicitDeny,
+            Verdict::WouldBeDenied,
+        );
+        check(
+            Outcome::Succeeded,
+            &[Undetermined, ExplicitDeny],
+            ExplicitDeny,
+            Verdict::WouldBeDenied,
+        );
+        check(
+            Outcome::Succeeded,
+            &[Allowed, Undetermined],
+            Undetermined,
+            Verdict::Undetermined,
+        );
+        check(
+            Outcome::Denied,
+            &[Allowed],
+            Allowed,
+            Verdict::WouldBeAllowed,
+        );
+        check(
+            Outcome::Denied,
+            &[ImplicitDeny, Undetermined],
+            ImplicitDeny,
+            Verdict::Agrees,
+        );
+        check(
+            Outcome::Denied,
+            &[Undetermined],
+            Undetermined,
+            Verdict::Undetermined,
+        );
+        check(
+            Outcome::FailedAfterAuthorization,
+            &[Allowed],
+            Allowed,
+            Verdict::Agrees,
+        );
+        check(
+            Outcome::FailedAfterAuthorization,
+            &[ImplicitDeny],
+            ImplicitDeny,
+            Verdict::WouldBeDenied,
+        );
+        check(
+            Outcome::FailedAfterAuthorization,
+            &[Undetermined],
+            Undetermined,
+            Verdict::Undetermined,
+        );
+        check(
+            Outcome::Failed,
+            &[ImplicitDeny],
+            ImplicitDeny,
+            Verdict::NotComparable,
+        );
         check(Outcome::Failed, &[Allowed], Allowed, Verdict::NotComparable);
     }
 
     #[test]
     fn a_denial_that_is_allowed_under_an_assumption_is_undetermined() {
-        let required = [Judged { assumes_nothing: false, ..request(Allowed) }];
-        assert_eq!(judge(Outcome::Denied, &required), Some((Allowed, Verdict::Undetermined, Some(Reason::AllowedUnderAssumption))));
-        assert_eq!(judge(Outcome::Succeeded, &required), Some((Allowed, Verdict::Agrees, None)));
+        let required = [Judged {
+            assumes_nothing: false,
+            ..request(Allowed)
+        }];
+        assert_eq!(
+            judge(Outcome::Denied, &required),
+            Some((
+                Allowed,
+                Verdict::Undetermined,
+                Some(Reason::AllowedUnderAssumption)
+            ))
+        );
+        assert_eq!(
+            judge(Outcome::Succeeded, &required),
+            Some((Allowed, Verdict::Agrees, None))
+        );
     }
 
     #[test]
     fn a_guess_makes_no_would_be_denied() {
-        let required = [Judged { certainty: Certainty::Guessed, ..request(ImplicitDeny) }];
-        assert_eq!(judge(Outcome::Succeeded, &required), Some((ImplicitDeny, Verdict::Undetermined, Some(Reason::GuessedMapping))));
-        assert_eq!(judge(Outcome::Denied, &required), Some((ImplicitDeny, Verdict::Agrees, None)));
+        let required = [Judged {
+            certainty: Certainty::Guessed,
+            ..request(ImplicitDeny)
+        }];
+        assert_eq!(
+            judge(Outcome::Succeeded, &required),
+            Some((
+                ImplicitDeny,
+                Verdict::Undetermined,
+                Some(Reason::GuessedMapping)
+            ))
+        );
+        assert_eq!(
+            judge(Outcome::Denied, &required),
+            Some((ImplicitDeny, Verdict::Agrees, None))
+        );
     }
 
     #[test]
