@@ -7,6 +7,7 @@ mod explain;
 mod input;
 mod printer;
 mod progress;
+mod report_json;
 mod summary;
 
 use std::process::ExitCode;
