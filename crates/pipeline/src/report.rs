@@ -155,6 +155,12 @@ impl Report {
         }
     }
 
+    /// Counts a record that was left out on purpose.
+    pub(crate) fn count_filtered(&mut self) {
+        self.books.records_read += 1;
+        self.books.filtered += 1;
+    }
+
     fn count_service(&mut self, service: &str, verdict: Verdict) {
         if !self.services.contains_key(service) {
             let name = if self.services.len() < MAX_GROUPS {

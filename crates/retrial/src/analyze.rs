@@ -24,7 +24,7 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     let catalogue = Catalogue::bundled();
     let mapping = Mapping::bundled(catalogue)?;
     let loaded = input::snapshot(&args.snapshot.iam, &printer)?;
-    let Planned { sources, plan } = input::plan(&args.sources)?;
+    let Planned { sources, plan } = input::plan(&args.sources, &args.snapshot.iam)?;
     if plan.files().is_empty() && plan.unlisted().is_empty() {
         let path = args
             .sources
