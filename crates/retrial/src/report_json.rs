@@ -56,6 +56,7 @@ pub(crate) fn object(report: &Report, subject: &Subject<'_>) -> Value {
         "services": report.services.iter().map(|(service, counts)| (service.clone(), Value::Object(by_name(counts)))).collect::<Map<_, _>>(),
         "differences": differences,
         "differences_not_listed": report.differences_not_listed,
+        "service_linked_differences": report.service_linked_differences,
         "assumed": report.assumed,
         "layers_named_by_aws": report.layers_named_by_aws,
         "unmapped": unmapped,

@@ -43,6 +43,20 @@ fn write_text(out: &mut String, report: &Report, subject: &Subject<'_>) -> std::
         Verdict::WouldBeAllowed,
         "would be allowed today: calls that were denied, in the log",
     )?;
+    if report.service_linked_differences > 0 {
+        let calls = grouped(report.service_linked_differences);
+        writeln!(
+            out,
+            "\n{calls} differing calls of service-linked roles are not listed"
+        )?;
+    }
+    if report.differences_not_listed > 0 {
+        let calls = grouped(report.differences_not_listed);
+        writeln!(
+            out,
+            "\n{calls} differing calls are in the table `decisions` only"
+        )?;
+    }
     undetermined(out, report)?;
     let reasons = report
         .reasons
