@@ -185,3 +185,17 @@ fn strict_turns_assumed_allows_into_undetermined() {
     let (_, report) = analyze(&logs, &iam, &folder.path().join("strict"), &["--strict"]);
     assert_eq!(report["verdicts"]["undetermined"], json!(1));
 }
+
+#[test]
+fn a_snapshot_within_the_source_is_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "a.json", log(&["a"]).as_bytes());
+    let iam = snapshot_of_ana(folder.path());
+    let out = folder.path().join("out");
+    let (status, report) = analyze(folder.path(), &iam, &out, &[]);
+    assert_eq!(
+        (status, &report["files"]["read"]),
+        (0, &json!(1)),
+        "{report}"
+    );
+}

@@ -20,25 +20,10 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether a record passes; `principal_arn` is the one that replay resolved.
+    /// Whether a record passes as far as its own fields tell.
     /// A record without the field that a limit looks at does not pass it.
-    pub(crate) fn passes(
-        &self,
-        record: &Record<'_>,
-        account: Option<&str>,
-        principal_arn: Option<&str>,
-    ) -> bool {
-        let listed = |list: &[String], value: Option<&str>| {
-            list.is_empty() || value.is_some_and(|value| list.iter().any(|item| item == value))
-        };
-        listed(&self.accounts, account)
-            && listed(&self.regions, record.aws_region)
-            && (self.principals.is_empty()
-                || principal_arn.is_some_and(|arn| {
-                    self.principals
-                        .iter()
-                        .any(|pattern| matches_stars(pattern, arn))
-                }))
+    pub(crate) fn passes(&self, record: &Record<'_>) -> bool {
+        is_listed(&self.regions, record.aws_region)
             && (self.services.is_empty()
                 || record.event_source.is_some_and(|source| {
                     self.services
@@ -52,6 +37,21 @@ impl Filter {
                 .until
                 .is_none_or(|until| record.event_time.is_some_and(|time| time < until))
     }
+
+    /// Whether it passes by its account and by the principal that replay resolved.
+    pub(crate) fn passes_caller(&self, account: Option<&str>, principal_arn: Option<&str>) -> bool {
+        is_listed(&self.accounts, account)
+            && (self.principals.is_empty()
+                || principal_arn.is_some_and(|arn| {
+                    self.principals
+                        .iter()
+                        .any(|pattern| matches_stars(pattern, arn))
+                }))
+    }
+}
+
+fn is_listed(list: &[String], value: Option<&str>) -> bool {
+    list.is_empty() || value.is_some_and(|value| list.iter().any(|item| item == value))
 }
 
 fn is_service(service: &str, event_source: &str) -> bool {

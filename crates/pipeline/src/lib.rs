@@ -1,6 +1,6 @@
 //! From log files to tables: the plan, slices, batches and the manifest.
 //!
-//! [`Plan`] holds the run's log files in their order; [`analyze`] works it: each *slice* (some tens of
+//! [`Plan`] holds the run's log files in their order; [`analyze()`] works it: each *slice* (some tens of
 //! megabytes of JSON) is parsed and replayed by all cores, its rows sorted and written as row groups;
 //! each *batch* (a delivery day, or a gigabyte of gzip) is one file per table and date, and is
 //! committed by the manifest. What comes back is a [`Report`], whose books balance.

@@ -1,7 +1,7 @@
 //! The manifest: the list of committed files, which is what readers go by.
 
 use retrial_storage::{Condition, StorageError, Store, Version};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// Where the manifest stands.
 pub const MANIFEST_KEY: &str = "_retrial/manifest";
@@ -9,9 +9,9 @@ pub const MANIFEST_KEY: &str = "_retrial/manifest";
 /// The version of the manifest's own form.
 const FORMAT: u32 = 1;
 
-/// The committed files of an output, in the order in which they were committed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The committed files of an output, in the order in which they were committed. Stored as JSON Lines:
+/// `format` and `generation` first, then a line per file.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
     /// The version of this form.
     pub format: u32,
@@ -22,8 +22,7 @@ pub struct Manifest {
 }
 
 /// One committed file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ManifestFile {
     /// The table.
     pub table: String,

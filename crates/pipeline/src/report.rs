@@ -88,6 +88,8 @@ pub struct Report {
     pub services: BTreeMap<String, BTreeMap<Verdict, u64>>,
     /// Firm differences.
     pub differences: BTreeMap<GroupKey, Group>,
+    /// Differing calls of service-linked roles, whose policies are AWS's and not for a person to change.
+    pub service_linked_differences: u64,
     /// Differing calls beyond [`MAX_GROUPS`].
     pub differences_not_listed: u64,
     /// Undetermined calls by what would determine them.
@@ -155,6 +157,12 @@ impl Report {
         }
     }
 
+    /// Counts a record that was left out on purpose.
+    pub(crate) fn count_filtered(&mut self) {
+        self.books.records_read += 1;
+        self.books.filtered += 1;
+    }
+
     fn count_service(&mut self, service: &str, verdict: Verdict) {
         if !self.services.contains_key(service) {
             let name = if self.services.len() < MAX_GROUPS {
@@ -187,10 +195,15 @@ impl Report {
     }
 
     fn count_difference(&mut self, record: &Record<'_>, call: &Call<'_>) {
+        let principal_arn = call.caller.principal_arn.unwrap_or_default();
+        if principal_arn.contains(":role/aws-service-role/") {
+            self.service_linked_differences += 1;
+            return;
+        }
         let deciding = deciding_request(call);
         let key = GroupKey {
             verdict: call.verdict,
-            principal_arn: call.caller.principal_arn.unwrap_or_default().to_owned(),
+            principal_arn: principal_arn.to_owned(),
             action: deciding.map_or_else(String::new, |request| request.action.to_owned()),
         };
         if self.differences.len() >= MAX_GROUPS && !self.differences.contains_key(&key) {
@@ -234,6 +247,7 @@ impl Report {
         self.copies += later.copies;
         self.retryable += later.retryable;
         self.differences_not_listed += later.differences_not_listed;
+        self.service_linked_differences += later.service_linked_differences;
         self.unmapped_not_listed += later.unmapped_not_listed;
         sum(&mut self.verdicts, later.verdicts);
         sum(&mut self.reasons, later.reasons);

@@ -5,8 +5,8 @@ use std::io::Read;
 use bumpalo::Bump;
 use rayon::prelude::*;
 use retrial_cloudtrail::{
-    FileKind, Framed, LogFileReader, Part, PartBudget, RecordParser, Reject, RejectReason,
-    RejectScope,
+    FileKind, Framed, LogFileReader, Part, PartBudget, ReadBuffers, RecordParser, Reject,
+    RejectReason, RejectScope,
 };
 use retrial_iam::Scratch;
 use retrial_storage::StorageError;
@@ -77,7 +77,9 @@ pub(crate) fn read_round<'f>(
     let parts: Vec<Rows<'f>> = files
         .par_iter_mut()
         .zip(arenas.par_iter_mut())
-        .map(|(file, arena)| read_part(run, file, arena))
+        .map_init(Worker::default, |worker, (file, arena)| {
+            read_part(run, worker, file, arena)
+        })
         .collect();
     let mut all = Rows::default();
     for part in parts {
@@ -89,7 +91,24 @@ pub(crate) fn read_round<'f>(
     all
 }
 
-fn read_part<'f>(run: &Run<'f>, open: &mut OpenFile<'_>, arena: &'f Bump) -> Rows<'f> {
+/// What a thread keeps from one file to the next.
+#[derive(Default)]
+struct Worker<'s> {
+    parser: RecordParser,
+    scratch: Scratch<'s>,
+    /// What one call needs; emptied before the next.
+    call: Bump,
+    /// Of the last file that was read to its end.
+    buffers: Option<ReadBuffers>,
+}
+
+fn read_part<'f>(
+    run: &Run<'f>,
+    worker: &mut Worker<'f>,
+    open: &mut OpenFile<'_>,
+    arena: &'f Bump,
+) -> Rows<'f> {
+    let buffers = worker.buffers.take();
     let log_file = arena.alloc_str(&open.file.key);
     let mut part = FilePart {
         run,
@@ -98,9 +117,7 @@ fn read_part<'f>(run: &Run<'f>, open: &mut OpenFile<'_>, arena: &'f Bump) -> Row
         rows: Rows::default(),
         coverage: Coverage::default(),
         failed: false,
-        parser: RecordParser::new(),
-        scratch: Scratch::default(),
-        call: Bump::new(),
+        worker,
     };
     let first = !open.started;
     open.started = true;
@@ -108,7 +125,10 @@ fn read_part<'f>(run: &Run<'f>, open: &mut OpenFile<'_>, arena: &'f Bump) -> Row
         part.rows.report.files = 1;
         part.rows.report.bytes = open.file.size;
         match run.open(open.file) {
-            Ok(body) => open.reader = Some(LogFileReader::new(body, run.limits)),
+            Ok(body) => {
+                let buffers = buffers.unwrap_or_default();
+                open.reader = Some(LogFileReader::with_buffers(body, run.limits, buffers));
+            }
             Err(error) => part.unopened(&error),
         }
     }
@@ -117,7 +137,7 @@ fn read_part<'f>(run: &Run<'f>, open: &mut OpenFile<'_>, arena: &'f Bump) -> Row
     };
     let end = reader.read_part(FILE_PART, &mut |framed| part.take(framed));
     if let Part::End(kind) = end {
-        open.reader = None;
+        part.worker.buffers = open.reader.take().map(LogFileReader::into_buffers);
         part.end(kind);
         run.progress.file_done(open.file.size);
     }
@@ -182,10 +202,7 @@ struct FilePart<'f, 'r> {
     coverage: Coverage,
     /// Whether the storage stopped delivering.
     failed: bool,
-    parser: RecordParser,
-    scratch: Scratch<'f>,
-    /// What one call needs; emptied before the next.
-    call: Bump,
+    worker: &'r mut Worker<'f>,
 }
 
 impl FilePart<'_, '_> {
@@ -207,23 +224,25 @@ impl FilePart<'_, '_> {
             log_file,
             rows,
             coverage,
+            worker,
+            ..
+        } = self;
+        let (run, arena, log_file) = (*run, *arena, *log_file);
+        let Worker {
             parser,
             scratch,
             call: call_arena,
             ..
-        } = self;
-        let (run, arena, log_file) = (*run, *arena, *log_file);
+        } = &mut **worker;
         call_arena.reset();
         let parsed = parser.parse(text, |record| {
+            if !run.filter.passes(record) {
+                return rows.report.count_filtered();
+            }
             let call = run.replayer.replay(record, call_arena, scratch);
             let account = record.recipient_account_id.or(call.caller.account);
-            if !run
-                .filter
-                .passes(record, account, call.caller.principal_arn)
-            {
-                rows.report.books.records_read += 1;
-                rows.report.books.filtered += 1;
-                return;
+            if !run.filter.passes_caller(account, call.caller.principal_arn) {
+                return rows.report.count_filtered();
             }
             rows.report.count(record, &call);
             let date = event_date(record.event_time);

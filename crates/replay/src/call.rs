@@ -177,10 +177,7 @@ impl<'s> Replayer<'s> {
         Call {
             caller,
             outcome,
-            denial: match outcome {
-                Outcome::Denied => record.error_message.map(denial).unwrap_or_default(),
-                _ => Denial::default(),
-            },
+            denial: denial_of(record, outcome),
             requests,
             decision,
             verdict,
@@ -212,7 +209,16 @@ impl<'s> Replayer<'s> {
             caller_name: caller.user_name,
             failed_with: record.error_code,
         };
-        self.mapping.map(record, &facts, arena)
+        match self.mapping.map(record, &facts, arena) {
+            Mapped::Requests(requests) => {
+                let denial = denial_of(record, Outcome::of_error_code(record.error_code));
+                let named = requests
+                    .iter()
+                    .map(|request| named_by_aws(request, &denial));
+                Mapped::Requests(arena.alloc_slice_fill_iter(named))
+            }
+            other => other,
+        }
     }
 
     /// The evaluator's whole explanation of each request of a record, in the order of
@@ -399,6 +405,41 @@ impl<'a> CallRequest<'a> {
                 false => Reason::UnknownKeys,
             },
         );
+    }
+}
+
+/// What AWS's own message says, where the call was denied.
+fn denial_of<'a>(record: &Record<'a>, outcome: Outcome) -> Denial<'a> {
+    match outcome {
+        Outcome::Denied => record.error_message.map(denial).unwrap_or_default(),
+        _ => Denial::default(),
+    }
+}
+
+/// A denied call often shows no parameters, but AWS's message names the resource that it compared:
+/// nothing is better known than that. A `*` in it may be AWS's own abbreviation, and names nothing.
+fn named_by_aws<'a>(mapped: &MappedRequest<'a>, denial: &Denial<'a>) -> MappedRequest<'a> {
+    let (MappedResource::Unknown { account, .. }, Some(action), Some(arn)) =
+        (mapped.resource, denial.action, denial.resource)
+    else {
+        return *mapped;
+    };
+    if !action.eq_ignore_ascii_case(mapped.action) || !arn.starts_with("arn:") || arn.contains('*')
+    {
+        return *mapped;
+    }
+    let account = arn
+        .split(':')
+        .nth(4)
+        .filter(|account| !account.is_empty())
+        .or(account);
+    MappedRequest {
+        resource: MappedResource::Arn {
+            arn,
+            spellings: &[],
+            account,
+        },
+        ..*mapped
     }
 }
 

@@ -214,7 +214,11 @@ fn network_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
     let record = source.record;
     let address = record
         .source_ip_address
-        .filter(|text| text.parse::<IpAddr>().is_ok());
+        // Exports mask addresses as 0.0.0.0, from which nothing ever calls.
+        .filter(|text| {
+            text.parse::<IpAddr>()
+                .is_ok_and(|address| !address.is_unspecified())
+        });
     match (record.vpc_endpoint_id, address) {
         // Through an endpoint the address is a private one: the other key's.
         (Some(endpoint), _) => {

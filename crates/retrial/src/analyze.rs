@@ -16,6 +16,7 @@ use crate::error::ProgramError;
 use crate::input::{self, Planned};
 use crate::printer::Printer;
 use crate::progress::Bar;
+use crate::report_json;
 use crate::summary::{self, Subject};
 
 pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
@@ -23,7 +24,7 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     let catalogue = Catalogue::bundled();
     let mapping = Mapping::bundled(catalogue)?;
     let loaded = input::snapshot(&args.snapshot.iam, &printer)?;
-    let Planned { sources, plan } = input::plan(&args.sources)?;
+    let Planned { sources, plan } = input::plan(&args.sources, &args.snapshot.iam)?;
     if plan.files().is_empty() && plan.unlisted().is_empty() {
         let path = args
             .sources
@@ -65,7 +66,7 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     };
     match args.format {
         Format::Text => printer.summary(&summary::text(&report, &subject))?,
-        Format::Json => printer.data(&format!("{}\n", summary::json(&report, &subject)))?,
+        Format::Json => printer.data(&format!("{}\n", report_json::object(&report, &subject)))?,
     }
     let whole = loaded.whole && report.rejects.is_empty();
     Ok(if whole { Exit::Done } else { Exit::Incomplete })

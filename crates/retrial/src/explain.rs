@@ -40,7 +40,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, ProgramError> {
     };
     let replayer = Replayer::new(catalogue, &mapping, &loaded.snapshot, assumptions);
     let texts = match &args.source {
-        Some(source) => find(&args.event, source)?,
+        Some(source) => find(&args.event, source, &args.snapshot.iam)?,
         None => whole_file(&args.event)?,
     };
     for text in texts {
@@ -78,8 +78,8 @@ fn whole_file(path: &str) -> Result<Vec<Vec<u8>>, ProgramError> {
 }
 
 /// The record with this event id, in the order of a run's plan.
-fn find(event_id: &str, path: &Path) -> Result<Vec<Vec<u8>>, ProgramError> {
-    let Planned { sources, plan } = input::plan(&[path.to_owned()])?;
+fn find(event_id: &str, path: &Path, iam: &Path) -> Result<Vec<Vec<u8>>, ProgramError> {
+    let Planned { sources, plan } = input::plan(&[path.to_owned()], iam)?;
     let mut parser = RecordParser::new();
     for file in plan.files() {
         let Some(Ok(body)) = sources

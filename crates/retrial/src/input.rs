@@ -74,8 +74,9 @@ pub(crate) struct Planned {
     pub(crate) plan: Plan,
 }
 
-/// The log files of all sources, in order, and what could not be listed.
-pub(crate) fn plan(paths: &[PathBuf]) -> Result<Planned, ProgramError> {
+/// The log files of all sources, in order, and what could not be listed. A snapshot that lies within a
+/// source is no log.
+pub(crate) fn plan(paths: &[PathBuf], iam: &Path) -> Result<Planned, ProgramError> {
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     let mut plan = Plan::default();
     for (index, path) in paths.iter().enumerate() {
@@ -83,8 +84,16 @@ pub(crate) fn plan(paths: &[PathBuf]) -> Result<Planned, ProgramError> {
             path: path.display().to_string(),
             cause,
         })?;
+        let snapshot = key_within(path, iam);
+        let is_snapshot = |key: &str| {
+            let rest = snapshot
+                .as_deref()
+                .and_then(|snapshot| key.strip_prefix(snapshot));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
         for entry in source.list(&Range::default()) {
             match entry {
+                Ok(entry) if is_snapshot(&entry.key) => plan.set_aside.other += 1,
                 Ok(entry) => plan.add(index, entry.key, entry.size),
                 Err(error) => plan.add_unlisted(error),
             }
@@ -93,4 +102,11 @@ pub(crate) fn plan(paths: &[PathBuf]) -> Result<Planned, ProgramError> {
     }
     plan.finish();
     Ok(Planned { sources, plan })
+}
+
+/// The key that `path` has in the folder `root`; `None` where it lies outside.
+fn key_within(root: &Path, path: &Path) -> Option<String> {
+    let (root, path) = (fs::canonicalize(root).ok()?, fs::canonicalize(path).ok()?);
+    let inside = path.strip_prefix(root).ok()?;
+    Some(inside.to_str()?.to_owned()).filter(|key| !key.is_empty())
 }

@@ -8,6 +8,7 @@ mod input;
 mod lint;
 mod printer;
 mod progress;
+mod report_json;
 mod request;
 mod simulate;
 mod summary;

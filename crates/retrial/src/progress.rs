@@ -13,7 +13,8 @@ use retrial_pipeline::{Plan, Progress};
 /// How often the bar looks at the run.
 const LOOK: Duration = Duration::from_millis(120);
 
-const TEMPLATE: &str = "{bar:30} {bytes}/{total_bytes}  {msg}  {elapsed} (left {eta})";
+/// Cut to the terminal's width at its end, where the least important stands.
+const TEMPLATE: &str = "{bar:20} {bytes}/{total_bytes}, {eta} left  {wide_msg}";
 
 /// Draws until dropped.
 pub(crate) struct Bar {

@@ -1,4 +1,4 @@
-//! A report in words and as JSON.
+//! A report in words.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -6,7 +6,6 @@ use std::fmt::Write;
 use retrial_iam::Snapshot;
 use retrial_pipeline::{Group, GroupKey, Report};
 use retrial_replay::Verdict;
-use serde_json::{Map, Value, json};
 
 use crate::printer::{grouped, printable};
 
@@ -44,7 +43,28 @@ fn write_text(out: &mut String, report: &Report, subject: &Subject<'_>) -> std::
         Verdict::WouldBeAllowed,
         "would be allowed today: calls that were denied, in the log",
     )?;
+    if report.service_linked_differences > 0 {
+        let calls = grouped(report.service_linked_differences);
+        writeln!(
+            out,
+            "\n{calls} differing calls of service-linked roles are not listed"
+        )?;
+    }
+    if report.differences_not_listed > 0 {
+        let calls = grouped(report.differences_not_listed);
+        writeln!(
+            out,
+            "\n{calls} differing calls are in the table `decisions` only"
+        )?;
+    }
     undetermined(out, report)?;
+    let reasons = report
+        .reasons
+        .iter()
+        .filter(|((verdict, _), _)| *verdict == Verdict::NotEvaluated)
+        .map(|((_, reason), records)| (words(reason.name()), *records))
+        .collect();
+    counted(out, "not evaluated, by reason (records)", &reasons)?;
     counted(
         out,
         "allowed as long as these, which were not collected, do not object (calls)",
@@ -61,7 +81,14 @@ fn write_text(out: &mut String, report: &Report, subject: &Subject<'_>) -> std::
         .iter()
         .map(|((source, name), records)| (format!("{source} {name}"), *records))
         .collect();
-    counted(out, "unmapped events", &unmapped)?;
+    counted(out, "unmapped events (records)", &unmapped)?;
+    if report.unmapped_not_listed > 0 {
+        writeln!(
+            out,
+            "  {:>8}  not listed",
+            grouped(report.unmapped_not_listed)
+        )?;
+    }
     let rejects = report
         .rejects
         .iter()
@@ -118,18 +145,6 @@ fn heading(out: &mut String, report: &Report, subject: &Subject<'_>) -> std::fmt
 fn books(out: &mut String, report: &Report) -> std::fmt::Result {
     let books = &report.books;
     writeln!(out, "\nbooks")?;
-    let why: Vec<_> = {
-        let mut reasons: Vec<_> = report
-            .reasons
-            .iter()
-            .filter(|((verdict, _), _)| *verdict == Verdict::NotEvaluated)
-            .collect();
-        reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        reasons
-            .iter()
-            .map(|((_, reason), count)| format!("{} {}", words(reason.name()), grouped(**count)))
-            .collect()
-    };
     for (name, count, note) in [
         ("records read", books.records_read, String::new()),
         (
@@ -144,7 +159,7 @@ fn books(out: &mut String, report: &Report) -> std::fmt::Result {
                 String::new()
             },
         ),
-        ("not evaluated", books.not_evaluated, why.join(", ")),
+        ("not evaluated", books.not_evaluated, String::new()),
         ("filtered", books.filtered, String::new()),
         ("duplicate", books.duplicate, String::new()),
         (
@@ -173,11 +188,10 @@ fn books(out: &mut String, report: &Report) -> std::fmt::Result {
 }
 
 fn verdicts(out: &mut String, report: &Report) -> std::fmt::Result {
-    write!(out, "\n{:<34}", "verdicts by service")?;
-    for verdict in Verdict::ALL {
-        write!(out, "{:>17}", words(verdict.name()))?;
-    }
-    writeln!(out)?;
+    let heads = COLUMNS.map(|(above, _, _)| above);
+    write_line(out, "\nverdicts", &heads)?;
+    let heads = COLUMNS.map(|(_, below, _)| below);
+    write_line(out, "by service", &heads)?;
     let mut services: Vec<_> = report.services.iter().collect();
     services.sort_by_key(|(name, verdicts)| {
         (
@@ -205,16 +219,29 @@ fn verdicts(out: &mut String, report: &Report) -> std::fmt::Result {
     verdict_line(out, "all", &report.verdicts)
 }
 
+/// The verdicts' columns, in the order of [`Verdict::ALL`]: their heads in two lines, and their width.
+const COLUMNS: [(&str, &str, usize); 6] = [
+    ("", "agrees", 10),
+    ("would be", "denied", 10),
+    ("would be", "allowed", 10),
+    ("", "undetermined", 14),
+    ("not", "comparable", 12),
+    ("not", "evaluated", 11),
+];
+
 fn verdict_line(out: &mut String, name: &str, counts: &BTreeMap<Verdict, u64>) -> std::fmt::Result {
-    write!(out, "  {name:<32}")?;
-    for verdict in Verdict::ALL {
-        write!(
-            out,
-            "{:>17}",
-            counts
-                .get(&verdict)
-                .map_or_else(|| "-".to_owned(), |count| grouped(*count))
-        )?;
+    let cells = Verdict::ALL.map(|verdict| {
+        let count = counts.get(&verdict);
+        count.map_or_else(|| "-".to_owned(), |count| grouped(*count))
+    });
+    write_line(out, &format!("  {name}"), &cells)
+}
+
+/// A name and the verdicts' columns.
+fn write_line(out: &mut String, name: &str, cells: &[impl AsRef<str>]) -> std::fmt::Result {
+    write!(out, "{name:<32}")?;
+    for (cell, (_, _, width)) in cells.iter().zip(COLUMNS) {
+        write!(out, "{:>width$}", cell.as_ref())?;
     }
     writeln!(out)
 }
@@ -330,80 +357,7 @@ fn tables(report: &Report) -> String {
     }
 }
 
+/// A name of the tables in words.
 fn words(name: &str) -> String {
-    name.replace('_', " ")
-}
-
-/// The one object that `--format json` prints.
-pub(crate) fn json(report: &Report, subject: &Subject<'_>) -> Value {
-    let books = &report.books;
-    let by_name = |counts: &BTreeMap<Verdict, u64>| -> Map<String, Value> {
-        Verdict::ALL
-            .into_iter()
-            .map(|verdict| {
-                (
-                    verdict.name().to_owned(),
-                    json!(counts.get(&verdict).copied().unwrap_or(0)),
-                )
-            })
-            .collect()
-    };
-    let reasons = |wanted: Verdict| -> Map<String, Value> {
-        report
-            .reasons
-            .iter()
-            .filter(|((verdict, _), _)| *verdict == wanted)
-            .map(|((_, reason), count)| (reason.name().to_owned(), json!(count)))
-            .collect()
-    };
-    let differences: Vec<Value> = report
-        .differences
-        .iter()
-        .map(|(key, group)| difference(key, group))
-        .collect();
-    let outcomes: Vec<Value> = report
-        .outcomes
-        .iter()
-        .map(|((outcome, decision), calls)| json!({"outcome": outcome.name(), "decision": decision.name(), "calls": calls}))
-        .collect();
-    let unmapped: Vec<Value> =
-        report.unmapped.iter().map(|((source, name), records)| json!({"event_source": source, "event_name": name, "records": records})).collect();
-    json!({
-        "books": {
-            "records_read": books.records_read, "decided": books.decided, "not_evaluated": books.not_evaluated,
-            "filtered": books.filtered, "duplicate": books.duplicate, "rejected": books.rejected,
-        },
-        "verdicts": by_name(&report.verdicts),
-        "not_evaluated": reasons(Verdict::NotEvaluated),
-        "undetermined": reasons(Verdict::Undetermined),
-        "undetermined_by": report.undetermined_by,
-        "outcomes": outcomes,
-        "services": report.services.iter().map(|(service, counts)| (service.clone(), Value::Object(by_name(counts)))).collect::<Map<_, _>>(),
-        "differences": differences,
-        "differences_not_listed": report.differences_not_listed,
-        "assumed": report.assumed,
-        "layers_named_by_aws": report.layers_named_by_aws,
-        "unmapped": unmapped,
-        "unmapped_not_listed": report.unmapped_not_listed,
-        "copies": report.copies,
-        "rejects": report.rejects,
-        "retryable_rejects": report.retryable,
-        "files": {
-            "read": report.files, "bytes": report.bytes, "rejected": report.files_rejected,
-            "set_aside": {
-                "digest": report.set_aside.digest, "insight": report.set_aside.insight,
-                "notification": report.set_aside.notification, "other": report.set_aside.other,
-            },
-        },
-        "rows": report.rows,
-        "snapshot": {"id": subject.snapshot.id(), "taken_at": subject.snapshot.taken_at(), "accounts": subject.snapshot.accounts().collect::<Vec<_>>()},
-        "mapping_version": subject.mapping_version,
-    })
-}
-
-fn difference(key: &GroupKey, group: &Group) -> Value {
-    json!({
-        "verdict": key.verdict.name(), "principal_arn": key.principal_arn, "action": key.action, "calls": group.calls,
-        "layer": group.layer, "statement": group.statement, "resources": group.resources, "event_ids": group.event_ids,
-    })
+    name.replace('_', " ").replace("iam", "IAM")
 }

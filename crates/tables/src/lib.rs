@@ -50,7 +50,6 @@
 
 mod arrays;
 mod column;
-mod date;
 mod error;
 mod rows;
 mod schema;
@@ -58,7 +57,6 @@ mod table;
 mod writer;
 
 pub use column::{Column, ColumnType, DeterminedBy, Encoding, TextListMap, TextMap};
-pub use date::{UNKNOWN_DATE, event_date};
 pub use error::TableError;
 pub use rows::changes::{ChangeRow, Changes};
 pub use rows::coverage::{Coverage, CoverageRow};

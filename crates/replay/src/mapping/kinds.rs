@@ -61,6 +61,8 @@ impl Kinds {
                     .parts
                     .iter()
                     .zip(fields)
+                    // The resource's part, which comes last, tells most types apart.
+                    .rev()
                     .all(|(part, field)| part.fits(field))
             {
                 best = Some(kind);

@@ -437,7 +437,7 @@ mod tests {
         );
         check(
             "[events]\nGetObject = [{}]\n\"PutObject GetObject\" = [{}]\n",
-            "s3.toml:5: the event `GetObject` occurs twice",
+            "s3.toml:6: the event `GetObject` occurs twice",
         );
         check(
             "[resources]\nthing = {}\n",

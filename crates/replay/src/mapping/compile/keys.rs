@@ -55,6 +55,33 @@ impl Compiler<'_> {
             },
             KeyForm::Rule(rule) => rule,
         };
+        let mut sources = self.sources(rule, span)?;
+        let (Some(source), true) = (sources.pop(), sources.is_empty()) else {
+            let key = key.to_owned();
+            return Err(self.source.error(span, MappingProblem::KeySource { key }));
+        };
+        let plan = KeyPlan {
+            key: key.into(),
+            multivalued: false,
+            present_name: None,
+            source,
+        };
+        let Some(known) = self.catalogue.condition_key(&plan.example()) else {
+            return Err(self.source.error(
+                span,
+                MappingProblem::UnknownKey {
+                    key: key.to_owned(),
+                },
+            ));
+        };
+        Ok(KeyPlan {
+            multivalued: known.multivalued,
+            ..plan
+        })
+    }
+
+    /// What a rule says of where the values come from; a good one says it once.
+    fn sources(&self, rule: &KeyRuleForm, span: &Range<usize>) -> Result<Vec<KeySource>> {
         let paths = |fields: &OneOrMore| {
             fields
                 .0
@@ -91,31 +118,6 @@ impl Compiler<'_> {
         if !rule.names_of.0.is_empty() {
             sources.push(KeySource::NamesOf(paths(&rule.names_of)?));
         }
-        let (Some(source), true) = (sources.pop(), sources.is_empty()) else {
-            return Err(self.source.error(
-                span,
-                MappingProblem::KeySource {
-                    key: key.to_owned(),
-                },
-            ));
-        };
-        let plan = KeyPlan {
-            key: key.into(),
-            multivalued: false,
-            present_name: None,
-            source,
-        };
-        let Some(known) = self.catalogue.condition_key(&plan.example()) else {
-            return Err(self.source.error(
-                span,
-                MappingProblem::UnknownKey {
-                    key: key.to_owned(),
-                },
-            ));
-        };
-        Ok(KeyPlan {
-            multivalued: known.multivalued,
-            ..plan
-        })
+        Ok(sources)
     }
 }

@@ -6,6 +6,7 @@ use super::{Compiler, Result};
 use crate::mapping::Certainty;
 use crate::mapping::error::MappingProblem;
 use crate::mapping::form::ResourceForm;
+use crate::mapping::path::Path;
 use crate::mapping::plan::ServicePlan;
 use crate::mapping::resource::{Otherwise, ResourcePlan};
 use crate::mapping::template::{Template, field_of};
@@ -29,30 +30,7 @@ impl Compiler<'_> {
                 .error(&span, MappingProblem::UnknownType { service, kind }));
         };
         let template = Template::parse(kind.arn);
-        let own = |variable: &String| {
-            template
-                .variables()
-                .iter()
-                .any(|other| **other == **variable)
-        };
-        if let Some(variable) = form.name.keys().find(|variable| !own(variable)) {
-            let problem = MappingProblem::UnknownVariable {
-                resource: name.get_ref().clone(),
-                variable: variable.clone(),
-            };
-            return Err(self.source.error(&span, problem));
-        }
-        let mut names = Vec::new();
-        for variable in template.variables() {
-            let fields = form.name.get(&**variable).map(|fields| fields.0.clone());
-            let fields = fields.unwrap_or_else(|| vec![field_of(variable)]);
-            names.push(
-                fields
-                    .iter()
-                    .map(|field| self.path(field, &span))
-                    .collect::<Result<Vec<_>>>()?,
-            );
-        }
+        let names = self.names(name, &form, &template)?;
         let paths = |fields: &[String]| {
             fields
                 .iter()
@@ -90,5 +68,40 @@ impl Compiler<'_> {
             certainty: form.certainty.unwrap_or(Certainty::Verified),
             template,
         })
+    }
+
+    /// For each variable of the template the fields that fill it.
+    fn names(
+        &self,
+        name: &Spanned<String>,
+        form: &ResourceForm,
+        template: &Template,
+    ) -> Result<Vec<Vec<Path>>> {
+        let span = name.span();
+        let own = |variable: &String| {
+            template
+                .variables()
+                .iter()
+                .any(|other| **other == **variable)
+        };
+        if let Some(variable) = form.name.keys().find(|variable| !own(variable)) {
+            let problem = MappingProblem::UnknownVariable {
+                resource: name.get_ref().clone(),
+                variable: variable.clone(),
+            };
+            return Err(self.source.error(&span, problem));
+        }
+        let mut names = Vec::new();
+        for variable in template.variables() {
+            let fields = form.name.get(&**variable).map(|fields| fields.0.clone());
+            let fields = fields.unwrap_or_else(|| vec![field_of(variable)]);
+            names.push(
+                fields
+                    .iter()
+                    .map(|field| self.path(field, &span))
+                    .collect::<Result<Vec<_>>>()?,
+            );
+        }
+        Ok(names)
     }
 }

@@ -1,0 +1,85 @@
+//! A report as the one object that `--format json` prints. Its members are part of the program's
+//! interface.
+
+use std::collections::BTreeMap;
+
+use retrial_pipeline::{Group, GroupKey, Report};
+use retrial_replay::Verdict;
+use serde_json::{Map, Value, json};
+
+use crate::summary::Subject;
+
+/// The object.
+pub(crate) fn object(report: &Report, subject: &Subject<'_>) -> Value {
+    let books = &report.books;
+    let by_name = |counts: &BTreeMap<Verdict, u64>| -> Map<String, Value> {
+        Verdict::ALL
+            .into_iter()
+            .map(|verdict| {
+                (
+                    verdict.name().to_owned(),
+                    json!(counts.get(&verdict).copied().unwrap_or(0)),
+                )
+            })
+            .collect()
+    };
+    let reasons = |wanted: Verdict| -> Map<String, Value> {
+        report
+            .reasons
+            .iter()
+            .filter(|((verdict, _), _)| *verdict == wanted)
+            .map(|((_, reason), count)| (reason.name().to_owned(), json!(count)))
+            .collect()
+    };
+    let differences: Vec<Value> = report
+        .differences
+        .iter()
+        .map(|(key, group)| difference(key, group))
+        .collect();
+    let outcomes: Vec<Value> = report
+        .outcomes
+        .iter()
+        .map(|((outcome, decision), calls)| json!({"outcome": outcome.name(), "decision": decision.name(), "calls": calls}))
+        .collect();
+    let unmapped: Vec<Value> =
+        report.unmapped.iter().map(|((source, name), records)| json!({"event_source": source, "event_name": name, "records": records})).collect();
+    json!({
+        "books": {
+            "records_read": books.records_read, "decided": books.decided, "not_evaluated": books.not_evaluated,
+            "filtered": books.filtered, "duplicate": books.duplicate, "rejected": books.rejected,
+        },
+        "verdicts": by_name(&report.verdicts),
+        "not_evaluated": reasons(Verdict::NotEvaluated),
+        "undetermined": reasons(Verdict::Undetermined),
+        "undetermined_by": report.undetermined_by,
+        "outcomes": outcomes,
+        "services": report.services.iter().map(|(service, counts)| (service.clone(), Value::Object(by_name(counts)))).collect::<Map<_, _>>(),
+        "differences": differences,
+        "differences_not_listed": report.differences_not_listed,
+        "service_linked_differences": report.service_linked_differences,
+        "assumed": report.assumed,
+        "layers_named_by_aws": report.layers_named_by_aws,
+        "unmapped": unmapped,
+        "unmapped_not_listed": report.unmapped_not_listed,
+        "copies": report.copies,
+        "rejects": report.rejects,
+        "retryable_rejects": report.retryable,
+        "files": {
+            "read": report.files, "bytes": report.bytes, "rejected": report.files_rejected,
+            "set_aside": {
+                "digest": report.set_aside.digest, "insight": report.set_aside.insight,
+                "notification": report.set_aside.notification, "other": report.set_aside.other,
+            },
+        },
+        "rows": report.rows,
+        "snapshot": {"id": subject.snapshot.id(), "taken_at": subject.snapshot.taken_at(), "accounts": subject.snapshot.accounts().collect::<Vec<_>>()},
+        "mapping_version": subject.mapping_version,
+    })
+}
+
+fn difference(key: &GroupKey, group: &Group) -> Value {
+    json!({
+        "verdict": key.verdict.name(), "principal_arn": key.principal_arn, "action": key.action, "calls": group.calls,
+        "layer": group.layer, "statement": group.statement, "resources": group.resources, "event_ids": group.event_ids,
+    })
+}
