@@ -321,8 +321,8 @@ impl Catalogue {
         self.global.iter()
     }
 
-    /// Whether AWS documents `key` for this action, one of its resource types, or all actions.
-    /// True where the action itself is not known: then nothing is known of its keys either.
+    /// Whether AWS documents `key` for this action, one of its resource types, or all actions; also for
+    /// `…:ResourceTag/…`, where its service has it at all, on any action that takes a resource. True where the action itself is not known: then nothing is known of its keys either.
     pub fn key_applies(&self, action: &str, key: &str) -> bool {
         if self.global.is_in_any_request(key) {
             return true;
@@ -333,7 +333,13 @@ impl Catalogue {
         else {
             return true;
         };
-        keys_named(service, key).any(|number| lists_key(service, entry, number))
+        // The reference lists these less completely than AWS's own policies use them, and a tag that is
+        // taken as absent where it is only unknown makes a confident wrong answer.
+        let mut keys = keys_named(service, key);
+        if names_resource_tag(key) && !service.uses(entry).is_empty() {
+            return keys.next().is_some();
+        }
+        keys.any(|number| lists_key(service, entry, number))
     }
 
     /// The documented key that `key` is, or whose template it fits, whatever the case.
@@ -382,6 +388,14 @@ impl Catalogue {
         let service = self.decoded(action.service)?;
         Some((service, service.actions.get(action.number)?))
     }
+}
+
+/// Whether `key` is `aws:ResourceTag/…` or a service's own.
+fn names_resource_tag(key: &str) -> bool {
+    const NAME: &str = "ResourceTag/";
+    let name = key.split_once(':').map_or("", |(_, name)| name);
+    name.get(..NAME.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(NAME))
 }
 
 impl LazyService {

@@ -8,10 +8,11 @@ use bumpalo::Bump;
 use retrial_cloudtrail::{Framed, Limits, LogFileReader, Part, PartBudget, Record, RecordParser};
 use retrial_iam::{
     Catalogue, ConditionExplanation, Explanation, FoundKey, LayerExplanation, LayerResult,
-    PolicyUnavailable, Scratch, StatementExplanation, Truth,
+    PolicyUnavailable, Remedy, Scratch, StatementExplanation, Truth,
 };
 use retrial_replay::{Assumptions, Call, CallRequest, Mapping, Replayer};
 use retrial_storage::{FolderSource, Source};
+use serde_json::Value;
 
 use crate::Exit;
 use crate::args::ExplainArgs;
@@ -207,9 +208,37 @@ fn write_call(
             for layer in &explanation.layers {
                 write_layer(out, layer)?;
             }
+            if let Some(remedy) = &explanation.remedy {
+                write_remedy(out, remedy)?;
+            }
         }
     }
     writeln!(out)
+}
+
+/// What would allow it; whether it should is for people to say.
+fn write_remedy(out: &mut String, remedy: &Remedy) -> fmt::Result {
+    let mut elements = vec!["\"Effect\": \"Allow\"".to_owned()];
+    if let Some(principal) = &remedy.principal {
+        let value = Value::from(principal.value.as_str());
+        elements.push(format!(
+            "\"Principal\": {{\"{}\": {value}}}",
+            principal.principal_type
+        ));
+    }
+    elements.push(format!(
+        "\"Action\": {}",
+        Value::from(remedy.action.as_str())
+    ));
+    if let Some(resource) = &remedy.resource {
+        elements.push(format!("\"Resource\": {}", Value::from(resource.as_str())));
+    }
+    let (layer, place) = (remedy.layer.name(), printable(&remedy.place));
+    writeln!(
+        out,
+        "  the least statement that the {layer} layer lacks, at {place}:"
+    )?;
+    writeln!(out, "    {{{}}}", printable(&elements.join(", ")))
 }
 
 fn write_request(out: &mut String, request: &CallRequest<'_>) -> fmt::Result {
@@ -316,6 +345,23 @@ fn write_statement(out: &mut String, statement: &StatementExplanation) -> fmt::R
         statement.index,
         printable(&statement.policy)
     )?;
+    if let Some(principal) = statement
+        .principal
+        .as_ref()
+        .filter(|it| it.holds != Truth::True)
+    {
+        let is = if principal.holds == Truth::Unknown {
+            "may not be"
+        } else {
+            "is not"
+        };
+        let wanted = listed(&principal.wanted);
+        writeln!(
+            out,
+            "      the caller {is} within {} {wanted}",
+            principal.element
+        )?;
+    }
     if statement.resource.holds != Truth::True {
         let open = if statement.resource.holds == Truth::Unknown {
             "may not be"
