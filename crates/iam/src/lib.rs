@@ -6,7 +6,7 @@
 //! of a principal and gives an [`Evaluation`]: the [`Decision`], the statements that determined it,
 //! the unknown keys and layers that would turn an undetermined one, and what an allow assumes.
 //! [`Evaluator::explain`] gives the same at length. [`simulate`] decides cases made of given
-//! documents, and [`lint`] finds what is wrong with a document.
+//! documents, and [`lint()`] finds what is wrong with a document.
 //!
 //! ```
 //! use retrial_iam::{Catalogue, Context, Decision, Evaluator, KeyState, MissingKeys, Request, Resource};
