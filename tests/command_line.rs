@@ -13,6 +13,9 @@ fn help_short_and_long() {
         &["analyze", "-h"],
         &["analyze", "--help"],
         &["explain", "--help"],
+        &["simulate", "--help"],
+        &["who-can", "--help"],
+        &["lint", "--help"],
     ] {
         let ran = retrial(arguments).expect_status(0);
         assert!(ran.stderr.is_empty());
