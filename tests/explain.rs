@@ -119,3 +119,23 @@ fn what_is_not_there() {
         ran.stderr
     );
 }
+
+#[test]
+fn what_cannot_be_read_on_the_way_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    write(
+        folder.path(),
+        "logs/broken.json",
+        b"{\"Records\":[{\"eventName\":\"List",
+    );
+    let iam = snapshot_of_ana(folder.path());
+    let logs = folder.path().join("logs");
+    let ran = retrial(&["explain", "two", "--in", text(&logs), "--iam", text(&iam)]);
+    let ran = ran.expect_status(2);
+    assert!(
+        ran.stderr
+            .contains("`broken.json`: the file ends within a string"),
+        "{}",
+        ran.stderr
+    );
+}

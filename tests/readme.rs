@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{duckdb, root};
+use crate::support::{duckdb, log, retrial, root, snapshot_of_ana, text, write};
 
 /// The bodies of README's fenced blocks of this language.
 fn blocks(language: &str) -> Vec<String> {
@@ -82,15 +82,62 @@ fn the_queries_work_as_pasted() {
     }
 }
 
+/// Each status of README's table, by a run that ends with it.
 #[test]
 fn the_exit_statuses_are_the_documented_ones() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    for row in [
-        "| 0 | done |",
-        "| 1 | a threshold",
-        "| 2 | could not run",
-        "| 3 | ran, but some input was rejected",
-    ] {
-        assert!(readme.contains(row), "{row}");
-    }
+    let folder = tempfile::tempdir().unwrap();
+    let iam = snapshot_of_ana(folder.path());
+    write(folder.path(), "good/a.json", log(&["a"]).as_bytes());
+    write(
+        folder.path(),
+        "broken/a.json",
+        b"{\"Records\":[{\"eventName\":\"List",
+    );
+    let analyze = |logs: &str, out: &str| {
+        let (logs, out) = (folder.path().join(logs), folder.path().join(out));
+        retrial(&[
+            "analyze",
+            text(&logs),
+            "--iam",
+            text(&iam),
+            "--out",
+            text(&out),
+            "--quiet",
+        ])
+        .status
+    };
+    let ana = "arn:aws:iam::111122223333:user/ana";
+    let missed = [
+        "simulate",
+        "--iam",
+        text(&iam),
+        "--principal",
+        ana,
+        "--action",
+        "s3:ListAllMyBuckets",
+        "--resource",
+        "*",
+        "--expect",
+        "allowed",
+    ];
+    let check = |row: &str, status: i32| {
+        assert!(
+            readme.contains(&format!("| {status} | {row}")),
+            "{status} {row}"
+        );
+    };
+    check("done", analyze("good", "out"));
+    check(
+        "a threshold that was asked for was passed",
+        retrial(&missed).status,
+    );
+    check(
+        "could not run: nothing was analysed",
+        analyze("nowhere", "out2"),
+    );
+    check(
+        "ran, but some input was rejected",
+        analyze("broken", "out3"),
+    );
 }

@@ -209,9 +209,9 @@ impl<'s> Replayer<'s> {
             caller_name: caller.user_name,
             failed_with: record.error_code,
         };
+        let denial = denial_of(record, Outcome::of_error_code(record.error_code));
         match self.mapping.map(record, &facts, arena) {
-            Mapped::Requests(requests) => {
-                let denial = denial_of(record, Outcome::of_error_code(record.error_code));
+            Mapped::Requests(requests) if denial.resource.is_some() => {
                 let named = requests
                     .iter()
                     .map(|request| named_by_aws(request, &denial));

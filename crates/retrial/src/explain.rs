@@ -5,7 +5,9 @@ use std::io::Read;
 use std::path::Path;
 
 use bumpalo::Bump;
-use retrial_cloudtrail::{Framed, Limits, LogFileReader, Part, PartBudget, Record, RecordParser};
+use retrial_cloudtrail::{
+    Framed, Limits, LogFileReader, Part, PartBudget, Record, RecordParser, Reject,
+};
 use retrial_iam::{
     Catalogue, ConditionExplanation, Explanation, FoundKey, LayerExplanation, LayerResult,
     PolicyUnavailable, Remedy, Scratch, StatementExplanation, Truth,
@@ -41,8 +43,8 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, ProgramError> {
     };
     let replayer = Replayer::new(catalogue, &mapping, &loaded.snapshot, assumptions);
     let texts = match &args.source {
-        Some(source) => find(&args.event, source, &args.snapshot.iam)?,
-        None => whole_file(&args.event)?,
+        Some(source) => find(&args.event, source, &args.snapshot.iam, &printer)?,
+        None => whole_file(&args.event, &printer)?,
     };
     for text in texts {
         printer.data(&explain(&replayer, text))?;
@@ -55,7 +57,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, ProgramError> {
 }
 
 /// Every record of a file.
-fn whole_file(path: &str) -> Result<Vec<Vec<u8>>, ProgramError> {
+fn whole_file(path: &str, printer: &Printer) -> Result<Vec<Vec<u8>>, ProgramError> {
     let failed = |cause| ProgramError::Event {
         path: path.to_owned(),
         cause,
@@ -63,11 +65,12 @@ fn whole_file(path: &str) -> Result<Vec<Vec<u8>>, ProgramError> {
     let source = FolderSource::open(Path::new(path)).map_err(failed)?;
     let mut texts = Vec::new();
     for entry in source.list(&Default::default()) {
-        let body = source.open(&entry.map_err(failed)?.key).map_err(failed)?;
-        scan(body, |text| {
+        let key = entry.map_err(failed)?.key;
+        let unread = scan(source.open(&key).map_err(failed)?, |text| {
             texts.push(text.to_vec());
             false
         });
+        warn_unread(&key, unread, printer);
     }
     if texts.is_empty() {
         Err(ProgramError::NoRecord {
@@ -79,18 +82,28 @@ fn whole_file(path: &str) -> Result<Vec<Vec<u8>>, ProgramError> {
 }
 
 /// The record with this event id, in the order of a run's plan.
-fn find(event_id: &str, path: &Path, iam: &Path) -> Result<Vec<Vec<u8>>, ProgramError> {
+fn find(
+    event_id: &str,
+    path: &Path,
+    iam: &Path,
+    printer: &Printer,
+) -> Result<Vec<Vec<u8>>, ProgramError> {
     let Planned { sources, plan } = input::plan(&[path.to_owned()], iam)?;
     let mut parser = RecordParser::new();
     for file in plan.files() {
-        let Some(Ok(body)) = sources
-            .get(file.source)
-            .map(|source| source.open(&file.key))
-        else {
+        let Some(source) = sources.get(file.source) else {
             continue;
         };
+        // The record may be in what cannot be read: whoever looks for it is told.
+        let body = match source.open(&file.key) {
+            Ok(body) => body,
+            Err(error) => {
+                printer.warning(&error.to_string());
+                continue;
+            }
+        };
         let mut found = None;
-        scan(body, |text| {
+        let unread = scan(body, |text| {
             if !text
                 .windows(event_id.len().max(1))
                 .any(|window| window == event_id.as_bytes())
@@ -109,6 +122,7 @@ fn find(event_id: &str, path: &Path, iam: &Path) -> Result<Vec<Vec<u8>>, Program
         if let Some(text) = found {
             return Ok(vec![text]);
         }
+        warn_unread(&file.key, unread, printer);
     }
     Err(ProgramError::NoSuchEvent {
         event_id: event_id.to_owned(),
@@ -116,20 +130,30 @@ fn find(event_id: &str, path: &Path, iam: &Path) -> Result<Vec<Vec<u8>>, Program
     })
 }
 
-/// Shows each record's text to `look`, until it says that it has seen enough.
-fn scan(body: Box<dyn Read + Send>, mut look: impl FnMut(&[u8]) -> bool) {
+/// Says that something of a file could not be read.
+fn warn_unread(key: &str, unread: Option<Reject>, printer: &Printer) {
+    if let Some(reject) = unread {
+        printer.warning(&format!("`{key}`: {}", reject.reason));
+    }
+}
+
+/// Shows each record's text to `look`, until it says that it has seen enough. Gives the first reject.
+fn scan(body: Box<dyn Read + Send>, mut look: impl FnMut(&[u8]) -> bool) -> Option<Reject> {
+    let mut unread = None;
     let mut reader = LogFileReader::new(body, Limits::default());
     let mut enough = false;
     while !enough {
-        let part = reader.read_part(BUDGET, &mut |framed| {
-            if let Framed::Record { text, .. } = framed {
-                enough = enough || look(text);
+        let part = reader.read_part(BUDGET, &mut |framed| match framed {
+            Framed::Record { text, .. } => enough = enough || look(text),
+            Framed::Rejected(reject) => {
+                unread.get_or_insert(reject);
             }
         });
         if matches!(part, Part::End(_)) {
-            return;
+            break;
         }
     }
+    unread
 }
 
 fn explain(replayer: &Replayer<'_>, mut text: Vec<u8>) -> String {
