@@ -19,6 +19,7 @@ mod house;
 mod lint;
 mod public_records;
 mod readme;
+mod replay;
 mod sample_logs;
 mod simulate;
 mod support;

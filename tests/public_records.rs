@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 use crate::support::{analyze, duckdb, shared};
 
 /// One row of `ground_truth_denials.tsv`.
-struct Denied {
+pub(crate) struct Denied {
     file: String,
     event_id: String,
     action: String,
 }
 
-fn denied(samples: &Path) -> Vec<Denied> {
+pub(crate) fn denied(samples: &Path) -> Vec<Denied> {
     let table = fs::read_to_string(samples.join("ground_truth_denials.tsv")).unwrap();
     let rows = table
         .lines()
@@ -45,7 +45,7 @@ fn records(samples: &Path, file: &str) -> Vec<Value> {
 
 /// A snapshot in which the principals of the denied calls exist and own no policy, with every layer of
 /// every account collected and empty.
-fn snapshot_without_policies(samples: &Path, denied: &[Denied], folder: &Path) {
+pub(crate) fn snapshot_without_policies(samples: &Path, denied: &[Denied], folder: &Path) {
     let mut users: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
     let mut roles: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
     // `AROA…:session` without the session: some publishers masked users' ids in that form.

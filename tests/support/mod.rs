@@ -157,7 +157,7 @@ pub(crate) fn generator(arguments: &[&str]) -> Ran {
     )
 }
 
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let path = std::env::var_os("RETRIAL_TEST_PYTHON")
         .map_or_else(|| root().join("tests/.venv/bin/python"), PathBuf::from);
     assert!(

@@ -53,6 +53,7 @@ mod accounts;
 mod details;
 mod documents;
 mod json;
+mod keys_read;
 mod organization;
 mod read;
 mod resources;
@@ -89,6 +90,9 @@ pub struct Snapshot {
     organization: Option<Organization>,
     organization_unreadable: bool,
     resources: Resources,
+    /// Managed policies by ARN, also those that are attached to nobody.
+    managed_policies: FxHashMap<Box<str>, Arc<CompiledPolicy>>,
+    keys_read: keys_read::KeysRead,
 }
 
 /// What is known of a principal besides what decides about its requests.
@@ -384,6 +388,19 @@ impl Snapshot {
             .policy_arns
             .get(name)
             .map(String::as_str)
+    }
+
+    /// A managed policy that the snapshot holds, attached or not: `None` also where its document
+    /// cannot be read.
+    pub fn managed_policy(&self, arn: &str) -> Option<&CompiledPolicy> {
+        self.managed_policies.get(arn).map(Arc::as_ref)
+    }
+
+    /// Whether a decision under this snapshot can depend on a condition key, session policies apart: a
+    /// policy of it reads the key, in a condition or as a variable. A key that ends in `*` stands for
+    /// its family, as in [`crate::Context::set`].
+    pub fn reads_key(&self, key: &str) -> bool {
+        self.keys_read.reads(key)
     }
 
     /// When the role was last used, as AWS tracks it (`RoleLastUsed`, over 400 days).

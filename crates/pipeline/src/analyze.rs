@@ -8,11 +8,12 @@ use rayon::ThreadPoolBuildError;
 use retrial_cloudtrail::Limits;
 use retrial_replay::Replayer;
 use retrial_storage::{Source, StorageError, Store};
-use retrial_tables::TableError;
+use retrial_tables::{ReadError, TableError};
 
 use crate::batch::{Batch, Output};
+use crate::duplicates::RunProblem;
 use crate::filter::Filter;
-use crate::plan::{Plan, PlannedFile, slices};
+use crate::plan::{Plan, PlanError, PlannedFile, slices};
 use crate::report::Report;
 use crate::slice::{OpenFile, read_round, unlisted_rows};
 
@@ -93,6 +94,14 @@ pub enum PipelineError {
         /// Why.
         cause: TableError,
     },
+    /// A table's file could not be read.
+    #[error("`{key}`: {cause}")]
+    Read {
+        /// The file.
+        key: String,
+        /// Why.
+        cause: ReadError,
+    },
     /// A table's last bytes could not be written.
     #[error("`{key}`: cannot write: {cause}")]
     Write {
@@ -101,6 +110,25 @@ pub enum PipelineError {
         /// Why.
         cause: io::Error,
     },
+    /// A temporary file could not be made, written or read.
+    #[error("scratch folder `{path}`: {cause}")]
+    Scratch {
+        /// The folder.
+        path: String,
+        /// Why.
+        cause: io::Error,
+    },
+    /// What is remembered of earlier records cannot be used.
+    #[error("`{key}`: {problem}")]
+    Duplicates {
+        /// The run of fingerprints.
+        key: String,
+        /// What is wrong with it.
+        problem: RunProblem,
+    },
+    /// A plan could not be made or read.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The threads could not be started.
     #[error("cannot start the threads: {0}")]
     Threads(#[from] ThreadPoolBuildError),

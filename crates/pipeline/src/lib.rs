@@ -25,15 +25,35 @@ mod analyze;
 mod batch;
 mod coverage;
 mod dates;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "the core takes it up next")
+)]
+mod duplicates;
 mod filter;
 mod manifest;
+mod merge;
 mod plan;
+mod replay;
 mod report;
 mod rows;
+mod scratch;
+#[cfg_attr(not(test), expect(dead_code, reason = "the run takes it up next"))]
+mod sessions;
 mod slice;
+mod stored_file;
+#[cfg_attr(not(test), expect(dead_code, reason = "the core takes it up next"))]
+mod usage;
 
 pub use analyze::{PipelineError, Progress, Run, analyze};
+pub use duplicates::{RunFile, RunProblem};
 pub use filter::Filter;
 pub use manifest::{MANIFEST_KEY, Manifest, ManifestFile};
-pub use plan::{Plan, PlannedFile, SetAside};
+pub use plan::{
+    DayCount, DayPlan, DayRange, DayRangeError, FilesFromProblem, Gap, Health, Interrupted,
+    LOOK_BACK_DAYS, LeftOver, ListedObject, PlaceStatus, Plan, PlanError, PlanOptions, PlanProblem,
+    PlanRef, PlannedBefore, PlannedFile, Planner, SetAside, Status, StatusParts, Unlisted, status,
+};
+pub use replay::{ChangeKey, ChangedCalls, Replay, ReplayReport, Window, replay, replay_each};
 pub use report::{Books, Group, GroupKey, MAX_GROUPS, Report};
+pub use scratch::Scratch;

@@ -1,7 +1,10 @@
 //! The manifest: the list of committed files, which is what readers go by.
 
 use retrial_storage::{Condition, StorageError, Store, Version};
-use serde::Serialize;
+use retrial_tables::ReadError;
+use serde::{Deserialize, Serialize};
+
+use crate::analyze::PipelineError;
 
 /// Where the manifest stands.
 pub const MANIFEST_KEY: &str = "_retrial/manifest";
@@ -22,7 +25,7 @@ pub struct Manifest {
 }
 
 /// One committed file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestFile {
     /// The table.
     pub table: String,
@@ -65,6 +68,32 @@ pub(crate) fn commit(
 }
 
 impl Manifest {
+    /// The manifest of an output, with its version; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn read(store: &dyn Store) -> Result<Option<(Self, Version)>, PipelineError> {
+        let Some(object) = store.read(MANIFEST_KEY)? else {
+            return Ok(None);
+        };
+        let mut manifest = Self::default();
+        for line in object.bytes.split(|byte| *byte == b'\n').skip(1) {
+            if !line.is_empty() {
+                let file = serde_json::from_slice(line);
+                manifest
+                    .files
+                    .push(file.map_err(|cause| PipelineError::Read {
+                        key: MANIFEST_KEY.to_owned(),
+                        cause: ReadError::Damaged {
+                            table: "manifest",
+                            cause: Box::new(cause),
+                        },
+                    })?);
+            }
+        }
+        Ok(Some((manifest, object.version)))
+    }
+
     fn to_bytes(&self) -> Vec<u8> {
         let mut lines =
             serde_json::json!({"format": self.format, "generation": self.generation}).to_string();

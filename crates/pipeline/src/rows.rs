@@ -81,6 +81,9 @@ impl<'f> RowPlace<'f, '_> {
             mapping_version: self.mapping_version,
             log_file: self.log_file,
             record_index: self.record_index,
+            amends: self.keep_option(amended_event(record)),
+            session_policy_id: self.keep_option(call.session_policy_id),
+            identity_provider: self.keep_option(call.identity_provider),
             ..DecisionRow::default()
         }
     }
@@ -121,6 +124,9 @@ impl<'f> RowPlace<'f, '_> {
                 .arena
                 .alloc_slice_fill_iter(request.unknown_layers.iter().map(|layer| layer.name())),
             assumes: self.keep_all(request.assumes),
+            spellings: self.keep_all(request.spellings),
+            resource_known: Some(request.resource_known),
+            hidden_keys: self.keep_all(request.hidden_keys),
             ..common
         }
     }
@@ -162,4 +168,10 @@ impl<'f> RowPlace<'f, '_> {
             record_index: self.record_index,
         })
     }
+}
+
+/// The event that an addendum amends. See
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>.
+fn amended_event<'a>(record: &Record<'a>) -> Option<&'a str> {
+    record.addendum?.get("originalEventID")?.as_str()
 }

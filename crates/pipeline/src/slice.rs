@@ -9,6 +9,7 @@ use retrial_cloudtrail::{
     RejectReason, RejectScope,
 };
 use retrial_iam::Scratch;
+use retrial_replay::SessionKnowledge;
 use retrial_storage::StorageError;
 use retrial_tables::{ChangeRow, DecisionRow, RejectRow};
 
@@ -239,7 +240,9 @@ impl FilePart<'_, '_> {
             if !run.filter.passes(record) {
                 return rows.report.count_filtered();
             }
-            let call = run.replayer.replay(record, call_arena, scratch);
+            let call = run
+                .replayer
+                .replay(record, SessionKnowledge::NotSeen, call_arena, scratch);
             let account = record.recipient_account_id.or(call.caller.account);
             if !run.filter.passes_caller(account, call.caller.principal_arn) {
                 return rows.report.count_filtered();

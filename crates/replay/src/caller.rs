@@ -76,12 +76,17 @@ impl<'a> Caller<'a> {
                 kind: CallerKind::Federated,
                 ..Self::not_shown(Some(&identity))
             },
+            // Seen in S3's records: the account's id is `ANONYMOUS_PRINCIPAL`, the principal's empty.
             Some("AWSAccount")
-                if identity.principal_id == Some("ANONYMOUS_PRINCIPAL")
-                    || identity.account_id == Some("anonymous") =>
+                if [identity.principal_id, identity.account_id]
+                    .iter()
+                    .flatten()
+                    .any(|id| matches!(*id, "ANONYMOUS_PRINCIPAL" | "anonymous")) =>
             {
                 Self {
                     kind: CallerKind::Anonymous,
+                    // `anonymous` is no account, and the record is no other account's copy.
+                    account: None,
                     ..Self::not_shown(Some(&identity))
                 }
             }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use retrial_cloudtrail::Timestamp;
 
+use crate::replay::ReplayArgs;
+
 /// Tries every call in CloudTrail logs again under IAM policies as they stand today.
 ///
 /// Exit status: 0 done; 1 a threshold that was asked for was passed; 2 could not run; 3 ran, but some
@@ -34,6 +36,11 @@ pub(crate) enum Command {
     /// contradictory conditions) and what was probably not meant. What exists is the word of AWS's
     /// action reference, compiled in; findings name its version.
     Lint(LintArgs),
+    /// Replay the calls of an output under another snapshot, and list those with another verdict
+    ///
+    /// Reads the Parquet that `analyze` wrote, and no log file. What the log does not show and the
+    /// snapshot does (tags of principals and resources) is the new snapshot's; nothing is written.
+    Replay(ReplayArgs),
     /// Decide made-up requests: policy unit tests, or one request against a snapshot
     ///
     /// With `--cases`, each line of a file is a case: policies, a request and the decision that is
@@ -340,7 +347,7 @@ pub(crate) enum Format {
 }
 
 /// A day, which begins at midnight UTC, or an instant.
-fn moment(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text)
         .or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")))
         .ok_or_else(|| {

@@ -26,6 +26,10 @@ pub(crate) enum ProgramError {
     OutputNotEmpty { path: String },
     #[error("cannot write the output `{path}`: {cause}")]
     Pipeline { path: String, cause: PipelineError },
+    #[error("`{path}` is no output of `retrial analyze`")]
+    NotAnOutput { path: String },
+    #[error("cannot read the output `{path}`: {cause}")]
+    OutputUnreadable { path: String, cause: PipelineError },
     #[error("cannot read `{path}`: {cause}")]
     Event { path: String, cause: StorageError },
     #[error("`{path}` holds no CloudTrail record that can be read")]

@@ -12,7 +12,9 @@ use retrial_iam::{
     Catalogue, ConditionExplanation, Explanation, FoundKey, LayerExplanation, LayerResult,
     PolicyUnavailable, Remedy, Scratch, StatementExplanation, Truth,
 };
-use retrial_replay::{Assumptions, Call, CallRequest, Mapping, Replayer};
+use retrial_replay::{
+    Assumptions, Call, CallRequest, Mapping, Replayer, Session, SessionKnowledge,
+};
 use retrial_storage::{FolderSource, Source};
 use serde_json::Value;
 
@@ -20,6 +22,7 @@ use crate::Exit;
 use crate::args::ExplainArgs;
 use crate::error::ProgramError;
 use crate::input::{self, Planned};
+use crate::issuing::{LogFile, session_of};
 use crate::printer::{Printer, printable};
 
 /// How much of a file is looked at between two looks at whether the record was found.
@@ -44,10 +47,13 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, ProgramError> {
     let replayer = Replayer::new(catalogue, &mapping, &loaded.snapshot, assumptions);
     let texts = match &args.source {
         Some(source) => find(&args.event, source, &args.snapshot.iam, &printer)?,
-        None => whole_file(&args.event, &printer)?,
+        None => whole_file(&args.event, &printer)?
+            .into_iter()
+            .map(|text| (text, None))
+            .collect(),
     };
-    for text in texts {
-        printer.data(&explain(&replayer, text))?;
+    for (text, session) in texts {
+        printer.data(&explain(&replayer, text, session.as_ref()))?;
     }
     Ok(if loaded.whole {
         Exit::Done
@@ -81,13 +87,16 @@ fn whole_file(path: &str, printer: &Printer) -> Result<Vec<Vec<u8>>, ProgramErro
     }
 }
 
+/// A record's text, and its session where that is known.
+type Found = (Vec<u8>, Option<Session>);
+
 /// The record with this event id, in the order of a run's plan.
 fn find(
     event_id: &str,
     path: &Path,
     iam: &Path,
     printer: &Printer,
-) -> Result<Vec<Vec<u8>>, ProgramError> {
+) -> Result<Vec<Found>, ProgramError> {
     let Planned { sources, plan } = input::plan(&[path.to_owned()], iam)?;
     let mut parser = RecordParser::new();
     for file in plan.files() {
@@ -120,7 +129,18 @@ fn find(
             found.is_some()
         });
         if let Some(text) = found {
-            return Ok(vec![text]);
+            let files: Vec<LogFile<'_>> = plan
+                .files()
+                .iter()
+                .filter_map(|file| {
+                    Some(LogFile {
+                        source: sources.get(file.source)?.as_ref(),
+                        key: &file.key,
+                    })
+                })
+                .collect();
+            let session = session_of(&text, &file.key, &files);
+            return Ok(vec![(text, session)]);
         }
         warn_unread(&file.key, unread, printer);
     }
@@ -138,7 +158,10 @@ fn warn_unread(key: &str, unread: Option<Reject>, printer: &Printer) {
 }
 
 /// Shows each record's text to `look`, until it says that it has seen enough. Gives the first reject.
-fn scan(body: Box<dyn Read + Send>, mut look: impl FnMut(&[u8]) -> bool) -> Option<Reject> {
+pub(crate) fn scan(
+    body: Box<dyn Read + Send>,
+    mut look: impl FnMut(&[u8]) -> bool,
+) -> Option<Reject> {
     let mut unread = None;
     let mut reader = LogFileReader::new(body, Limits::default());
     let mut enough = false;
@@ -156,12 +179,13 @@ fn scan(body: Box<dyn Read + Send>, mut look: impl FnMut(&[u8]) -> bool) -> Opti
     unread
 }
 
-fn explain(replayer: &Replayer<'_>, mut text: Vec<u8>) -> String {
+fn explain(replayer: &Replayer<'_>, mut text: Vec<u8>, session: Option<&Session>) -> String {
+    let session = session.map_or(SessionKnowledge::NotSeen, SessionKnowledge::Known);
     let arena = Bump::new();
     let mut out = String::new();
     let written = RecordParser::new().parse(&mut text, |record| {
-        let call = replayer.replay(record, &arena, &mut Scratch::default());
-        let explanations = replayer.explain(record, &arena);
+        let call = replayer.replay(record, session, &arena, &mut Scratch::default());
+        let explanations = replayer.explain(record, session, &arena);
         write_call(&mut out, record, &call, &explanations)
     });
     match written {

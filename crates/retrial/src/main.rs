@@ -5,9 +5,11 @@ mod args;
 mod error;
 mod explain;
 mod input;
+mod issuing;
 mod lint;
 mod printer;
 mod progress;
+mod replay;
 mod report_json;
 mod request;
 mod simulate;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Analyze(args) => analyze::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Lint(args) => lint::run(args),
+        Command::Replay(args) => replay::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::WhoCan(args) => who_can::run(args),
     };

@@ -15,14 +15,19 @@ usage:
 corpus options:
   --out DIR           a folder that is not there yet, or empty: AWSLogs/, iam/ and truth.json go there
   --events N          records in all
-  --files N           log files in all; each has the same number of records, within one
+  --files N           log files; each has the same number of records, within one
+  --days N            delivery days (default 7); one file in forty is delivered hours late
   --principals N      users and roles over four accounts (default 3000, at least 400)
   --unique-keys F     the share of S3 object keys that occur only once, 0 to 1 (default 0.9)
+  --sessions on|off   whether the trail shows who issued the role sessions in it (default on)
+  --duplicates F      the share of files of which one half comes again, in a file more (default 0)
+  --planted on|off    sessions, duplicates and more of every kind, in an account and files of their own
+                      besides (default off); needs --days 11 for all of them, 4 at least
   --seed N            the same seed gives the same bytes (default 1)
   --threads N         threads; the bytes do not depend on it (default: all cores)
 
-truth.json holds the books, the calls by verdict and reason, the calls by event name, outcome and
-verdict, and what was planted with event ids.
+truth.json holds the books, how many records are kept, duplicates and conflicting, the calls by verdict
+and reason, the calls by event name, outcome and verdict, and what was planted with event ids.
 ";
 
 /// What to do.
@@ -84,7 +89,11 @@ fn corpus(flags: &[(&str, &str)]) -> Result<Options, String> {
         out: PathBuf::new(),
         events: 0,
         files: 0,
+        days: 7,
         principals: 3000,
+        sessions: true,
+        duplicates: 0.0,
+        planted: false,
         unique_keys: 0.9,
         seed: 1,
         threads,
@@ -94,6 +103,10 @@ fn corpus(flags: &[(&str, &str)]) -> Result<Options, String> {
             "--out" => options.out = PathBuf::from(value),
             "--events" => options.events = number(flag, value)?,
             "--files" => options.files = number(flag, value)?,
+            "--days" => options.days = number(flag, value)?,
+            "--sessions" => options.sessions = switch(flag, value)?,
+            "--duplicates" => options.duplicates = number(flag, value)?,
+            "--planted" => options.planted = switch(flag, value)?,
             "--principals" => options.principals = number(flag, value)?,
             "--unique-keys" => options.unique_keys = number(flag, value)?,
             "--seed" => options.seed = number(flag, value)?,
@@ -103,6 +116,11 @@ fn corpus(flags: &[(&str, &str)]) -> Result<Options, String> {
     }
     if options.out.as_os_str().is_empty() || options.events == 0 || options.files == 0 {
         return Err(String::from("`corpus` needs --out, --events and --files"));
+    }
+    if options.days == 0 || options.planted && options.days < 4 {
+        return Err(String::from(
+            "--days must be at least 1, and 4 where something is planted",
+        ));
     }
     if options.principals < 400 {
         return Err(String::from(
@@ -119,4 +137,12 @@ fn number<T: std::str::FromStr>(flag: &str, value: &str) -> Result<T, String> {
     value
         .parse()
         .map_err(|_| format!("{flag} takes a number, not `{value}`"))
+}
+
+fn switch(flag: &str, value: &str) -> Result<bool, String> {
+    match value {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("{flag} takes on or off, not `{value}`")),
+    }
 }

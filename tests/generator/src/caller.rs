@@ -59,6 +59,7 @@ pub(crate) struct Session<'a> {
     pub(crate) mfa: bool,
     /// `webIdFederationData` as JSON.
     pub(crate) web_identity: Option<String>,
+    pub(crate) source_identity: Option<&'a str>,
     pub(crate) invoked_by: Option<&'a str>,
 }
 
@@ -70,6 +71,7 @@ impl<'a> Session<'a> {
             created,
             mfa: false,
             web_identity: None,
+            source_identity: None,
             invoked_by: None,
         }
     }
@@ -97,9 +99,11 @@ pub(crate) fn session(
     if let Some(web_identity) = &session.web_identity {
         context = context.raw("webIdFederationData", web_identity);
     }
-    let context = context
-        .raw("attributes", &attributes(session.created, session.mfa))
-        .end();
+    context = context.raw("attributes", &attributes(session.created, session.mfa));
+    if let Some(source_identity) = session.source_identity {
+        context = context.s("sourceIdentity", source_identity);
+    }
+    let context = context.end();
     let mut identity = Obj::new()
         .s("type", "AssumedRole")
         .s("principalId", &format!("{}:{}", role.id, session.name))
@@ -271,6 +275,63 @@ pub(crate) fn web_identity(
         .s("identityProvider", provider_arn)
         .end();
     Caller {
+        identity,
+        source_ip: source_ip.into(),
+        user_agent: user_agent.into(),
+        ..Caller::default()
+    }
+}
+
+/// Somebody with a SAML assertion, before it has a role; the provider is shown by a hash only.
+pub(crate) fn saml(name: &str, provider_hash: &str, source_ip: &str, user_agent: &str) -> Caller {
+    let identity = Obj::new()
+        .s("type", "SAMLUser")
+        .s("principalId", &format!("{provider_hash}:{name}"))
+        .s("userName", name)
+        .s("identityProvider", provider_hash)
+        .end();
+    Caller {
+        identity,
+        source_ip: source_ip.into(),
+        user_agent: user_agent.into(),
+        ..Caller::default()
+    }
+}
+
+/// A session of `GetFederationToken`.
+pub(crate) fn federated_user(
+    user: &Identity,
+    session: &Session<'_>,
+    source_ip: &str,
+    user_agent: &str,
+) -> Caller {
+    let arn = format!(
+        "arn:aws:sts::{}:federated-user/{}",
+        user.account, session.name
+    );
+    let issuer = Obj::new()
+        .s("type", "IAMUser")
+        .s("principalId", &user.id)
+        .s("arn", &user.arn())
+        .s("accountId", &user.account)
+        .s("userName", &user.name)
+        .end();
+    let context = Obj::new()
+        .raw("sessionIssuer", &issuer)
+        .raw("webIdFederationData", "{}")
+        .raw("attributes", &attributes(session.created, session.mfa))
+        .end();
+    let identity = Obj::new()
+        .s("type", "FederatedUser")
+        .s("principalId", &format!("{}:{}", user.account, session.name))
+        .s("arn", &arn)
+        .s("accountId", &user.account)
+        .s("accessKeyId", session.access_key)
+        .raw("sessionContext", &context)
+        .end();
+    Caller {
+        principal_arn: Some(user.arn()),
+        arn,
         identity,
         source_ip: source_ip.into(),
         user_agent: user_agent.into(),

@@ -72,14 +72,14 @@ fn run(command: Command) -> std::io::Result<ExitCode> {
             let seconds = begun.elapsed().as_secs_f64();
             println!(
                 "{} records in {} files, {:.0} bytes each, {:.1} MB of JSON, {:.1} MB of gzip (1:{:.1}), {:.1} s, {:.0} records/s",
-                made.events,
-                options.files,
-                made.uncompressed as f64 / made.events.max(1) as f64,
+                made.records,
+                made.files,
+                made.uncompressed as f64 / made.records.max(1) as f64,
                 made.uncompressed as f64 / 1e6,
                 made.compressed as f64 / 1e6,
                 made.uncompressed as f64 / made.compressed.max(1) as f64,
                 seconds,
-                made.events as f64 / seconds
+                made.records as f64 / seconds
             );
         }
     }

@@ -83,7 +83,11 @@ fn the_sample_holds_together() {
         count += 1;
         ids.insert(record["eventID"].as_str().expect("an id").to_owned());
     }
-    assert_eq!(ids.len(), count, "no id occurs twice");
+    // One more for the id that has two bodies.
+    let kept = ids.len() + 1;
+    assert_eq!(truth["duplicates"]["kept"], kept);
+    assert_eq!(truth["duplicates"]["duplicate"], count - kept);
+    assert_eq!(truth["duplicates"]["conflicting"], 1);
     assert_eq!(truth["records"], count);
     let planted = truth["planted"]
         .as_array()
@@ -107,7 +111,11 @@ fn corpus(name: &str, threads: usize) -> (PathBuf, sample::Files) {
         out: out.clone(),
         events: 3001,
         files: 7,
+        days: 11,
         principals: 400,
+        sessions: true,
+        duplicates: 0.5,
+        planted: true,
         unique_keys: 0.9,
         seed: 7,
         threads,
@@ -145,19 +153,79 @@ fn a_corpus_does_not_depend_on_threads_and_tells_the_truth() {
         .iter()
         .filter(|(key, _)| key.contains("/CloudTrail/"))
         .collect();
-    assert_eq!(logs.len(), 7);
-    assert_eq!(
-        logs.iter()
-            .map(|(_, file)| records(file).len())
-            .sum::<usize>(),
-        3001
-    );
-    assert_eq!(truth["books"]["records_read"], 3001);
+    assert_eq!(truth["files"], logs.len());
+    let all: Vec<Value> = logs.iter().flat_map(|(_, file)| records(file)).collect();
+    assert_eq!(truth["records"], all.len());
+    assert_eq!(truth["books"]["records_read"], all.len());
     let verdicts: u64 = truth["verdicts"]
         .as_object()
         .expect("an object")
         .values()
         .filter_map(Value::as_u64)
         .sum();
-    assert_eq!(verdicts, 3001);
+    assert_eq!(truth["duplicates"]["kept"], verdicts);
+    assert_eq!(truth["books"]["duplicate"], all.len() as u64 - verdicts);
+}
+
+/// The duplicates of the truth against the files themselves: every record but those that come again
+/// more than 7 days later is counted once for each (id, account, body).
+#[test]
+fn a_corpus_counts_its_duplicates() {
+    let (_, files) = corpus("duplicates", 2);
+    let truth: Value = serde_json::from_slice(&files["truth.json"]).expect("JSON");
+    let mut bodies = BTreeSet::new();
+    let mut keys = BTreeSet::new();
+    for (_, file) in files.iter().filter(|(key, _)| key.contains("/CloudTrail/")) {
+        for record in records(file) {
+            keys.insert((
+                record["eventID"].to_string(),
+                record["recipientAccountId"].to_string(),
+            ));
+            bodies.insert(record.to_string());
+        }
+    }
+    let again_too_late = truth["planted_duplicates"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|row| {
+            row["id"]
+                .as_str()
+                .is_some_and(|id| id.starts_with("again-after"))
+        })
+        .filter(|row| row["duplicate"] == 0)
+        .count()
+        * 3;
+    assert_eq!(again_too_late, 6, "eleven days are enough for both kinds");
+    let kept = bodies.len() + again_too_late;
+    assert_eq!(truth["duplicates"]["kept"], kept);
+    // The four records without an id share the key that has none, and do not conflict.
+    let conflicting = bodies.len() - keys.len() - 3;
+    assert_eq!(truth["duplicates"]["conflicting"], conflicting);
+}
+
+/// As in a real trail, nearly all calls of role sessions are made under a key that a record issued.
+#[test]
+fn a_corpus_issues_its_sessions() {
+    let (_, files) = corpus("sessions", 2);
+    let all: Vec<Value> = files
+        .iter()
+        .filter(|(key, _)| key.contains("/CloudTrail/"))
+        .flat_map(|(_, file)| records(file))
+        .collect();
+    let issued: BTreeSet<&str> = all
+        .iter()
+        .filter_map(|record| record["responseElements"]["credentials"]["accessKeyId"].as_str())
+        .collect();
+    let keys = all
+        .iter()
+        .filter(|record| record["userIdentity"]["type"] == "AssumedRole")
+        .filter_map(|record| record["userIdentity"]["accessKeyId"].as_str());
+    let (known, unknown): (Vec<&str>, Vec<&str>) = keys.partition(|key| issued.contains(key));
+    assert!(
+        known.len() > 50 * unknown.len(),
+        "{} of {}",
+        known.len(),
+        known.len() + unknown.len()
+    );
 }

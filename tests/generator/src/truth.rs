@@ -34,7 +34,6 @@ pub(crate) const LAYERS_NOT_COLLECTED: Expect = undetermined("layers_not_collect
 pub(crate) const UNKNOWN_KEYS: Expect = undetermined("unknown_keys");
 pub(crate) const UNDER_ASSUMPTION: Expect = undetermined("allowed_under_assumption");
 pub(crate) const SERVICE: Expect = not_evaluated("service_principal");
-pub(crate) const FEDERATED: Expect = not_evaluated("federated_principal");
 pub(crate) const DELETED: Expect = not_evaluated("principal_deleted");
 pub(crate) const RECREATED: Expect = not_evaluated("principal_recreated");
 pub(crate) const NOT_IN_SNAPSHOT: Expect = not_evaluated("principal_not_in_snapshot");
@@ -43,6 +42,7 @@ pub(crate) const NOT_AN_ACTION: Expect = not_evaluated("not_an_iam_action");
 pub(crate) const UNMAPPED: Expect = not_evaluated("unmapped");
 pub(crate) const ADDENDUM: Expect = not_evaluated("addendum");
 pub(crate) const NO_PERMISSION: Expect = not_evaluated("no_permission_needed");
+pub(crate) const NOTHING_REQUIRED: Expect = not_evaluated("no_required_request");
 
 const fn undetermined(reason: &'static str) -> Expect {
     Expect {
@@ -75,6 +75,10 @@ type EventKey = (&'static str, &'static str, &'static str, Expect);
 pub(crate) struct Tally {
     by_event: BTreeMap<EventKey, u64>,
     by_principal: BTreeMap<(String, &'static str), u64>,
+    /// Records that came again and count no more than once.
+    duplicate: u64,
+    /// Records that are kept though their event id was seen with another body.
+    conflicting: u64,
 }
 
 impl Tally {
@@ -96,16 +100,31 @@ impl Tally {
             .or_default() += 1;
     }
 
-    pub(crate) fn add(&mut self, other: Tally) {
-        for (key, calls) in other.by_event {
-            *self.by_event.entry(key).or_default() += calls;
+    pub(crate) fn duplicate(&mut self) {
+        self.duplicate += 1;
+    }
+
+    pub(crate) fn conflicting(&mut self) {
+        self.conflicting += 1;
+    }
+
+    pub(crate) fn add(&mut self, other: &Tally) {
+        self.duplicate += other.duplicate;
+        self.conflicting += other.conflicting;
+        for (key, calls) in &other.by_event {
+            *self.by_event.entry(*key).or_default() += calls;
         }
-        for (key, calls) in other.by_principal {
-            *self.by_principal.entry(key).or_default() += calls;
+        for (key, calls) in &other.by_principal {
+            *self.by_principal.entry(key.clone()).or_default() += calls;
         }
     }
 
+    /// All that were written, duplicates too.
     pub(crate) fn records(&self) -> u64 {
+        self.kept() + self.duplicate
+    }
+
+    fn kept(&self) -> u64 {
         self.by_event.values().sum()
     }
 
@@ -122,7 +141,7 @@ impl Tally {
         sums
     }
 
-    /// The members `books`, `verdicts`, `reasons`, `by_event` and `by_principal` of a truth file.
+    /// The members `books`, `duplicates`, `verdicts`, `reasons`, `by_event` and `by_principal` of a truth file.
     pub(crate) fn json(&self) -> serde_json::Map<String, Value> {
         let mut verdicts = self.sums(|(_, _, _, expect)| Some(expect.verdict));
         for verdict in VERDICTS {
@@ -130,8 +149,8 @@ impl Tally {
         }
         let not_evaluated = verdicts["not_evaluated"];
         let books = json!({
-            "records_read": self.records(), "decided": self.records() - not_evaluated, "not_evaluated": not_evaluated,
-            "filtered": 0, "duplicate": 0, "rejected": 0,
+            "records_read": self.records(), "decided": self.kept() - not_evaluated, "not_evaluated": not_evaluated,
+            "filtered": 0, "duplicate": self.duplicate, "rejected": 0,
         });
         let by_event: Vec<Value> = self.by_event.iter().map(event_row).collect();
         let by_principal: Vec<Value> = self
@@ -141,6 +160,10 @@ impl Tally {
             .collect();
         let mut members = serde_json::Map::new();
         members.insert("books".into(), books);
+        members.insert(
+            "duplicates".into(),
+            json!({"kept": self.kept(), "duplicate": self.duplicate, "conflicting": self.conflicting}),
+        );
         members.insert("verdicts".into(), json!(verdicts));
         members.insert(
             "reasons".into(),

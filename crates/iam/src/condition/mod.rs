@@ -88,6 +88,15 @@ impl Condition {
         &self.source.key
     }
 
+    /// The keys that it reads: its own, and those of its variables.
+    pub(crate) fn keys_read(&self) -> impl Iterator<Item = &str> {
+        let texts = self.wanted.patterns().iter();
+        let arns = self.wanted.arns().iter();
+        std::iter::once(self.key())
+            .chain(texts.flat_map(Pattern::variable_keys))
+            .chain(arns.flat_map(ArnPattern::variable_keys))
+    }
+
     /// Whether the condition holds for a request with these keys.
     pub(crate) fn holds<'a>(&'a self, keys: &Keys<'a>) -> Truth {
         if matches!(self.wanted, Wanted::Unknown) {

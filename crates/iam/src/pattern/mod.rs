@@ -211,6 +211,11 @@ impl Pattern {
         })
     }
 
+    /// The keys of its variables.
+    pub(crate) fn variable_keys(&self) -> impl Iterator<Item = &str> {
+        self.variables().map(|variable| variable.key.as_ref())
+    }
+
     /// The keys of its variables whose state is unknown.
     pub(crate) fn unknown_variables<'p>(&'p self, keys: Keys<'_>) -> impl Iterator<Item = &'p str> {
         self.variables()

@@ -129,6 +129,11 @@ impl ArnPattern {
         }
     }
 
+    /// The keys of its variables.
+    pub(crate) fn variable_keys(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().flat_map(Pattern::variable_keys)
+    }
+
     /// The keys of its variables whose state is unknown.
     pub(crate) fn unknown_variables<'p>(&'p self, keys: Keys<'_>) -> impl Iterator<Item = &'p str> {
         self.parts
@@ -313,6 +318,11 @@ impl ResourceElement {
             return (!hit).and(resolved);
         }
         if self.negated { Truth::False } else { hit }
+    }
+
+    /// The keys of its variables.
+    pub(crate) fn variable_keys(&self) -> impl Iterator<Item = &str> {
+        self.patterns.iter().flat_map(ArnPattern::variable_keys)
     }
 
     /// The keys of variables whose unknown state leaves the match open.

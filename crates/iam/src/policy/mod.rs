@@ -83,6 +83,16 @@ impl CompiledPolicy {
         self.is_public
     }
 
+    /// The condition keys that it reads, some more than once.
+    pub(crate) fn keys_read(&self) -> impl Iterator<Item = &str> {
+        self.statements.iter().flat_map(|statement| {
+            let conditions = statement.conditions.iter();
+            conditions
+                .flat_map(Condition::keys_read)
+                .chain(statement.resource.variable_keys())
+        })
+    }
+
     /// How many statements it has.
     pub fn statement_count(&self) -> usize {
         self.statements.len()

@@ -69,6 +69,12 @@ impl<'a> Documents<'a> {
         compiled
     }
 
+    /// All documents that could be compiled.
+    pub(super) fn compiled(&self) -> impl Iterator<Item = &CompiledPolicy> {
+        let compiled = self.compiled.values().chain(self.resource.values());
+        compiled.flatten().map(Arc::as_ref)
+    }
+
     /// The document's text, not compiled.
     pub(super) fn text(&mut self, raw: &'a RawValue) -> Arc<str> {
         // What cannot be decoded is kept as it is: whoever compiles it will say what is wrong with it.

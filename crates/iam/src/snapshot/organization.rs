@@ -353,6 +353,18 @@ impl Organization {
         }
     }
 
+    /// All policies that bind an account.
+    pub(super) fn compiled(&self) -> impl Iterator<Item = &CompiledPolicy> {
+        let levels = self
+            .bound
+            .values()
+            .flatten()
+            .flat_map(|bound| &bound.levels);
+        levels
+            .flat_map(|level| &level.policies)
+            .filter_map(|attached| attached.policy.as_deref().ok())
+    }
+
     /// The ids or ARNs and the texts of the policies that stand on an account, without AWS's full access.
     pub(super) fn documents(&self, account: &str, policy_type: PolicyType) -> Vec<(&str, &str)> {
         if self.management_account.as_deref() == Some(account) {

@@ -12,6 +12,7 @@ use super::{
     details::is_account_id,
     documents::Documents,
     json::{JsonProblem, read_one, text_of},
+    keys_read::KeysRead,
     organization::Organization,
     resources::{Listing, Resources},
     status::{Part, Status, StatusLayer, Statuses},
@@ -359,8 +360,17 @@ impl<'a> Reader<'a, '_> {
         }
         principals.sort_by(|(left, _), (right, _)| left.arn.cmp(&right.arn));
         let (principals, facts): (Vec<_>, Vec<_>) = principals.into_iter().unzip();
+        let managed_policies = self.accounts.managed_policies(&mut self.documents);
+        let organization = self.organization.iter();
+        let keys_read = KeysRead::of(
+            self.documents
+                .compiled()
+                .chain(organization.flat_map(Organization::compiled))
+                .chain(self.resources.compiled_endpoints()),
+        );
         let snapshot = Snapshot {
             id,
+            keys_read,
             by_arn: numbers(&principals, |principal| &principal.arn),
             by_unique_id: numbers(&principals, |principal| &principal.unique_id),
             accounts: with_names(accounts, &principals),
@@ -370,6 +380,7 @@ impl<'a> Reader<'a, '_> {
             organization: self.organization,
             organization_unreadable: self.organization_unreadable,
             resources: self.resources,
+            managed_policies,
         };
         (snapshot, self.issues.0)
     }

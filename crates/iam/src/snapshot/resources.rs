@@ -391,6 +391,13 @@ impl Resources {
         Some(&self.find_endpoint_policy(endpoint)?.text)
     }
 
+    /// The policies of all endpoints; those of resources are among the snapshot's documents.
+    pub(super) fn compiled_endpoints(&self) -> impl Iterator<Item = &CompiledPolicy> {
+        self.endpoints
+            .values()
+            .filter_map(|endpoint| endpoint.policy.as_ref()?.attached.policy.as_deref().ok())
+    }
+
     pub(super) fn find_endpoint_policy(&self, endpoint: &str) -> Option<&PolicyDocument> {
         self.endpoints.get(endpoint)?.policy.as_ref()
     }

@@ -126,6 +126,20 @@ pub(crate) fn delete_object(bucket: Bucket<'_>, key: &str, rng: &mut Rng) -> Dra
     data(draft, false, bucket.on_object(key))
 }
 
+/// The request for many objects at once, which stand in the body; each has a `DeleteObject` record too.
+pub(crate) fn delete_objects(bucket: Bucket<'_>, rng: &mut Rng) -> Draft {
+    let request = bucket.request().s("delete", "").end();
+    let objects = Obj::new()
+        .s("type", "AWS::S3::Object")
+        .s("ARNPrefix", &bucket.object_arn(""))
+        .end();
+    data(
+        bucket.draft("DeleteObjects", request, rng, (412, 388)),
+        false,
+        format!("[{objects},{}]", bucket.resource()),
+    )
+}
+
 /// `ListObjectsV2`, which CloudTrail calls `ListObjects`.
 pub(crate) fn list_objects(bucket: Bucket<'_>, prefix: &str, rng: &mut Rng) -> Draft {
     let request = bucket

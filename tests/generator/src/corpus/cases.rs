@@ -1,7 +1,8 @@
 //! What happens in a corpus: each case is a kind of call with a stated verdict and a share.
 
-use super::team::{Kind, Member};
+use super::team::{Kind, Member, saml_provider};
 use super::{Scene, bucket, key, place};
+use crate::caller::{self, Session};
 use crate::calls::sagemaker::TrainingJob;
 use crate::calls::{ecr, kms, machinelearning, others, s3, sagemaker, sts};
 use crate::record::{Caller, Draft};
@@ -35,6 +36,17 @@ pub(super) struct Case {
     pub(super) actor: Actor,
     pub(super) expect: Expect,
     pub(super) draft: fn(&Scene<'_>, &mut Rng) -> Draft,
+}
+
+impl Case {
+    /// What is to be said where the caller's session was seen to be issued, or was not. An allow that
+    /// assumed nothing but that the session's own policy is no obstacle then assumes nothing.
+    pub(super) fn expect(&self, issued: bool) -> Expect {
+        match self.expect {
+            UNDER_ASSUMPTION if issued => WOULD_BE_ALLOWED,
+            expect => expect,
+        }
+    }
 }
 
 const JOB: Actor = Actor::Member(Kind::Job);
@@ -82,7 +94,7 @@ pub(super) const CASES: &[Case] = cases![
     "log-stream" 400 JOB, AGREES, |scene, rng| others::create_log_stream(scene.region, "/aws/sagemaker/TrainingJobs", &format!("{}/algo-1-{}", job_name(scene, rng), rng.below(1 << 40)));
     "instances" 400 JOB, AGREES, |scene, _| others::ec2_describe("DescribeInstances", scene.region, "instancesSet");
     "alarms" 250 JOB, AGREES, |scene, _| others::describe_alarms(scene.region);
-    "service-assumes-role" 90 Actor::Service, SERVICE, |scene, rng| assumed(scene, rng);
+    "service-assumes-role" 90 Actor::Service, AGREES, |scene, rng| assumed(scene, rng);
     "console-login" 30 PERSON, NOT_AN_ACTION, |_, _| sts::console_login();
     "images-expire" 20 Actor::Internal, NOT_AN_ACTION, |scene, _| ecr::policy_execution(scene.repository("images/train"));
     "deleted-role" 40 Actor::Deleted, DELETED, |scene, rng| s3::get_object(bucket(scene), &key(scene, rng), rng);
@@ -155,12 +167,7 @@ fn denied_stop(scene: &Scene<'_>, rng: &mut Rng) -> Draft {
 
 fn assumed(scene: &Scene<'_>, rng: &mut Rng) -> Draft {
     let access_key = format!("ASIA{}", rng.upper(16));
-    let issue = sts::Issue {
-        role: &scene.member.identity,
-        session: "SageMaker",
-        access_key: &access_key,
-        at: scene.at,
-    };
+    let issue = sts::Issue::plain(&scene.member.identity, "SageMaker", &access_key, scene.at);
     sts::assume_role(issue, scene.region, rng)
 }
 
@@ -183,36 +190,118 @@ impl Wheel {
     }
 }
 
-/// One file's cast: who acts in it.
-pub(super) struct Cast {
-    pub(super) jobs: Vec<(Member, Caller, Caller)>,
-    pub(super) persons: Vec<(Member, Caller)>,
-    pub(super) users: Vec<(Member, Caller)>,
-    pub(super) service: Caller,
-    pub(super) internal: Caller,
-    pub(super) deleted: Caller,
-    pub(super) recreated: Caller,
-    pub(super) stranger: Caller,
+/// Somebody of a cast.
+pub(super) struct Role {
+    /// Whose names the calls use.
+    pub(super) member: Member,
+    pub(super) caller: Caller,
+    pub(super) session: Option<Issued>,
+    /// Whether the trail shows who issued the session.
+    pub(super) issued: bool,
 }
 
-impl Cast {
-    /// The member whose names the call uses, and the caller of the record.
-    pub(super) fn of(&self, actor: Actor, rng: &mut Rng) -> (&Member, &Caller) {
-        let (member, direct, via_s3) = rng.pick(&self.jobs);
-        match actor {
-            Actor::Member(Kind::Job) => (member, direct),
-            Actor::ViaS3 => (member, via_s3),
-            Actor::Member(Kind::Person) => pair(rng.pick(&self.persons)),
-            Actor::Member(Kind::User) => pair(rng.pick(&self.users)),
-            Actor::Service => (member, &self.service),
-            Actor::Internal => (member, &self.internal),
-            Actor::Deleted => (member, &self.deleted),
-            Actor::Recreated => (member, &self.recreated),
-            Actor::Stranger => (member, &self.stranger),
+/// A session of a role: its name, its access key, when it began.
+#[derive(Clone)]
+pub(super) struct Issued {
+    pub(super) name: String,
+    pub(super) access_key: String,
+    pub(super) created: i64,
+}
+
+impl Role {
+    /// The same session where S3 asks KMS for it.
+    pub(super) fn via_s3(&self) -> Role {
+        let session = self.session.clone().expect("a job is a role's session");
+        let via = Session {
+            invoked_by: Some("AWS Internal"),
+            ..Session::new(&session.name, &session.access_key, session.created)
+        };
+        Role {
+            member: self.member.clone(),
+            caller: caller::session(&self.member.identity, &via, "", ""),
+            session: Some(session),
+            issued: self.issued,
         }
     }
 }
 
-fn pair((member, caller): &(Member, Caller)) -> (&Member, &Caller) {
-    (member, caller)
+/// Who acts in a few files.
+pub(super) struct Cast {
+    pub(super) jobs: Vec<Role>,
+    /// The jobs, where S3 asks KMS for them.
+    pub(super) decrypts: Vec<Role>,
+    pub(super) persons: Vec<Role>,
+    pub(super) users: Vec<Role>,
+    /// Those of whom there is one each.
+    pub(super) others: [(Actor, Role); 5],
+}
+
+impl Cast {
+    /// Who makes a call.
+    pub(super) fn of(&self, actor: Actor, rng: &mut Rng) -> &Role {
+        match actor {
+            Actor::Member(Kind::Job) => rng.pick(&self.jobs),
+            Actor::ViaS3 => rng.pick(&self.decrypts),
+            Actor::Member(Kind::Person) => rng.pick(&self.persons),
+            Actor::Member(Kind::User) => rng.pick(&self.users),
+            other => {
+                let found = self.others.iter().find(|(actor, _)| *actor == other);
+                &found.expect("everybody else is there").1
+            }
+        }
+    }
+
+    /// What issues the session of the cast's `index`-th role; `None` after the last.
+    pub(super) fn issuer(&self, index: usize) -> Option<Issuer<'_>> {
+        let role = self.jobs.iter().chain(&self.persons).nth(index)?;
+        let service = matches!(role.member.kind, Kind::Job);
+        let (_, sagemaker) = &self.others[0];
+        let session = role.session.as_ref()?;
+        let assertion = (!service).then(|| {
+            caller::saml(
+                &session.name,
+                "c2FtbC1wcm92aWRlcg=",
+                "198.51.100.7",
+                BROWSER,
+            )
+        });
+        Some(Issuer {
+            role,
+            session,
+            service: &sagemaker.caller,
+            assertion,
+        })
+    }
+}
+
+const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0";
+
+/// The call that issues a session: SageMaker's for a job, a sign-in for a person.
+pub(super) struct Issuer<'c> {
+    role: &'c Role,
+    session: &'c Issued,
+    service: &'c Caller,
+    assertion: Option<Caller>,
+}
+
+impl Issuer<'_> {
+    pub(super) fn caller(&self) -> &Caller {
+        self.assertion.as_ref().unwrap_or(self.service)
+    }
+
+    pub(super) fn created(&self) -> i64 {
+        self.session.created
+    }
+
+    pub(super) fn draft(&self, region: &'static str, rng: &mut Rng) -> Draft {
+        let role = &self.role.member.identity;
+        let (name, key) = (&self.session.name, &self.session.access_key);
+        let issue = sts::Issue::plain(role, name, key, self.session.created);
+        match self.assertion {
+            Some(_) => {
+                sts::assume_role_with_saml(issue, &saml_provider(&role.account), region, rng)
+            }
+            None => sts::assume_role(issue, region, rng),
+        }
+    }
 }

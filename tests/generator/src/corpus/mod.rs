@@ -1,42 +1,37 @@
 //! A corpus of any size: logs, the snapshot they are tried under, and the truth.
 //!
-//! Every file is made from the seed and its own number, so that threads need not agree on anything
-//! and the bytes do not depend on how many there are. Nothing is kept but counts: memory is one
-//! buffer of records per thread.
+//! The bulk of it ([`bulk`]) is made file by file; what is planted ([`planted`]) stands beside it in an
+//! account and files of its own: sessions and duplicates of every kind, each with what must be found.
 
+mod bulk;
 mod cases;
+mod planted;
 mod snapshot;
 mod team;
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::cell::Cell;
+use std::fs;
+use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::caller::{self, Identity, Session};
+use crate::caller::Identity;
 use crate::calls::ecr::Repository;
 use crate::calls::kms::Key;
 use crate::calls::s3::Bucket;
 use crate::calls::sagemaker::Place;
-use crate::clock::{DAY, MONDAY};
-use crate::log_file;
-use crate::record::{self, Caller};
-use crate::rng::{Rng, mix};
-use crate::truth::Tally;
-use cases::{CASES, Cast, Wheel};
-use team::{ACCOUNTS, BUCKETS, Kind, Member, REGIONS};
+use crate::record::Caller;
+use crate::rng::Rng;
+use bulk::Part;
+use cases::CASES;
+use planted::Planted;
+use team::{Member, REGIONS};
 
 /// CloudTrail's own ratio, near 10, is what zlib's default level gives.
 const LEVEL: u32 = 6;
-/// What is written to the compressor at once.
-const CHUNK: usize = 256 * 1024;
 /// Event ids kept per case, as samples.
 const SAMPLES: usize = 3;
-/// Files whose event ids can become samples: enough for the rarest case.
-const SAMPLED_FILES: u64 = 64;
 
 /// What to make.
 #[derive(Debug, Clone)]
@@ -44,7 +39,15 @@ pub(crate) struct Options {
     pub(crate) out: PathBuf,
     pub(crate) events: u64,
     pub(crate) files: u64,
+    /// Delivery days, from [`MONDAY`](crate::clock::MONDAY) on.
+    pub(crate) days: u64,
     pub(crate) principals: u64,
+    /// Whether the trail shows who issued the sessions that are at work in it.
+    pub(crate) sessions: bool,
+    /// The share of log files of which one half comes again in another file.
+    pub(crate) duplicates: f64,
+    /// Whether sessions, duplicates and more are planted beside the bulk.
+    pub(crate) planted: bool,
     /// The share of S3 object keys that occur once.
     pub(crate) unique_keys: f64,
     pub(crate) seed: u64,
@@ -54,7 +57,9 @@ pub(crate) struct Options {
 /// What was made.
 #[derive(Debug, Default)]
 pub(crate) struct Made {
-    pub(crate) events: u64,
+    /// Duplicates too.
+    pub(crate) records: u64,
+    pub(crate) files: u64,
     pub(crate) uncompressed: u64,
     pub(crate) compressed: u64,
 }
@@ -69,6 +74,8 @@ struct Scene<'a> {
     bucket: &'a str,
     key_id: &'a str,
     unique_keys: f64,
+    /// How many keys were made that no other record has.
+    fresh_keys: Cell<u64>,
 }
 
 impl Scene<'_> {
@@ -108,14 +115,19 @@ fn place<'a>(scene: &'a Scene<'_>) -> Place<'a> {
 fn key(scene: &Scene<'_>, rng: &mut Rng) -> String {
     let team = scene.member.prefix();
     match rng.chance(scene.unique_keys) {
-        true => format!(
-            "{team}/features/dt=2026-11-{:02}/part-{:05}-{}.c000.snappy.parquet",
-            2 + rng.below(7),
-            rng.below(200),
-            rng.uuid()
-        ),
+        true => fresh_key(scene, &team, rng),
         false => format!("{team}/reference/lookup-{}.parquet", rng.below(20)),
     }
+}
+
+fn fresh_key(scene: &Scene<'_>, team: &str, rng: &mut Rng) -> String {
+    scene.fresh_keys.set(scene.fresh_keys.get() + 1);
+    format!(
+        "{team}/features/dt=2026-11-{:02}/part-{:05}-{}.c000.snappy.parquet",
+        2 + rng.below(7),
+        rng.below(200),
+        rng.uuid()
+    )
 }
 
 fn bucket_name(account: &str, region: &str, number: u64) -> String {
@@ -143,233 +155,75 @@ fn recreated(account: &str, today: bool) -> Identity {
     )
 }
 
-/// Counts of one or many files.
-#[derive(Default)]
-struct Part {
-    tally: Tally,
-    counts: Vec<u64>,
-    samples: Vec<(u64, usize, String)>,
-    made: Made,
-}
-
-impl Part {
-    /// Appends the record of one case and counts it; returns the event id.
-    fn play(
-        &mut self,
-        index: usize,
-        scene: &Scene<'_>,
-        text: &mut String,
-        rng: &mut Rng,
-    ) -> String {
-        let case = &CASES[index];
-        let draft = (case.draft)(scene, rng);
-        self.tally.count_event(&draft, case.expect);
-        self.counts[index] += 1;
-        record::write(text, scene.caller, scene.account, scene.at, &draft, rng)
-    }
-
-    fn flush(&mut self, text: &mut String, out: &mut impl Write) -> io::Result<()> {
-        self.made.uncompressed += text.len() as u64;
-        out.write_all(text.as_bytes())?;
-        text.clear();
-        Ok(())
-    }
-
-    fn add(&mut self, other: Part) {
-        self.tally.add(other.tally);
-        self.counts.resize(CASES.len(), 0);
-        for (sum, count) in self.counts.iter_mut().zip(other.counts) {
-            *sum += count;
-        }
-        self.samples.extend(other.samples);
-        self.made.events += other.made.events;
-        self.made.uncompressed += other.made.uncompressed;
-        self.made.compressed += other.made.compressed;
+impl Made {
+    fn add(&mut self, other: &Made) {
+        self.records += other.records;
+        self.files += other.files;
+        self.uncompressed += other.uncompressed;
+        self.compressed += other.compressed;
     }
 }
 
 /// Makes the corpus.
 pub(crate) fn write(options: &Options) -> io::Result<Made> {
     snapshot::write(options)?;
-    let next = AtomicU64::new(0);
-    let wheel = Wheel::new();
-    let parts: Vec<io::Result<Part>> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..options.threads.max(1))
-            .map(|_| scope.spawn(|| worker(options, &wheel, &next)))
-            .collect();
-        workers
-            .into_iter()
-            .map(|worker| worker.join().expect("a worker does not panic"))
-            .collect()
-    });
-    let mut whole = Part::default();
-    for part in parts {
-        whole.add(part?);
+    let mut whole = bulk::write(options)?;
+    let planted = options.planted.then(|| Planted::new(options));
+    if let Some(planted) = &planted {
+        whole.made.add(&planted.write(options)?);
+        whole.tally.add(&planted.tally);
     }
-    fs::write(options.out.join("truth.json"), truth(options, &mut whole))?;
+    let truth = truth(options, &mut whole, planted.as_ref());
+    fs::write(options.out.join("truth.json"), truth)?;
     Ok(whole.made)
 }
 
-fn worker(options: &Options, wheel: &Wheel, next: &AtomicU64) -> io::Result<Part> {
-    let mut part = Part {
-        counts: vec![0; CASES.len()],
-        ..Part::default()
-    };
-    let mut text = String::with_capacity(CHUNK + 8192);
-    loop {
-        let number = next.fetch_add(1, Ordering::Relaxed);
-        if number >= options.files {
-            return Ok(part);
-        }
-        log(options, wheel, number, &mut part, &mut text)?;
-    }
-}
-
-/// One log file: an account and region, a quarter of an hour, a few dozen of the account's principals.
-fn log(
-    options: &Options,
-    wheel: &Wheel,
-    number: u64,
-    part: &mut Part,
-    text: &mut String,
-) -> io::Result<()> {
-    let mut rng = Rng::new(mix(options.seed, number));
-    let account = ACCOUNTS[(number % ACCOUNTS.len() as u64) as usize];
-    let region = REGIONS[usize::from(rng.chance(0.2))];
-    let delivered = MONDAY
-        + 1200
-        + (number as i128 * i128::from(7 * DAY - 2400) / i128::from(options.files.max(1))) as i64;
-    let cast = cast(options, number, delivered, &mut rng);
-    let path = options
-        .out
-        .join(log_file::key(account, region, delivered, &mut rng));
-    fs::create_dir_all(path.parent().expect("a key has folders"))?;
-    let mut out = log_file::gzip(File::create(&path)?, LEVEL);
-    let key_id = key_id(account, region);
-    let events = share(options, number + 1) - share(options, number);
-    text.clear();
-    text.push_str("{\"Records\":[");
-    for event in 0..events {
-        if event > 0 {
-            text.push(',');
-        }
-        let index = wheel.spin(&mut rng);
-        let (member, caller) = cast.of(CASES[index].actor, &mut rng);
-        let scene = Scene {
-            account,
-            region,
-            at: delivered - rng.range(60, 900) as i64,
-            member,
-            caller,
-            bucket: &bucket_name(account, region, member.number % BUCKETS),
-            key_id: &key_id,
-            unique_keys: options.unique_keys,
-        };
-        let event_id = part.play(index, &scene, text, &mut rng);
-        if number < SAMPLED_FILES {
-            part.samples.push((number, index, event_id));
-        }
-        if text.len() > CHUNK {
-            part.flush(text, &mut out)?;
-        }
-    }
-    text.push_str("]}");
-    part.flush(text, &mut out)?;
-    part.made.compressed += out.finish()?.metadata()?.len();
-    part.made.events += events;
-    Ok(())
-}
-
-/// How many events stand before file `number`.
-fn share(options: &Options, number: u64) -> u64 {
-    (u128::from(options.events) * u128::from(number) / u128::from(options.files.max(1))) as u64
-}
-
-/// A file's cast: a few dozen principals of its account.
-fn cast(options: &Options, file: u64, at: i64, rng: &mut Rng) -> Cast {
-    let lane = file % ACCOUNTS.len() as u64;
-    let account = ACCOUNTS[lane as usize];
-    let per_account = options.principals / ACCOUNTS.len() as u64;
-    let mut some = |kind: Kind, count: usize| -> Vec<(Member, Caller)> {
-        std::iter::repeat_with(|| rng.below(per_account) * ACCOUNTS.len() as u64 + lane)
-            .take(count * 64)
-            .filter(|number| team::kind(*number) == kind)
-            .take(count)
-            .collect::<Vec<u64>>()
-            .into_iter()
-            .map(|number| Member::new(options.seed, number))
-            .map(|member| (member.caller(at, rng), member))
-            .map(|(caller, member)| (member, caller))
-            .collect()
-    };
-    let (jobs, persons, users) = (
-        some(Kind::Job, 24),
-        some(Kind::Person, 8),
-        some(Kind::User, 8),
-    );
-    let jobs = jobs
-        .into_iter()
-        .map(|(member, caller)| via_s3(member, caller, at, rng))
-        .collect();
-    let user_agent =
-        "aws-cli/2.32.3 md/awscrt#0.28.4 ua/2.1 os/linux#6.8.0 md/arch#x86_64 lang/python#3.13.9";
-    let key = format!("ASIA{}", rng.upper(16));
-    let session = Session::new("nightly", &key, at - 1000);
-    let gone = Identity::role(account, "/", "nightly-import", "GONE");
-    Cast {
-        jobs,
-        persons,
-        users,
-        service: caller::service("sagemaker.amazonaws.com"),
-        internal: caller::internal(account),
-        deleted: caller::session(&gone, &session, "10.9.8.7", user_agent),
-        recreated: caller::session(&recreated(account, false), &session, "10.9.8.8", user_agent),
-        stranger: caller::other_account(
-            "999900001111",
-            "AIDAEXAMPLESTRANGER00",
-            "192.0.2.66",
-            user_agent,
-        ),
-    }
-}
-
-fn via_s3(member: Member, direct: Caller, at: i64, rng: &mut Rng) -> (Member, Caller, Caller) {
-    let key = format!("ASIA{}", rng.upper(16));
-    let session = Session {
-        invoked_by: Some("AWS Internal"),
-        ..Session::new("SageMaker", &key, at - 900)
-    };
-    let via_s3 = caller::session(&member.identity, &session, "", "");
-    (member, direct, via_s3)
-}
-
-fn truth(options: &Options, whole: &mut Part) -> String {
-    whole.samples.sort();
-    let cases: Vec<Value> = CASES
-        .iter()
-        .enumerate()
-        .map(|(index, case)| {
-            let samples: Vec<&String> = whole
-                .samples
-                .iter()
-                .filter(|(_, of, _)| *of == index)
-                .map(|(_, _, id)| id)
-                .take(SAMPLES)
-                .collect();
-            json!({
-                "id": case.name, "verdict": case.expect.verdict, "reason": case.expect.reason,
-                "calls": whole.counts[index], "event_ids": samples,
-            })
-        })
-        .collect();
+fn truth(options: &Options, whole: &mut Part, planted: Option<&Planted>) -> String {
     let mut members = whole.tally.json();
-    members.insert("files".into(), json!(options.files));
-    members.insert("records".into(), json!(whole.made.events));
+    members.insert("files".into(), json!(whole.made.files));
+    members.insert("records".into(), json!(whole.made.records));
     members.insert("principals".into(), json!(options.principals));
+    members.insert(
+        "object_keys_that_occur_once".into(),
+        json!(whole.fresh_keys),
+    );
     members.insert("uncompressed_bytes".into(), json!(whole.made.uncompressed));
     members.insert("compressed_bytes".into(), json!(whole.made.compressed));
-    members.insert("cases".into(), json!(cases));
+    members.insert("cases".into(), cases_of(whole));
+    if let Some(planted) = planted {
+        members.extend(planted.json());
+    }
     let mut text = serde_json::to_string_pretty(&Value::Object(members)).expect("a value has text");
     text.push('\n');
     text
+}
+
+/// One row a case and verdict: a case whose verdict hangs on the session has two.
+fn cases_of(whole: &mut Part) -> Value {
+    whole.samples.sort();
+    let mut rows = Vec::new();
+    for (index, case) in CASES.iter().enumerate() {
+        for issued in [false, true] {
+            let calls = whole.counts[index][usize::from(issued)];
+            let expect = case.expect(issued);
+            let hangs_on_it = case.expect(true) != case.expect;
+            if issued && !hangs_on_it || calls == 0 && hangs_on_it {
+                continue;
+            }
+            let calls = match hangs_on_it {
+                true => calls,
+                false => calls + whole.counts[index][1],
+            };
+            let of_this = |(_, of, in_issued, _): &&bulk::Sample| {
+                *of == index && (case.expect(*in_issued) == expect)
+            };
+            let samples = whole.samples.iter().filter(of_this);
+            let samples: Vec<&String> = samples.map(|(_, _, _, id)| id).take(SAMPLES).collect();
+            rows.push(json!({
+                "id": case.name, "verdict": expect.verdict, "reason": expect.reason,
+                "calls": calls, "event_ids": samples,
+            }));
+        }
+    }
+    Value::Array(rows)
 }

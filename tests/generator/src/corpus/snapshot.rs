@@ -6,7 +6,7 @@ use std::{fs, io};
 use serde_json::{Map, Value, json};
 
 use super::team::{self, ACCOUNTS, BUCKETS, Member, REGIONS};
-use super::{Options, bucket_name, key_id, recreated, vpc_endpoint};
+use super::{Options, bucket_name, key_id, planted, recreated, vpc_endpoint};
 use crate::account::{Account, Policies, layer};
 
 const REPOSITORIES: [&str; 2] = ["images/train", "retired/train"];
@@ -37,6 +37,9 @@ pub(super) fn write(options: &Options) -> io::Result<()> {
             &details(options, index, id),
         )?;
         resources(&folder, id)?;
+    }
+    if options.planted {
+        planted::write_snapshot(&folder)?;
     }
     Ok(())
 }

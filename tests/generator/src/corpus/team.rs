@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::cases::Issued;
 use crate::account::{Account, Policies};
 use crate::caller::{self, Identity, Session};
 use crate::record::Caller;
@@ -78,7 +79,7 @@ impl Member {
     }
 
     /// The caller as of a moment: a role in a session of its own.
-    pub(super) fn caller(&self, at: i64, rng: &mut Rng) -> Caller {
+    pub(super) fn caller(&self, at: i64, rng: &mut Rng) -> (Caller, Option<Issued>) {
         let address = format!(
             "{}.{}.{}",
             rng.below(256),
@@ -86,35 +87,29 @@ impl Member {
             rng.range(1, 255)
         );
         let key = rng.upper(16);
-        match self.kind {
-            Kind::User => caller::user(
-                &self.identity,
-                &format!("AKIA{key}"),
-                &format!("10.{address}"),
-                JAVA,
-            ),
-            Kind::Person => {
-                let name = format!("person{}@example.com", self.number);
-                let key = format!("ASIA{key}");
-                caller::session(
-                    &self.identity,
-                    &Session::new(&name, &key, at - 1800),
-                    &format!("198.{address}"),
-                    BOTO,
-                )
+        let (name, before) = match self.kind {
+            Kind::User => {
+                let address = format!("10.{address}");
+                let key = format!("AKIA{key}");
+                return (caller::user(&self.identity, &key, &address, JAVA), None);
             }
-            Kind::Job => {
-                let (key, endpoint) = (
-                    format!("ASIA{key}"),
-                    Some(super::vpc_endpoint(&self.identity.account)),
-                );
-                let session = Session::new("SageMaker", &key, at - 900);
-                Caller {
-                    vpc_endpoint: endpoint,
-                    ..caller::session(&self.identity, &session, &format!("10.{address}"), TRAINER)
-                }
-            }
-        }
+            Kind::Person => (format!("person{}@example.com", self.number), 1800),
+            Kind::Job => (String::from("SageMaker"), 960),
+        };
+        let issued = Issued {
+            name,
+            access_key: format!("ASIA{key}"),
+            created: at - before,
+        };
+        let session = Session::new(&issued.name, &issued.access_key, issued.created);
+        let caller = match self.kind {
+            Kind::Job => Caller {
+                vpc_endpoint: Some(super::vpc_endpoint(&self.identity.account)),
+                ..caller::session(&self.identity, &session, &format!("10.{address}"), TRAINER)
+            },
+            _ => caller::session(&self.identity, &session, &format!("198.{address}"), BOTO),
+        };
+        (caller, Some(issued))
     }
 }
 
@@ -122,11 +117,16 @@ const BOTO: &str = "Boto3/1.42.11 md/Botocore#1.42.11 ua/2.1 os/linux#6.8.0-1029
 const JAVA: &str = "aws-sdk-java/2.35.6 ua/2.1 os/Linux#5.10.245-241.976.amzn2.x86_64 lang/java#21.0.8 md/OpenJDK_64-Bit_Server_VM#21.0.8+9-LTS md/vendor#Amazon.com_Inc. md/en m/D,N";
 const TRAINER: &str = "Boto3/1.42.11 md/Botocore#1.42.11 ua/2.1 os/linux#5.10.245-241.976.amzn2.x86_64 md/arch#x86_64 lang/python#3.11.9 md/pyimpl#CPython exec-env/AWS_SageMaker_Training m/N,Z,b,E,n cfg/retry-mode#adaptive Botocore/1.42.11 s3fs/2025.9.0 aiobotocore/2.25.0 pyarrow/21.0.0 torch/2.8.0+cu128 sagemaker-training-toolkit/5.1.1 exec-role-runtime/4.12.0";
 
-fn allow(sid: &str, actions: &[&str], resources: &[&str]) -> Value {
+/// IAM Identity Center's provider in an account.
+pub(super) fn saml_provider(account: &str) -> String {
+    format!("arn:aws:iam::{account}:saml-provider/AWSSSO_5f6a7b8c_DO_NOT_DELETE")
+}
+
+pub(super) fn allow(sid: &str, actions: &[&str], resources: &[&str]) -> Value {
     json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources})
 }
 
-fn document(statements: &[Value]) -> Value {
+pub(super) fn document(statements: &[Value]) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
@@ -174,12 +174,10 @@ pub(super) fn enroll(account: &mut Account, member: &Member) {
                 json!({"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}});
             let policies = Policies::inline("AwsSSOInlinePolicy", document(&[pass]))
                 .with(&managed("PersonCommon"));
-            account.role(
-                &member.identity,
-                created,
-                &trust("sso.amazonaws.com"),
-                &policies,
-            );
+            let sign_in = document(&[json!({
+                "Effect": "Allow", "Principal": {"Federated": saml_provider(id)}, "Action": "sts:AssumeRoleWithSAML",
+            })]);
+            account.role(&member.identity, created, &sign_in, &policies);
         }
         Kind::User => {
             let policies = Policies {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Week;
 use super::organisation::*;
 use super::policies as documents;
-use super::research::{CLI, scientist, sit, temporary_key, training_job};
+use super::research::{CLI, scientist, signed_in, sit, temporary_key, training_job};
 use super::sitting::Sitting;
 use super::snapshot::{BOUNDARY, BUILDER, DEPLOY, FORECAST, PASS_ROLE, PUBLISH_BEFORE};
 use crate::caller::{self, Session};
@@ -59,7 +59,7 @@ pub(super) fn carol(week: &mut Week, people: &People, at: i64) {
     carol.does(others::describe_trails(IRELAND));
 }
 
-fn administrator(people: &People) -> Caller {
+pub(super) fn administrator(people: &People) -> Caller {
     caller::user(&people.carol, "AKIAEXAMPLECAROLCLI1", "198.51.100.7", CLI)
 }
 
@@ -140,7 +140,7 @@ pub(super) fn changes(week: &mut Week, people: &People) {
 /// The record that shows that the change bites: it was denied then, and is now.
 pub(super) fn after_the_changes(week: &mut Week, people: &People) {
     let at = MONDAY + 4 * DAY + 18 * HOUR + 1800;
-    let who = scientist(week, people, "ada@example.com", at);
+    let who = signed_in(week, people, "ada@example.com", at);
     let mut ada = sit(week, who, at);
     let caller = ada.caller.clone();
     let role = people.old_training.arn();
@@ -169,12 +169,7 @@ pub(super) fn once(week: &mut Week, people: &People) {
         carol.planted("no-permission-needed", draft, NO_PERMISSION);
     }
     let key = temporary_key(carol.week);
-    let issue = sts::Issue {
-        role: &people.break_glass,
-        session: "carol",
-        access_key: &key,
-        at: carol.at,
-    };
+    let issue = sts::Issue::plain(&people.break_glass, "carol", &key, carol.at);
     let draft = sts::assume_role(issue, VIRGINIA, carol.rng());
     carol.does(draft);
     let at = carol.at;

@@ -26,14 +26,9 @@ pub(super) fn build(week: &mut Week, people: &People, day: i64, run: i64, at: i6
         RUNNER,
     );
     let mut arriving = Sitting::new(week, github, RESEARCH, at, (1, 3));
-    let issue = sts::Issue {
-        role: &people.builder,
-        session: "GitHubActions",
-        access_key: &key,
-        at,
-    };
+    let issue = sts::Issue::plain(&people.builder, "GitHubActions", &key, at);
     let draft = sts::assume_role_with_web_identity(issue, GITHUB, GITHUB_SUBJECT, arriving.rng());
-    arriving.planted("web-identity-sign-in", draft, FEDERATED);
+    arriving.planted("web-identity-sign-in", draft, AGREES);
     let federation = json!({"federatedProvider": GITHUB, "attributes": {}}).to_string();
     let session = Session {
         web_identity: Some(federation),

@@ -9,7 +9,9 @@ mod outsiders;
 mod planted;
 mod platform;
 mod policies;
+mod repeats;
 mod research;
+mod sessions;
 mod sitting;
 mod snapshot;
 
@@ -21,11 +23,13 @@ use crate::clock::{DAY, HOUR, MONDAY};
 use crate::log_file;
 use crate::record::{self, Caller, Draft};
 use crate::rng::Rng;
-use crate::truth::{Expect, Tally};
+use crate::truth::{AGREES, Expect, Tally};
 use organisation::People;
 
 /// The seed of the committed sample.
 const SEED: u64 = 2026_1102;
+/// The seed of what was added to it later: the rest stays as it was.
+const LATER_SEED: u64 = 2026_1109;
 /// The sample is small and read often: the best compression costs nothing.
 const LEVEL: u32 = 9;
 
@@ -44,10 +48,24 @@ struct Record {
 /// Account, region, day, window.
 type Slot = (String, &'static str, i64, usize);
 
+fn slot(account: &str, region: &'static str, at: i64) -> Slot {
+    let day = (at - MONDAY).div_euclid(DAY);
+    assert!((0..7).contains(&day), "the week has seven days");
+    let hour = (at - MONDAY).rem_euclid(DAY) / HOUR;
+    let window = WINDOWS
+        .iter()
+        .position(|end| hour < *end)
+        .expect("the last window ends with the day");
+    (account.into(), region, day, window)
+}
+
 /// All that happened.
 pub(crate) struct Week {
     pub(crate) rng: Rng,
+    /// For the records that issue sessions, and for what comes again.
+    pub(crate) later: Rng,
     pub(crate) planted: BTreeMap<&'static str, Vec<String>>,
+    repeats: Vec<Value>,
     slots: BTreeMap<Slot, Vec<Record>>,
     tally: Tally,
 }
@@ -56,7 +74,9 @@ impl Week {
     fn new() -> Week {
         Week {
             rng: Rng::new(SEED),
+            later: Rng::new(LATER_SEED),
             planted: BTreeMap::new(),
+            repeats: Vec::new(),
             slots: BTreeMap::new(),
             tally: Tally::default(),
         }
@@ -73,19 +93,33 @@ impl Week {
     ) -> String {
         let mut text = String::with_capacity(2048);
         let event_id = record::write(&mut text, caller, account, at, draft, &mut self.rng);
-        let day = (at - MONDAY).div_euclid(DAY);
-        assert!((0..7).contains(&day), "the week has seven days");
-        let hour = (at - MONDAY).rem_euclid(DAY) / HOUR;
-        let window = WINDOWS
-            .iter()
-            .position(|end| hour < *end)
-            .expect("the last window ends with the day");
+        self.tally.count(caller, draft, expect);
+        self.deliver(account, draft.region, at, text);
+        event_id
+    }
+
+    /// The same for a record of the planted story `id` that was added later.
+    pub(crate) fn later_planted(
+        &mut self,
+        id: &'static str,
+        caller: &Caller,
+        account: &str,
+        at: i64,
+        draft: &Draft,
+    ) {
+        let mut text = String::with_capacity(2048);
+        let event_id = record::write(&mut text, caller, account, at, draft, &mut self.later);
+        self.tally.count(caller, draft, AGREES);
+        self.deliver(account, draft.region, at, text);
+        self.planted.entry(id).or_default().push(event_id);
+    }
+
+    fn deliver(&mut self, account: &str, region: &'static str, at: i64, text: String) {
+        let slot = slot(account, region, at);
         self.slots
-            .entry((account.into(), draft.region, day, window))
+            .entry(slot)
             .or_default()
             .push(Record { at, text });
-        self.tally.count(caller, draft, expect);
-        event_id
     }
 
     /// The log files, keyed as CloudTrail delivers them, and what each holds uncompressed.
@@ -137,6 +171,7 @@ pub(crate) fn files() -> Files {
     let mut week = Week::new();
     research::week(&mut week, &people);
     platform::week(&mut week, &people);
+    repeats::plant(&mut week, &people);
     let logs = week.log_files();
     let digests = digests::of(&logs, &mut week.rng);
     let mut files = Files::new();
@@ -147,6 +182,7 @@ pub(crate) fn files() -> Files {
     truth.insert("records".into(), json!(week.tally.records()));
     truth.extend(week.tally.json());
     truth.insert("planted".into(), planted::json(&week.planted, &people));
+    truth.insert("planted_duplicates".into(), json!(week.repeats));
     truth.insert("unused".into(), planted::unused(&people));
     for file in logs {
         files.insert(

@@ -1,8 +1,8 @@
 //! Callers of the research account for whom the snapshot cannot answer.
 
-use super::Week;
 use super::organisation::*;
 use super::research::{CLI, sit, temporary_key};
+use super::{Week, sessions};
 use crate::caller::{self, Session};
 use crate::calls::{s3, sagemaker};
 use crate::clock::{DAY, HOUR, MONDAY};
@@ -27,6 +27,7 @@ pub(super) fn gone(week: &mut Week, people: &People) {
         migration.planted("role-deleted", draft, DELETED);
     }
     let at = MONDAY + DAY + 7 * HOUR;
+    let key = sessions::another_key(week);
     let mut before = sit(
         week,
         caller::session(
@@ -45,6 +46,15 @@ pub(super) fn gone(week: &mut Week, people: &People) {
         );
     }
     let at = MONDAY + 6 * DAY + 7 * HOUR;
+    let key = sessions::another_key(week);
+    let features = ("features", key.as_str());
+    sessions::assumed_by(
+        week,
+        "sagemaker.amazonaws.com",
+        &people.features,
+        features,
+        at,
+    );
     let mut since = sit(
         week,
         caller::session(

@@ -17,7 +17,7 @@ struct Story {
     why: &'static str,
 }
 
-const STORIES: [Story; 26] = [
+const STORIES: [Story; 27] = [
     Story {
         id: "old-execution-role",
         kind: "would_be_denied",
@@ -139,10 +139,10 @@ const STORIES: [Story; 26] = [
     },
     Story {
         id: "service-assumes-role",
-        kind: "service_principal",
+        kind: "agrees",
         who: |_| None,
         action: "sts:AssumeRole",
-        why: "SageMaker assumes the execution roles; trust policies decide that",
+        why: "SageMaker, ECS and Application Auto Scaling assume roles; the trust policies allow that",
     },
     Story {
         id: "cloudtrail-writes-its-logs",
@@ -153,10 +153,17 @@ const STORIES: [Story; 26] = [
     },
     Story {
         id: "web-identity-sign-in",
-        kind: "federated_principal",
+        kind: "agrees",
         who: |_| None,
         action: "sts:AssumeRoleWithWebIdentity",
-        why: "the caller has no role yet; the role's trust policy decides",
+        why: "the caller has no role yet; the role's trust policy allows the provider",
+    },
+    Story {
+        id: "single-sign-on",
+        kind: "agrees",
+        who: |_| None,
+        action: "sts:AssumeRoleWithSAML",
+        why: "a person signs in at IAM Identity Center; the role's trust policy allows the provider",
     },
     Story {
         id: "service-events",
@@ -202,8 +209,8 @@ const STORIES: [Story; 26] = [
     },
 ];
 
-/// Two more, of which there is little to say.
-const OTHERS: [(&str, &str, &str); 2] = [
+/// More, of which there is little to say.
+const OTHERS: [(&str, &str, &str); 5] = [
     (
         "addendum",
         "addendum",
@@ -213,6 +220,21 @@ const OTHERS: [(&str, &str, &str); 2] = [
         "no-permission-needed",
         "no_permission_needed",
         "sts:GetSessionToken needs no permission",
+    ),
+    (
+        "session-with-a-policy",
+        "agrees",
+        "Carol assumes BreakGlass with a session policy that lets her do no more than look",
+    ),
+    (
+        "within-the-session-policy",
+        "agrees",
+        "what the role's policy and the session's allow",
+    ),
+    (
+        "beyond-the-session-policy",
+        "agrees",
+        "the role's policy allows it; the session's policy was and is in the way",
     ),
 ];
 

@@ -1,8 +1,8 @@
 //! The week of the platform account, of AWS's own services there, and of the sandbox.
 
-use super::Week;
 use super::organisation::*;
 use super::sitting::Sitting;
+use super::{Week, sessions};
 use crate::caller::{self, Session};
 use crate::calls::{ecr, kms, others, s3, sagemaker, sts};
 use crate::clock::{DAY, HOUR, MONDAY};
@@ -37,7 +37,10 @@ fn temporary_key(week: &mut Week) -> String {
 /// The application asks the endpoints for scores.
 fn score(week: &mut Week, people: &People, at: i64) {
     let key = temporary_key(week);
-    let session = Session::new("0a1b2c3d4e5f60718293a4b5c6d7e8f9", &key, at - 300);
+    let name = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
+    let service = "ecs-tasks.amazonaws.com";
+    sessions::assumed_by(week, service, &people.scoring, (name, &key), at - 300);
+    let session = Session::new(name, &key, at - 300);
     let mut api = Sitting::new(
         week,
         caller::session(&people.scoring, &session, "10.1.4.20", GO),
@@ -62,9 +65,12 @@ fn scale(week: &mut Week, people: &People, start: i64) {
     for hour in (2..24).step_by(4) {
         let at = start + hour * HOUR + 40;
         let key = temporary_key(week);
+        let name = "AutoScaling-UpdateDesiredCapacity";
+        let service = "sagemaker.application-autoscaling.amazonaws.com";
+        sessions::assumed_by(week, service, &people.scaling, (name, &key), at);
         let session = Session {
             invoked_by: Some("application-autoscaling.amazonaws.com"),
-            ..Session::new("AutoScaling-UpdateDesiredCapacity", &key, at)
+            ..Session::new(name, &key, at)
         };
         let mut scaling = Sitting::new(
             week,
@@ -177,14 +183,9 @@ fn serve(week: &mut Week, people: &People, day: i64, at: i64) {
         at,
         (1, 2),
     );
-    let issue = sts::Issue {
-        role: &people.serving,
-        session: "SageMaker",
-        access_key: &key,
-        at,
-    };
+    let issue = sts::Issue::plain(&people.serving, "SageMaker", &key, at);
     let draft = sts::assume_role(issue, IRELAND, sagemaker.rng());
-    sagemaker.planted("service-assumes-role", draft, SERVICE);
+    sagemaker.planted("service-assumes-role", draft, AGREES);
     let session = Session::new("SageMaker", &key, at);
     let mut host = Sitting::new(
         week,
@@ -234,6 +235,8 @@ fn audit(week: &mut Week, people: &People, day: i64, at: i64) {
         mfa: true,
         ..Session::new("dora@example.com", &key, at - 45)
     };
+    let dora = ("dora@example.com", key.as_str());
+    sessions::sign_in(week, &people.auditor, dora, IRELAND, at - 45);
     let who = Caller {
         console: true,
         ..caller::session(&people.auditor, &session, "198.51.100.90", BROWSER)

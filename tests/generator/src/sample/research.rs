@@ -3,7 +3,7 @@
 use super::Week;
 use super::organisation::*;
 use super::sitting::Sitting;
-use super::{administration, builds, forecasts, outsiders};
+use super::{administration, builds, forecasts, outsiders, sessions};
 use crate::caller::{self, Identity, Session};
 use crate::calls::sagemaker::TrainingJob;
 use crate::calls::{ecr, kms, others, s3, sagemaker, sts};
@@ -34,18 +34,30 @@ pub(super) fn week(week: &mut Week, people: &People) {
     administration::after_the_changes(week, people);
     administration::once(week, people);
     outsiders::gone(week, people);
+    sessions::under_a_session_policy(week, people);
 }
 
 pub(super) fn temporary_key(week: &mut Week) -> String {
     format!("ASIAEXAMPLE{}", week.rng.upper(9))
 }
 
-/// A data scientist's session of the day, from the laptop.
+/// A data scientist who signs in and goes to work.
+pub(super) fn signed_in(week: &mut Week, people: &People, name: &str, at: i64) -> Caller {
+    let key = temporary_key(week);
+    sessions::sign_in(week, &people.scientist, (name, &key), VIRGINIA, at - 60);
+    scientist_with(people, name, &key, at)
+}
+
+/// A data scientist's session of the day, of whose sign-in there is no record.
 pub(super) fn scientist(week: &mut Week, people: &People, name: &str, at: i64) -> Caller {
     let key = temporary_key(week);
+    scientist_with(people, name, &key, at)
+}
+
+fn scientist_with(people: &People, name: &str, key: &str, at: i64) -> Caller {
     caller::session(
         &people.scientist,
-        &Session::new(name, &key, at - 60),
+        &Session::new(name, key, at - 60),
         "198.51.100.23",
         LAPTOP,
     )
@@ -57,7 +69,7 @@ pub(super) fn sit<'w>(week: &'w mut Week, who: Caller, at: i64) -> Sitting<'w> {
 
 /// Trains on the datasets, until Thursday also with the old execution role.
 fn ada(week: &mut Week, people: &People, day: i64, at: i64) {
-    let who = scientist(week, people, "ada@example.com", at);
+    let who = signed_in(week, people, "ada@example.com", at);
     let mut ada = sit(week, who, at);
     ada.expects(sts::console_login(), NOT_AN_ACTION);
     ada.does(sts::get_caller_identity(IRELAND));
@@ -197,7 +209,11 @@ fn decrypt(who: &mut Sitting<'_>, decrypts: &Caller, key: &str) {
 
 /// Deploys what others train; was refused endpoints until Thursday.
 fn bruno(week: &mut Week, people: &People, day: i64, at: i64) {
-    let who = scientist(week, people, "bruno@example.com", at);
+    // Tuesday's sign-in is nowhere in the logs.
+    let who = match day {
+        1 => scientist(week, people, "bruno@example.com", at),
+        _ => signed_in(week, people, "bruno@example.com", at),
+    };
     let mut bruno = sit(week, who, at);
     bruno.expects(sts::console_login(), NOT_AN_ACTION);
     let draft = s3::list_buckets(IRELAND, bruno.rng());
@@ -255,14 +271,9 @@ fn train(week: &mut Week, role: &Identity, job: &str, at: i64, checkpoints: bool
         at,
         (1, 2),
     );
-    let issue = sts::Issue {
-        role,
-        session: "SageMaker",
-        access_key: &key,
-        at,
-    };
+    let issue = sts::Issue::plain(role, "SageMaker", &key, at);
     let draft = sts::assume_role(issue, IRELAND, sagemaker.rng());
-    sagemaker.planted("service-assumes-role", draft, SERVICE);
+    sagemaker.planted("service-assumes-role", draft, AGREES);
     let session = Session::new("SageMaker", &key, at);
     let who = Caller {
         vpc_endpoint: Some(VPC_ENDPOINT.into()),

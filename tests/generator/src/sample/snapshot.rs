@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::Files;
 use super::organisation::*;
 use super::policies as documents;
+use super::sessions::saml_provider;
 use crate::account::{Account, Policies, layer};
 
 pub(crate) const PASS_ROLE: &str = "arn:aws:iam::111122223333:policy/DataScientistPassRole";
@@ -203,7 +204,7 @@ fn research_roles(account: &mut Account, people: &People) {
         json!({"Service": "sagemaker.amazonaws.com"}),
         "sts:AssumeRole",
     );
-    let saml = json!({"Federated": "arn:aws:iam::111122223333:saml-provider/AWSSSO_0a1b2c3d4e5f6071_DO_NOT_DELETE"});
+    let saml = json!({"Federated": saml_provider(RESEARCH)});
     let saml = documents::trust(saml, "sts:AssumeRoleWithSAML");
     let mut scientist = Policies::inline("AwsSSOInlinePolicy", documents::scientist());
     scientist = scientist
@@ -326,7 +327,7 @@ fn platform(people: &People) -> Account {
         json!({"Service": "sagemaker.application-autoscaling.amazonaws.com"}),
         "sts:AssumeRole",
     );
-    let saml = json!({"Federated": "arn:aws:iam::444455556666:saml-provider/AWSSSO_7160f5e4d3c2b1a0_DO_NOT_DELETE"});
+    let saml = json!({"Federated": saml_provider(PLATFORM)});
     let saml = documents::trust(saml, "sts:AssumeRoleWithSAML");
     let deploy = "arn:aws:iam::444455556666:policy/DeployEndpoints";
     account.user(

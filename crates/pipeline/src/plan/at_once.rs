@@ -1,56 +1,12 @@
-//! The plan: which log files a run reads, in which order, cut into slices and batches.
-//!
-//! Everything that follows from the plan (slices, batches, the order of rows) follows from keys and
-//! sizes alone, so that the same files give the same output on any machine and with any number of
-//! threads.
+//! The plan of one run over a whole source at once, as the loop before [`super::Planner`] works it.
 
 use std::collections::BTreeSet;
 
-use retrial_cloudtrail::{LogKey, LogKind};
 use retrial_storage::StorageError;
 
-/// A slice's decompressed JSON, as estimated from sizes: large enough that all cores have work and row
-/// groups compress well, small enough that its rows fit in memory several times over.
-pub(crate) const SLICE_BYTES: u64 = 32 << 20;
-
-/// A batch's gzip: what a killed run loses at most.
-pub(crate) const BATCH_BYTES: u64 = 1 << 30;
-
-/// How far CloudTrail's gzip compresses its JSON; real files lie between 8 and 12.
-const TYPICAL_RATIO: u64 = 10;
-
-/// One log file of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlannedFile {
-    /// Which of the run's sources it is in.
-    pub source: usize,
-    /// Relative to the source's root.
-    pub key: String,
-    /// As stored.
-    pub size: u64,
-    /// When it was delivered, or the day that its path names: seconds since the Unix epoch.
-    moment: Option<i64>,
-}
-
-/// Files of other kinds, which the plan leaves out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SetAside {
-    /// Digest files.
-    pub digest: u64,
-    /// Insight files.
-    pub insight: u64,
-    /// Notifications of S3 and the like, which were recognised by their content.
-    pub notification: u64,
-    /// Files that are not `.json` or `.json.gz`.
-    pub other: u64,
-}
-
-impl SetAside {
-    /// All of them.
-    pub fn total(&self) -> u64 {
-        self.digest + self.insight + self.notification + self.other
-    }
-}
+use super::cut::BATCH_BYTES;
+use super::file::PlannedFile;
+use super::set_aside::SetAside;
 
 /// Files in the order in which they are worked.
 #[derive(Debug, Default)]
@@ -64,23 +20,10 @@ pub struct Plan {
 impl Plan {
     /// Adds what a listing found, or counts it as set aside.
     pub fn add(&mut self, source: usize, key: String, size: u64) {
-        let parsed = LogKey::parse(&key);
-        match parsed.kind {
-            LogKind::Events => {}
-            LogKind::Digest => return self.set_aside.digest += 1,
-            LogKind::Insight => return self.set_aside.insight += 1,
-            LogKind::OtherFile => return self.set_aside.other += 1,
+        match PlannedFile::classify(source, key, size) {
+            Ok(file) => self.files.push(file),
+            Err(kind) => self.set_aside.add(kind),
         }
-        let moment = parsed
-            .stamp
-            .or(parsed.date.map(|day| day.begin()))
-            .map(|time| time.micros().div_euclid(1_000_000));
-        self.files.push(PlannedFile {
-            source,
-            key,
-            size,
-            moment,
-        });
     }
 
     /// Adds what could not be listed (a folder without permission): a row in `rejects`.
@@ -114,9 +57,8 @@ impl Plan {
         let all = self.files.len();
         self.files.retain(|_| keep.next().unwrap_or(true));
         self.set_aside.other += (all - self.files.len()) as u64;
-        self.files.sort_unstable_by(|a, b| {
-            (a.moment, a.source, &a.key).cmp(&(b.moment, b.source, &b.key))
-        });
+        self.files
+            .sort_unstable_by(|a, b| a.order().cmp(&b.order()));
     }
 
     /// The files.
@@ -131,10 +73,11 @@ impl Plan {
 
     /// The batches: a delivery day each, or about a gigabyte of it.
     pub fn batches(&self) -> impl Iterator<Item = &[PlannedFile]> {
+        let day = |file: &PlannedFile| file.minute().map(|minute| minute / (24 * 60));
         let mut bytes = 0;
         self.files.chunk_by(move |a, b| {
             bytes += a.size;
-            let together = a.day() == b.day() && bytes < BATCH_BYTES;
+            let together = day(a) == day(b) && bytes < BATCH_BYTES;
             if !together {
                 bytes = 0;
             }
@@ -151,34 +94,6 @@ fn layout_root(key: &str) -> Option<&str> {
         key.find("/AWSLogs/")? + 1
     };
     key.get(..at)
-}
-
-impl PlannedFile {
-    fn day(&self) -> Option<i64> {
-        self.moment.map(|seconds| seconds.div_euclid(86_400))
-    }
-
-    /// What it will be once it is decompressed, as far as its size tells.
-    fn estimated_bytes(&self) -> u64 {
-        if self.key.ends_with(".gz") {
-            self.size.saturating_mul(TYPICAL_RATIO)
-        } else {
-            self.size
-        }
-    }
-}
-
-/// The slices of a batch.
-pub(crate) fn slices(batch: &[PlannedFile]) -> impl Iterator<Item = &[PlannedFile]> {
-    let mut bytes = 0;
-    batch.chunk_by(move |a, _| {
-        bytes += a.estimated_bytes();
-        let together = bytes < SLICE_BYTES;
-        if !together {
-            bytes = 0;
-        }
-        together
-    })
 }
 
 #[cfg(test)]
@@ -245,11 +160,11 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_ends_at_a_gigabyte_and_a_slice_at_its_estimate() {
+    fn a_batch_ends_at_a_gigabyte() {
         let plan = plan(&[
             ("a.json.gz", BATCH_BYTES),
             ("b.json.gz", 1),
-            ("c.json", SLICE_BYTES),
+            ("c.json", 2),
             ("d.json", 1),
         ]);
         let batches: Vec<_> = plan.batches().map(keys).collect();
@@ -257,8 +172,5 @@ mod tests {
             batches,
             [vec!["a.json.gz"], vec!["b.json.gz", "c.json", "d.json"]]
         );
-        let second = plan.batches().nth(1).expect("two batches");
-        let cut: Vec<_> = slices(second).map(keys).collect();
-        assert_eq!(cut, [vec!["b.json.gz", "c.json"], vec!["d.json"]]);
     }
 }

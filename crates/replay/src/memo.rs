@@ -1,0 +1,97 @@
+//! Answers that were given before.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+
+use crate::session::Session;
+use crate::verdict::Judged;
+
+/// Remembers answers by their questions, so that equal ones are evaluated once. What comes out is the
+/// same with any limit.
+///
+/// It tells sessions apart by where they are in memory, and therefore lives no longer than they do.
+///
+/// # Memory
+/// Questions of some hundred bytes each, up to the limit; then all are forgotten.
+#[derive(Debug)]
+pub struct Memo<'x> {
+    // Not keyed by a fast hash: whoever makes calls chooses what stands in a question.
+    answers: HashMap<Box<[u8]>, Option<Judged>>,
+    bytes: usize,
+    limit: usize,
+    question: Vec<u8>,
+    sessions: PhantomData<&'x Session>,
+}
+
+impl Memo<'_> {
+    /// For questions of up to this many bytes together.
+    pub fn new(limit: usize) -> Self {
+        Memo {
+            answers: HashMap::new(),
+            bytes: 0,
+            limit,
+            question: Vec::new(),
+            sessions: PhantomData,
+        }
+    }
+
+    /// The answer to what `write` writes; `answer` gives it where it is not known.
+    pub(crate) fn ask(
+        &mut self,
+        write: impl FnOnce(&mut Question<'_>),
+        answer: impl FnOnce() -> Option<Judged>,
+    ) -> Option<Judged> {
+        /// What an entry takes besides its question.
+        const ENTRY: usize = 64;
+        self.question.clear();
+        write(&mut Question {
+            bytes: &mut self.question,
+        });
+        if let Some(found) = self.answers.get(self.question.as_slice()) {
+            return *found;
+        }
+        let answer = answer();
+        let bytes = self.question.len() + ENTRY;
+        if self.bytes + bytes > self.limit {
+            self.answers.clear();
+            self.bytes = 0;
+        }
+        self.bytes += bytes;
+        self.answers.insert(self.question.as_slice().into(), answer);
+        answer
+    }
+}
+
+/// A question, written so that two are equal only where all parts of them are.
+pub(crate) struct Question<'q> {
+    bytes: &'q mut Vec<u8>,
+}
+
+impl Question<'_> {
+    pub(crate) fn write(&mut self, text: Option<&str>) {
+        let Some(text) = text else {
+            self.bytes.extend(u32::MAX.to_le_bytes());
+            return;
+        };
+        // Texts of 4 GB do not come up: a record is limited to far less.
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX - 1);
+        self.bytes.extend(length.to_le_bytes());
+        self.bytes.extend(text.as_bytes());
+    }
+
+    pub(crate) fn write_all<'t>(&mut self, texts: impl Iterator<Item = &'t str>) {
+        texts.for_each(|text| self.write(Some(text)));
+        self.write(None);
+    }
+
+    pub(crate) fn write_flag(&mut self, flag: bool) {
+        self.bytes.push(u8::from(flag));
+    }
+
+    /// Which session, and whether what it is limited by is known.
+    pub(crate) fn write_session(&mut self, session: Option<&Session>, is_known: bool) {
+        let place = session.map_or(0, |session| std::ptr::from_ref(session).addr());
+        self.bytes.extend(place.to_le_bytes());
+        self.write_flag(is_known);
+    }
+}
