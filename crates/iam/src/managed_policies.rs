@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, sync::OnceLock};
 
+use crate::CompiledPolicy;
 use crate::catalogue::{FoldedIndex, inflate, split_index};
 
 const FILE: &[u8] = include_bytes!("../data/aws-managed-policies.bin");
@@ -45,7 +46,12 @@ struct Entry {
     block: usize,
     start: usize,
     length: usize,
+    /// Per partition of [`PARTITIONS`], made when it is asked for.
+    compiled: [OnceLock<Option<Box<CompiledPolicy>>>; PARTITIONS.len()],
 }
+
+/// The partitions whose compiled policies are kept.
+const PARTITIONS: [&str; 3] = ["aws", "aws-cn", "aws-us-gov"];
 
 impl ManagedPolicies {
     /// The copy that is compiled in; its index is decoded on first use.
@@ -92,6 +98,7 @@ impl ManagedPolicies {
                     block: block.parse().ok()?,
                     start: start.parse().ok()?,
                     length: length.parse().ok()?,
+                    compiled: Default::default(),
                 }),
                 _ => return None,
             }
@@ -123,9 +130,20 @@ impl ManagedPolicies {
             .map(|policy| format!("arn:aws:iam::aws:policy/{}", policy.path_and_name))
     }
 
-    /// The policy with this ARN, in any partition (`arn:aws-cn:iam::aws:policy/ReadOnlyAccess`).
-    /// For another partition than `aws` the ARNs in its document are those of that partition.
-    pub fn get(&'static self, arn: &str) -> Option<ManagedPolicy> {
+    /// The policy with this ARN, compiled once; `None` also in partitions other than AWS's three
+    /// public ones.
+    pub fn compiled(&'static self, arn: &str) -> Option<&'static CompiledPolicy> {
+        let (partition, entry) = self.find(arn)?;
+        let place = PARTITIONS.iter().position(|known| *known == partition)?;
+        let compile = || {
+            let document = self.get(arn)?.document;
+            CompiledPolicy::identity(&document).ok().map(Box::new)
+        };
+        entry.compiled.get(place)?.get_or_init(compile).as_deref()
+    }
+
+    /// The partition in the ARN of a managed policy, and the policy.
+    fn find<'t>(&'static self, arn: &'t str) -> Option<(&'t str, &'static Entry)> {
         let (partition, path_and_name) =
             arn.strip_prefix("arn:")?.split_once(":iam::aws:policy/")?;
         if !partition.starts_with("aws") || partition.contains(':') {
@@ -137,9 +155,13 @@ impl ManagedPolicies {
                 .map(|policy| policy.path_and_name.as_str())
         })?)?;
         // The index ignores case; policy names do not.
-        if entry.path_and_name != path_and_name {
-            return None;
-        }
+        (entry.path_and_name == path_and_name).then_some((partition, entry))
+    }
+
+    /// The policy with this ARN, in any partition (`arn:aws-cn:iam::aws:policy/ReadOnlyAccess`).
+    /// For another partition than `aws` the ARNs in its document are those of that partition.
+    pub fn get(&'static self, arn: &str) -> Option<ManagedPolicy> {
+        let (partition, entry) = self.find(arn)?;
         let block = self.blocks.get(entry.block)?;
         let text = block
             .text
@@ -202,6 +224,18 @@ mod tests {
         let beijing = get("arn:aws-cn:iam::aws:policy/AmazonSageMakerFullAccess").unwrap();
         assert!(beijing.document.contains("\"arn:aws-cn:s3:::"));
         assert!(!beijing.document.contains("\"arn:aws:"));
+    }
+
+    #[test]
+    fn compiles_once_in_the_public_partitions() {
+        let policies = ManagedPolicies::bundled();
+        let read_only = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+        let once = policies.compiled(read_only).unwrap();
+        assert!(std::ptr::eq(once, policies.compiled(read_only).unwrap()));
+        let beijing = policies.compiled("arn:aws-cn:iam::aws:policy/ReadOnlyAccess");
+        assert!(!std::ptr::eq(once, beijing.unwrap()));
+        assert!(policies.compiled("arn:aws-xy:iam::aws:policy/ReadOnlyAccess").is_none());
+        assert!(policies.compiled("arn:aws:iam::aws:policy/NoSuchPolicy").is_none());
     }
 
     #[test]

@@ -89,6 +89,8 @@ pub struct Snapshot {
     organization: Option<Organization>,
     organization_unreadable: bool,
     resources: Resources,
+    /// Managed policies by ARN, also those that are attached to nobody.
+    managed_policies: FxHashMap<Box<str>, Arc<CompiledPolicy>>,
 }
 
 /// What is known of a principal besides what decides about its requests.
@@ -384,6 +386,12 @@ impl Snapshot {
             .policy_arns
             .get(name)
             .map(String::as_str)
+    }
+
+    /// A managed policy that the snapshot holds, attached or not: `None` also where its document
+    /// cannot be read.
+    pub fn managed_policy(&self, arn: &str) -> Option<&CompiledPolicy> {
+        self.managed_policies.get(arn).map(Arc::as_ref)
     }
 
     /// When the role was last used, as AWS tracks it (`RoleLastUsed`, over 400 days).

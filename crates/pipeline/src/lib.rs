@@ -25,15 +25,37 @@ mod analyze;
 mod batch;
 mod coverage;
 mod dates;
+mod decide;
+mod duplicates;
 mod filter;
+mod joins;
 mod manifest;
+mod merge;
+mod open_batch;
+mod output;
 mod plan;
 mod report;
+mod retry;
 mod rows;
+mod scratch;
+mod sessions;
 mod slice;
+mod stored_file;
+mod usage;
+mod waiting;
+mod work;
 
-pub use analyze::{PipelineError, Progress, Run, analyze};
+pub use analyze::{BATCH_BYTES, Options, PipelineError, Progress, Run, SLICE_BYTES, analyze};
+pub use duplicates::{RunFile, RunProblem};
 pub use filter::Filter;
-pub use manifest::{MANIFEST_KEY, Manifest, ManifestFile};
-pub use plan::{Plan, PlannedFile, SetAside};
+pub use manifest::{
+    CurrentPlan, Header, MANIFEST_FORMAT, MANIFEST_KEY, Manifest, ManifestFile, WaitingRef,
+};
+pub use plan::{
+    DayCount, DayPlan, DayRange, DayRangeError, FilesFromProblem, Gap, Health, Interrupted,
+    LOOK_BACK_DAYS, LeftOver, ListedObject, PlaceStatus, PlanError, PlanOptions, PlanProblem,
+    PlanRef, PlannedBefore, PlannedFile, Planner, SetAside, Status, StatusParts, Unlisted, status,
+};
 pub use report::{Books, Group, GroupKey, MAX_GROUPS, Report};
+pub use retry::Unread;
+pub use scratch::Scratch;

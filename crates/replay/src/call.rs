@@ -5,14 +5,17 @@ use bumpalo::collections::Vec as BumpVec;
 use retrial_cloudtrail::Record;
 use retrial_iam::{
     Catalogue, Context, Decision, Evaluation, Evaluator, Explanation, KeyState, Layer, MissingKeys,
-    Principal, Request, Resource, Scratch, SessionPolicies, Snapshot, StatementRef, Values,
+    Request, Resource, Scratch, Snapshot, StatementRef, Values,
 };
 
+use crate::asker::{Asking, asker, provider};
+use crate::call_session::{CallSession, is_assumed_root};
 use crate::caller::{Caller, CallerKind};
 use crate::changes::{Change, change};
 use crate::denial::{Denial, denial};
 use crate::keys::{KeySource, call_keys, resource_keys};
 use crate::mapping::{Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping};
+use crate::session::SessionKnowledge;
 use crate::verdict::{Judged, Reason, Verdict, judge};
 use crate::{Outcome, partition_of};
 
@@ -29,9 +32,9 @@ pub enum Assumptions {
 /// Replays records against a snapshot. Shared by all threads.
 #[derive(Clone, Copy)]
 pub struct Replayer<'s> {
-    catalogue: &'s Catalogue,
+    pub(crate) catalogue: &'s Catalogue,
     mapping: &'s Mapping,
-    snapshot: &'s Snapshot,
+    pub(crate) snapshot: &'s Snapshot,
     evaluator: Evaluator<'s>,
     assumptions: Assumptions,
 }
@@ -57,6 +60,10 @@ pub struct Call<'a> {
     pub copy: bool,
     /// The change of authorization that it recorded.
     pub change: Option<Change<'a>>,
+    /// Names the policies of the session; `None` where it has none, or none is known.
+    pub session_policy_id: Option<&'a str>,
+    /// The identity provider that vouches for a web or SAML identity, as trust policies name it.
+    pub identity_provider: Option<&'a str>,
 }
 
 /// One request of a call.
@@ -68,6 +75,8 @@ pub struct CallRequest<'a> {
     pub resource_arn: &'a str,
     /// Whether [`CallRequest::resource_arn`] is known whole.
     pub resource_known: bool,
+    /// Other spellings of the ARN that AWS may have compared instead.
+    pub spellings: &'a [&'a str],
     /// The account that owns the resource.
     pub resource_account: Option<&'a str>,
     /// Whether AWS always asks it for such a call.
@@ -76,6 +85,8 @@ pub struct CallRequest<'a> {
     pub certainty: Certainty,
     /// Known keys with their values; keys that are known to be absent with none.
     pub context: &'a [(&'a str, &'a [&'a str])],
+    /// Keys that the request may have, though neither `context` nor the catalogue says so.
+    pub hidden_keys: &'a [&'a str],
     /// The decision; `None` where it was not evaluated.
     pub decision: Option<Decision>,
     /// Why it is undetermined.
@@ -92,13 +103,14 @@ pub struct CallRequest<'a> {
     pub assumes: &'a [&'a str],
 }
 
-/// Where a call's evaluation stands: the snapshot's principal and the keys that its requests share.
-struct Bench<'a, 'r, 's> {
-    record: &'r Record<'a>,
-    caller: &'r Caller<'a>,
-    principal: Option<&'s Principal>,
-    keys: &'r Context<'a>,
-    arena: &'a Bump,
+/// Where a call's evaluation stands: who asks, and what its requests share.
+pub(crate) struct Bench<'a, 'r, 's> {
+    /// `None`: nobody is evaluated.
+    pub(crate) asker: Option<retrial_iam::Caller<'s, 'a>>,
+    pub(crate) session: &'r CallSession<'r>,
+    pub(crate) vpc_endpoint: Option<&'a str>,
+    pub(crate) keys: &'r Context<'a>,
+    pub(crate) arena: &'a Bump,
 }
 
 impl<'s> Replayer<'s> {
@@ -132,6 +144,7 @@ impl<'s> Replayer<'s> {
     pub fn replay<'a>(
         &self,
         record: &Record<'a>,
+        session: SessionKnowledge<'_>,
         arena: &'a Bump,
         scratch: &mut Scratch<'s>,
     ) -> Call<'a>
@@ -141,22 +154,28 @@ impl<'s> Replayer<'s> {
         let caller = Caller::of(record, arena);
         let outcome = Outcome::of_error_code(record.error_code);
         let mapped = self.map(record, &caller, arena);
-        let principal = caller.principal(self.snapshot);
-        let obstacle = obstacle(record, &caller, &mapped).or_else(|| principal.err());
+        let principal = caller.principal(self.snapshot).ok();
+        let asker = asker(&Asking::of(record), &caller, &mapped, self.snapshot);
+        let obstacle = obstacle(record, &caller, &mapped).or_else(|| asker.err());
+        let session = CallSession::new(
+            (is_assumed_root(record), &caller, principal),
+            session,
+            self.snapshot,
+        );
         let requests = match &mapped {
             Mapped::Requests(requests) => {
                 let source = KeySource {
                     record,
                     caller: &caller,
-                    principal: principal.ok(),
+                    principal,
+                    session: session.known(),
                     arena,
                 };
                 let keys = call_keys(source);
-                let evaluated = principal.ok().filter(|_| obstacle.is_none());
                 let bench = Bench {
-                    record,
-                    caller: &caller,
-                    principal: evaluated,
+                    asker: asker.ok().filter(|_| obstacle.is_none()),
+                    session: &session,
+                    vpc_endpoint: record.vpc_endpoint_id,
                     keys: &keys,
                     arena,
                 };
@@ -172,7 +191,7 @@ impl<'s> Replayer<'s> {
         };
         let (decision, verdict, reason) = match obstacle {
             Some(reason) => (None, Verdict::NotEvaluated, Some(reason)),
-            None => call_verdict(outcome, requests),
+            None => verdict_of(outcome, &required(requests)),
         };
         Call {
             caller,
@@ -187,6 +206,8 @@ impl<'s> Replayer<'s> {
                 .zip(caller.account)
                 .is_some_and(|(recipient, caller)| recipient != caller),
             change: change(record, outcome, arena),
+            session_policy_id: session.policy_id().map(|id| &*arena.alloc_str(id)),
+            identity_provider: provider(record).filter(|_| caller.kind == CallerKind::Federated),
         }
     }
 
@@ -223,43 +244,53 @@ impl<'s> Replayer<'s> {
 
     /// The evaluator's whole explanation of each request of a record, in the order of
     /// [`Call::requests`]; none where the call is not evaluated.
-    pub fn explain<'a>(&self, record: &Record<'a>, arena: &'a Bump) -> Vec<Explanation>
+    pub fn explain<'a>(
+        &self,
+        record: &Record<'a>,
+        session: SessionKnowledge<'_>,
+        arena: &'a Bump,
+    ) -> Vec<Explanation>
     where
         's: 'a,
     {
         let caller = Caller::of(record, arena);
         let mapped = self.map(record, &caller, arena);
-        let (Mapped::Requests(requests), None, Ok(principal)) = (
+        let (Mapped::Requests(requests), None, Ok(asker)) = (
             &mapped,
             obstacle(record, &caller, &mapped),
-            caller.principal(self.snapshot),
+            asker(&Asking::of(record), &caller, &mapped, self.snapshot),
         ) else {
             return Vec::new();
         };
+        let principal = caller.principal(self.snapshot).ok();
+        let session = CallSession::new(
+            (is_assumed_root(record), &caller, principal),
+            session,
+            self.snapshot,
+        );
         let keys = call_keys(KeySource {
             record,
             caller: &caller,
-            principal: Some(principal),
+            principal,
+            session: session.known(),
             arena,
         });
         let bench = Bench {
-            record,
-            caller: &caller,
-            principal: Some(principal),
+            asker: Some(asker),
+            session: &session,
+            vpc_endpoint: record.vpc_endpoint_id,
             keys: &keys,
             arena,
         };
         let explain = |mapped: &MappedRequest<'a>| {
             let context = self.context(&bench, mapped);
-            self.evaluator.explain_as(
-                asker(&caller, principal),
-                &question(&bench, principal, mapped, &context),
-            )
+            self.evaluator
+                .explain_as(asker, &question(&bench, mapped, &context))
         };
         requests.iter().map(explain).collect()
     }
 
-    fn request<'a>(
+    pub(crate) fn request<'a>(
         &self,
         bench: &Bench<'a, '_, 's>,
         mapped: &MappedRequest<'a>,
@@ -274,10 +305,12 @@ impl<'s> Replayer<'s> {
             action: mapped.action,
             resource_arn,
             resource_known,
+            spellings: spellings_of(mapped),
             resource_account,
             required: mapped.required,
             certainty: mapped.certainty,
             context: context_column(&context, bench.arena),
+            hidden_keys: self.hidden_keys(mapped.action, &context, bench.arena),
             decision: None,
             reason: None,
             layer: None,
@@ -286,17 +319,32 @@ impl<'s> Replayer<'s> {
             unknown_layers: &[],
             assumes: &[],
         };
-        if let Some(principal) = bench.principal {
-            let question = question(bench, principal, mapped, &context);
-            self.decide(
-                asker(bench.caller, principal),
-                &question,
-                mapped,
-                &mut row,
-                (scratch, bench.arena),
-            );
+        if let Some(asker) = bench.asker {
+            let question = question(bench, mapped, &context);
+            self.decide(asker, &question, mapped, &mut row, (scratch, bench.arena));
+            bench.session.name_policies(&mut row, bench.arena);
         }
         row
+    }
+
+    /// The unknown keys that a reader of the column `context` would take for absent: those of a family
+    /// that has no others, and those that no catalogue has.
+    fn hidden_keys<'a>(
+        &self,
+        action: &str,
+        context: &Context<'a>,
+        arena: &'a Bump,
+    ) -> &'a [&'a str] {
+        let mut hidden = BumpVec::new_in(arena);
+        for (key, state) in context.iter() {
+            if state == KeyState::Unknown
+                && (family_state(context, key) == Some(KeyState::Absent)
+                    || !self.catalogue.key_applies(action, key))
+            {
+                hidden.push(key);
+            }
+        }
+        hidden.into_bump_slice()
     }
 
     /// The keys of one request: the call's, those that its parameters feed, and its resource's.
@@ -456,16 +504,21 @@ fn obstacle(record: &Record<'_>, caller: &Caller<'_>, mapped: &Mapped<'_>) -> Op
     }
 }
 
-fn call_verdict(
-    outcome: Outcome,
-    requests: &[CallRequest<'_>],
-) -> (Option<Decision>, Verdict, Option<Reason>) {
-    let required: Vec<Judged> = requests
+/// What the verdict of a call stands on.
+pub(crate) fn required(requests: &[CallRequest<'_>]) -> Vec<Judged> {
+    requests
         .iter()
         .filter(|request| request.required)
         .filter_map(judged)
-        .collect();
-    match judge(outcome, &required) {
+        .collect()
+}
+
+/// The verdict of a call that nothing stands in the way of.
+pub(crate) fn verdict_of(
+    outcome: Outcome,
+    required: &[Judged],
+) -> (Option<Decision>, Verdict, Option<Reason>) {
+    match judge(outcome, required) {
         Some((decision, verdict, reason)) => (Some(decision), verdict, reason),
         None => (None, Verdict::NotEvaluated, Some(Reason::NoRequiredRequest)),
     }
@@ -489,35 +542,27 @@ fn resource_of<'a>(mapped: &MappedRequest<'a>) -> (&'a str, bool, Option<&'a str
     }
 }
 
-/// The caller as the evaluator takes it: a policy can name a session, and not only its role.
-fn asker<'s: 'a, 'a>(caller: &Caller<'a>, principal: &'s Principal) -> retrial_iam::Caller<'s, 'a> {
-    match (caller.kind, caller.session_name) {
-        (CallerKind::RoleSession, Some(name)) => retrial_iam::Caller::role_session(principal, name),
-        (CallerKind::FederatedSession, Some(name)) => {
-            retrial_iam::Caller::federated_session(principal, name)
-        }
-        _ => retrial_iam::Caller::principal(principal),
+/// The other spellings that the resource's ARN may have.
+fn spellings_of<'a>(mapped: &MappedRequest<'a>) -> &'a [&'a str] {
+    match mapped.resource {
+        MappedResource::Arn { spellings, .. } => spellings,
+        MappedResource::Any | MappedResource::Unknown { .. } => &[],
     }
 }
 
 /// The question as the evaluator takes it.
 fn question<'q>(
-    bench: &Bench<'q, '_, '_>,
-    principal: &Principal,
+    bench: &'q Bench<'_, '_, '_>,
     mapped: &MappedRequest<'q>,
     context: &'q Context<'q>,
 ) -> Request<'q> {
-    let session = match bench.caller.kind.has_session_policies() && !principal.is_service_linked() {
-        true => SessionPolicies::Unknown,
-        false => SessionPolicies::None,
-    };
     Request {
         action: mapped.action,
         resource: main_resource(&mapped.resource),
         resource_account: resource_of(mapped).2,
         context,
-        vpc_endpoint: bench.record.vpc_endpoint_id,
-        session,
+        vpc_endpoint: bench.vpc_endpoint,
+        session: bench.session.policies(),
     }
 }
 
@@ -527,6 +572,19 @@ fn main_resource<'a>(resource: &MappedResource<'a>) -> Resource<'a> {
         MappedResource::Arn { arn, .. } => Resource::Arn(arn),
         MappedResource::Unknown { pattern, .. } => Resource::Unknown(pattern),
     }
+}
+
+/// What was set for the family that `key` belongs to.
+fn family_state<'a>(context: &Context<'a>, key: &str) -> Option<KeyState<'a>> {
+    context
+        .iter()
+        .find(|(name, _)| {
+            let prefix = name.strip_suffix('*').filter(|_| *name != key);
+            prefix
+                .zip(prefix.and_then(|prefix| key.get(..prefix.len())))
+                .is_some_and(|(prefix, start)| prefix.eq_ignore_ascii_case(start))
+        })
+        .map(|(_, state)| state)
 }
 
 /// The `context` column: known keys with their values, absent ones with none. Unknown ones stay out.

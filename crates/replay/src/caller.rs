@@ -82,6 +82,8 @@ impl<'a> Caller<'a> {
             {
                 Self {
                     kind: CallerKind::Anonymous,
+                    // `anonymous` is no account, and the record is no other account's copy.
+                    account: None,
                     ..Self::not_shown(Some(&identity))
                 }
             }

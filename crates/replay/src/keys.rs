@@ -9,16 +9,19 @@ use std::net::IpAddr;
 
 use bumpalo::Bump;
 use retrial_cloudtrail::{Json, Parameters, Record};
-use retrial_iam::{Context, KeyState, MissingKeys, Principal, PrincipalKind, Values};
+use retrial_iam::{Context, KeyState, MissingKeys, Principal, Values};
 
+use crate::asker::provider;
 use crate::caller::{Caller, CallerKind};
+use crate::session::{IssuedTo, Session};
 
-/// A call's record, its caller and, where the snapshot knows it, the principal.
+/// A call's record, its caller and, where they are known, the principal and the session.
 #[derive(Clone, Copy)]
 pub(crate) struct KeySource<'a, 'r> {
     pub(crate) record: &'r Record<'a>,
     pub(crate) caller: &'r Caller<'a>,
     pub(crate) principal: Option<&'a Principal>,
+    pub(crate) session: Option<&'r Session>,
     pub(crate) arena: &'a Bump,
 }
 
@@ -50,8 +53,10 @@ fn truth(value: bool) -> KeyState<'static> {
 }
 
 /// `invokedBy` beside a role or user is not always a forward access session: `signin.amazonaws.com`
-/// is the console's direct call, and a service-linked role acts for its service.
-pub(crate) fn via<'a>(record: &Record<'a>, caller: &Caller<'a>) -> Via<'a> {
+/// is the console's direct call, and a service-linked role acts for its service, as a service does
+/// with a session that it asked for itself.
+fn via<'a>(source: KeySource<'a, '_>) -> Via<'a> {
+    let KeySource { record, caller, .. } = source;
     let Some(identity) = record.user_identity else {
         return Via::Unknown;
     };
@@ -70,7 +75,14 @@ pub(crate) fn via<'a>(record: &Record<'a>, caller: &Caller<'a>) -> Via<'a> {
             {
                 Via::Service(service)
             }
-            // A session issued to a service has `invokedBy` too; only its issuing record can tell.
+            CallerKind::RoleSession => match source.session.map(Session::issued_to) {
+                Some(IssuedTo::Service(asked)) if **asked == *service => Via::Direct,
+                // A service's session in the hands of another service: S3 asks KMS with the
+                // credentials of the SageMaker job that reads the object.
+                Some(IssuedTo::Service(_) | IssuedTo::Person) => Via::Service(service),
+                // A session issued to a service has `invokedBy` too; only its issuing record can tell.
+                Some(IssuedTo::NotShown) | None => Via::Unknown,
+            },
             _ => Via::Unknown,
         },
     }
@@ -80,7 +92,17 @@ pub(crate) fn via<'a>(record: &Record<'a>, caller: &Caller<'a>) -> Via<'a> {
 pub(crate) fn call_keys<'a>(source: KeySource<'a, '_>) -> Context<'a> {
     let mut context = Context::new(MissingKeys::ByCatalogue);
     principal_keys(source, &mut context);
+    principal_tag_keys(
+        Tagged {
+            kind: source.caller.kind,
+            principal: source.principal,
+            session: source.session,
+        },
+        source.arena,
+        &mut context,
+    );
     session_keys(source, &mut context);
+    identity_provider_keys(source, &mut context);
     network_keys(source, &mut context);
     via_keys(source, &mut context);
     time_keys(source, &mut context);
@@ -93,12 +115,7 @@ pub(crate) fn call_keys<'a>(source: KeySource<'a, '_>) -> Context<'a> {
 }
 
 fn principal_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
-    let KeySource {
-        record,
-        caller,
-        principal,
-        arena,
-    } = source;
+    let KeySource { record, caller, .. } = source;
     // A federated user's own session ARN, not its user's.
     let arn = match caller.kind {
         CallerKind::FederatedSession => record.user_identity.and_then(|identity| identity.arn),
@@ -110,16 +127,36 @@ fn principal_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
     if let Some(account) = caller.account {
         context.set("aws:PrincipalAccount", one(account));
     }
+    let is_service = caller.kind == CallerKind::Service;
+    if caller.kind != CallerKind::NotShown {
+        context.set("aws:PrincipalIsAWSService", truth(is_service));
+    }
+    if matches!(caller.kind, CallerKind::Service | CallerKind::NotShown) {
+        return;
+    }
+    context.set("aws:PrincipalServiceName", KeyState::Absent);
+    context.set("aws:PrincipalServiceNamesList", KeyState::Absent);
     let kind = match caller.kind {
-        CallerKind::User => Some("User"),
-        CallerKind::RoleSession => Some("AssumedRole"),
-        CallerKind::FederatedSession => Some("FederatedUser"),
-        CallerKind::Root => Some("Account"),
-        CallerKind::Anonymous => Some("Anonymous"),
-        CallerKind::Service | CallerKind::Federated | CallerKind::NotShown => None,
+        CallerKind::User => "User",
+        CallerKind::RoleSession => "AssumedRole",
+        CallerKind::FederatedSession => "FederatedUser",
+        CallerKind::Root => "Account",
+        CallerKind::Anonymous => "Anonymous",
+        CallerKind::Service | CallerKind::Federated | CallerKind::NotShown => return,
     };
-    let Some(kind) = kind else { return };
     context.set("aws:PrincipalType", one(kind));
+    if caller.kind == CallerKind::Anonymous {
+        // "Anonymous requests return `anonymous`", and have no ARN and no organization.
+        context.set("aws:PrincipalAccount", one("anonymous"));
+        for key in [
+            "aws:PrincipalArn",
+            "aws:PrincipalOrgID",
+            "aws:PrincipalOrgPaths",
+            "aws:PrincipalTag/*",
+        ] {
+            context.set(key, KeyState::Absent);
+        }
+    }
     if let Some(id) = caller.user_id {
         context.set("aws:userid", one(id));
     }
@@ -127,21 +164,67 @@ fn principal_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
         "aws:username",
         one_or_absent(caller.user_name.filter(|_| caller.kind == CallerKind::User)),
     );
-    context.set("aws:PrincipalIsAWSService", truth(false));
-    context.set("aws:PrincipalServiceName", KeyState::Absent);
-    context.set("aws:PrincipalServiceNamesList", KeyState::Absent);
-    // A role session may carry tags that only its issuing record shows, and they override the role's.
-    let tags: Option<&[(String, String)]> = match principal {
-        Some(principal)
-            if matches!(principal.kind, PrincipalKind::User | PrincipalKind::Root)
-                && caller.kind != CallerKind::FederatedSession =>
-        {
-            Some(&principal.tags)
-        }
-        _ => None,
+}
+
+/// Whose tags a request has.
+#[derive(Clone, Copy)]
+pub(crate) struct Tagged<'a, 'r> {
+    pub(crate) kind: CallerKind,
+    pub(crate) principal: Option<&'a Principal>,
+    pub(crate) session: Option<&'r Session>,
+}
+
+/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-assumedroot>.
+pub(crate) const ASSUMED_ROOT: &str = "aws:AssumedRoot";
+
+const PRINCIPAL_TAG: &str = "aws:PrincipalTag/";
+const RESOURCE_TAG: &str = "ResourceTag/";
+
+/// Whether a key of such a caller's request to a service is taken from the snapshot, and not, or not
+/// only, from the record: under another snapshot it is another. These are what [`principal_tag_keys`]
+/// and [`resource_keys`] set.
+pub(crate) fn is_of_snapshot(key: &str, kind: CallerKind, service: &str) -> bool {
+    let Some((prefix, name)) = key.split_once(':') else {
+        return false;
     };
-    if let Some(tags) = tags {
-        tag_keys("aws:PrincipalTag/", tags, arena, context);
+    let begins = |text: &str, start: &str| {
+        text.get(..start.len())
+            .is_some_and(|text| text.eq_ignore_ascii_case(start))
+    };
+    // Somebody without credentials is known to have no tags.
+    (begins(key, PRINCIPAL_TAG) && kind != CallerKind::Anonymous)
+        || (begins(name, RESOURCE_TAG)
+            && (prefix.eq_ignore_ascii_case("aws") || prefix.eq_ignore_ascii_case(service)))
+}
+
+/// The principal's tags; those of a session override them.
+/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html>.
+pub(crate) fn principal_tag_keys<'a>(
+    tagged: Tagged<'a, '_>,
+    arena: &'a Bump,
+    context: &mut Context<'a>,
+) {
+    let Tagged {
+        kind,
+        principal,
+        session,
+    } = tagged;
+    // Only the issuing record shows a session's tags.
+    let all_known = match kind {
+        CallerKind::User | CallerKind::Root => true,
+        CallerKind::RoleSession | CallerKind::FederatedSession => {
+            session.is_some_and(Session::tags_are_all)
+        }
+        _ => false,
+    };
+    if let Some(principal) = principal.filter(|_| all_known) {
+        tag_keys(PRINCIPAL_TAG, &principal.tags, arena, context);
+    }
+    for (key, value) in session.into_iter().flat_map(Session::tags) {
+        context.set(
+            arena.alloc_str(&format!("{PRINCIPAL_TAG}{key}")),
+            one(arena.alloc_str(value)),
+        );
     }
 }
 
@@ -198,16 +281,65 @@ fn session_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
             context.set("aws:TokenIssueTime", one(created));
         }
     }
-    if caller.kind != CallerKind::Service {
-        context.set(
-            "aws:SourceIdentity",
-            one_or_absent(identity.source_identity),
-        );
-        context.set(
-            "aws:FederatedProvider",
-            one_or_absent(identity.federated_provider),
-        );
+    if identity.assumed_root == Some(true) {
+        context.set(ASSUMED_ROOT, truth(true));
     }
+    if matches!(caller.kind, CallerKind::Service | CallerKind::Federated) {
+        return;
+    }
+    let issued_with = source.session.and_then(Session::source_identity);
+    let source_identity = identity
+        .source_identity
+        .or_else(|| Some(&*arena.alloc_str(issued_with?)));
+    context.set("aws:SourceIdentity", one_or_absent(source_identity));
+    context.set(
+        "aws:FederatedProvider",
+        one_or_absent(identity.federated_provider),
+    );
+}
+
+/// What a web or SAML identity's token says, as far as the record of the session's issue shows it.
+///
+/// The keys of an OIDC provider have its name for a prefix, and are in no catalogue.
+/// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html>.
+fn identity_provider_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
+    let KeySource {
+        record,
+        caller,
+        arena,
+        ..
+    } = source;
+    let (CallerKind::Federated, Some(provider)) = (caller.kind, provider(record)) else {
+        return;
+    };
+    let answered = |key: &str| record.response_elements?.get(key)?.as_str();
+    if record.event_name == Some("AssumeRoleWithSAML") {
+        for (key, field) in [
+            ("saml:aud", "audience"),
+            ("saml:iss", "issuer"),
+            ("saml:namequalifier", "nameQualifier"),
+            ("saml:sub", "subject"),
+            ("saml:sub_type", "subjectType"),
+        ] {
+            context.set(key, answered(field).map_or(KeyState::Unknown, one));
+        }
+        return;
+    }
+    let host = provider
+        .split_once(":oidc-provider/")
+        .map_or(provider, |(_, host)| host);
+    let named = |name: &str| &*arena.alloc_str(&format!("{host}:{name}"));
+    let identity = record.user_identity.unwrap_or_default();
+    // `principalId` is the provider, the audience and the subject, joined by colons.
+    let subject = identity.user_name;
+    let audience = answered("audience").or_else(|| {
+        let rest = identity.principal_id?.strip_prefix(provider)?.strip_prefix(':')?;
+        rest.strip_suffix(subject?)?.strip_suffix(':')
+    });
+    for (name, value) in [("sub", subject), ("aud", audience)] {
+        context.set(named(name), value.map_or(KeyState::Unknown, one));
+    }
+    context.set(named("*"), KeyState::Unknown);
 }
 
 fn network_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
@@ -257,7 +389,7 @@ fn network_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
 }
 
 fn via_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
-    match via(source.record, source.caller) {
+    match via(source) {
         Via::Direct if source.caller.kind != CallerKind::Service => {
             context.set("aws:ViaAWSService", truth(false));
             for key in [
@@ -301,7 +433,7 @@ fn kms_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
     if let Some(account) = caller.account {
         context.set("kms:CallerAccount", one(account));
     }
-    let via = via(record, caller);
+    let via = via(source);
     match (via, record.aws_region) {
         (Via::Direct, _) => context.set("kms:ViaService", KeyState::Absent),
         (Via::Service(service), Some(region)) => {
@@ -395,7 +527,7 @@ pub(crate) fn resource_keys<'a>(
         }
     }
     if let Some(tags) = tags {
-        tag_keys("aws:ResourceTag/", tags, arena, context);
-        tag_keys(&format!("{service}:ResourceTag/"), tags, arena, context);
+        tag_keys(&format!("aws:{RESOURCE_TAG}"), tags, arena, context);
+        tag_keys(&format!("{service}:{RESOURCE_TAG}"), tags, arena, context);
     }
 }

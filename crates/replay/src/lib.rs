@@ -16,21 +16,31 @@
     )
 )]
 
+mod asker;
 mod call;
+mod call_session;
 mod caller;
 mod changes;
 mod denial;
+mod issued_session;
 mod keys;
 mod mapping;
 mod outcome;
+mod recorded;
+mod session;
 mod verdict;
 
 pub use call::{Assumptions, Call, CallRequest, Replayer};
 pub use caller::{Caller, CallerKind};
 pub use changes::Change;
 pub use denial::{Denial, denial};
+pub use issued_session::{IssuedSession, issued_session};
 pub use mapping::{Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, MappingError};
 pub use outcome::Outcome;
+pub use recorded::{RecordedCall, RecordedRequest, Replayed};
+pub use session::{
+    Inheritance, Session, SessionDocuments, SessionFacts, SessionKnowledge, session_key,
+};
 pub use verdict::{Reason, Verdict};
 
 /// The partition of a principal's ARN, or else of a region's name.

@@ -34,6 +34,11 @@ impl Outcome {
         }
     }
 
+    /// The one of this name.
+    pub fn of_name(name: &str) -> Option<Outcome> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+
     /// What a record's `errorCode` says; none is a success.
     pub fn of_error_code(error_code: Option<&str>) -> Outcome {
         let Some(code) = error_code.filter(|code| !code.is_empty()) else {

@@ -32,6 +32,11 @@ impl Verdict {
         Self::NotEvaluated,
     ];
 
+    /// The one of this name.
+    pub fn of_name(name: &str) -> Option<Verdict> {
+        Self::ALL.into_iter().find(|verdict| verdict.name() == name)
+    }
+
     /// The name in tables and reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -85,6 +90,32 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Reason; 17] = [
+        Self::ServicePrincipal,
+        Self::FederatedPrincipal,
+        Self::AnonymousPrincipal,
+        Self::CallerNotShown,
+        Self::PrincipalNotInSnapshot,
+        Self::PrincipalDeleted,
+        Self::PrincipalRecreated,
+        Self::NotAnIamAction,
+        Self::NoPermissionNeeded,
+        Self::Unmapped,
+        Self::Addendum,
+        Self::NoRequiredRequest,
+        Self::UnknownKeys,
+        Self::LayersNotCollected,
+        Self::AllowedUnderAssumption,
+        Self::GuessedMapping,
+        Self::SpellingsDisagree,
+    ];
+
+    /// The one of this name.
+    pub fn of_name(name: &str) -> Option<Reason> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
     /// The name in tables and reports.
     pub fn name(self) -> &'static str {
         match self {

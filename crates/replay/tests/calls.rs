@@ -11,7 +11,7 @@
 use bumpalo::Bump;
 use retrial_cloudtrail::RecordParser;
 use retrial_iam::{Catalogue, Scratch, Snapshot, SnapshotFile};
-use retrial_replay::{Assumptions, Call, Mapping, Replayer};
+use retrial_replay::{Assumptions, Call, Mapping, Replayer, SessionKnowledge};
 use serde_json::{Value, json};
 
 const ACCOUNT: &str = "111122223333";
@@ -97,7 +97,8 @@ fn replay<T>(record: &Value, read: impl FnOnce(&Call<'_>) -> T) -> T {
     let arena = Bump::new();
     let mut text = record.to_string().into_bytes();
     let replayed = RecordParser::new().parse(&mut text, |record| {
-        read(&replayer.replay(record, &arena, &mut Scratch::default()))
+        let session = SessionKnowledge::NotSeen;
+        read(&replayer.replay(record, session, &arena, &mut Scratch::default()))
     });
     replayed.unwrap()
 }

@@ -12,14 +12,14 @@ use retrial_iam::{
     Catalogue, ConditionExplanation, Explanation, FoundKey, LayerExplanation, LayerResult,
     PolicyUnavailable, Remedy, Scratch, StatementExplanation, Truth,
 };
-use retrial_replay::{Assumptions, Call, CallRequest, Mapping, Replayer};
+use retrial_replay::{Assumptions, Call, CallRequest, Mapping, Replayer, SessionKnowledge};
 use retrial_storage::{FolderSource, Source};
 use serde_json::Value;
 
 use crate::Exit;
 use crate::args::ExplainArgs;
 use crate::error::ProgramError;
-use crate::input::{self, Planned};
+use crate::input;
 use crate::printer::{Printer, printable};
 
 /// How much of a file is looked at between two looks at whether the record was found.
@@ -88,10 +88,10 @@ fn find(
     iam: &Path,
     printer: &Printer,
 ) -> Result<Vec<Vec<u8>>, ProgramError> {
-    let Planned { sources, plan } = input::plan(&[path.to_owned()], iam)?;
+    let sources = input::sources(&[path.to_owned()], iam)?;
     let mut parser = RecordParser::new();
-    for file in plan.files() {
-        let Some(source) = sources.get(file.source) else {
+    for file in sources.log_files() {
+        let Some(source) = sources.sources.get(file.source) else {
             continue;
         };
         // The record may be in what cannot be read: whoever looks for it is told.
@@ -160,8 +160,9 @@ fn explain(replayer: &Replayer<'_>, mut text: Vec<u8>) -> String {
     let arena = Bump::new();
     let mut out = String::new();
     let written = RecordParser::new().parse(&mut text, |record| {
-        let call = replayer.replay(record, &arena, &mut Scratch::default());
-        let explanations = replayer.explain(record, &arena);
+        let session = SessionKnowledge::NotSeen;
+        let call = replayer.replay(record, session, &arena, &mut Scratch::default());
+        let explanations = replayer.explain(record, session, &arena);
         write_call(&mut out, record, &call, &explanations)
     });
     match written {

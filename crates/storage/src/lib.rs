@@ -52,5 +52,5 @@ mod store;
 pub use error::{KeyProblem, StorageError};
 pub use faults::{Faults, NoFaults, Step};
 pub use folder::{FolderSource, FolderStore};
-pub use source::{Entry, Listing, Range, Source};
+pub use source::{Child, Children, Entry, Listing, Range, Source};
 pub use store::{Condition, INTERNAL_PREFIX, Object, Store, TEMPORARY_PREFIX, Upload, Version};

@@ -12,12 +12,9 @@ use arrow_array::{
     TimestampMicrosecondArray,
 };
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
-use arrow_schema::{ArrowError, DataType, Field};
+use arrow_schema::{ArrowError, DataType, FieldRef, Fields};
 
-use crate::column::{
-    Cells, Column, ColumnType, DeterminedBy, TextListMap, TextMap, determined_by_fields,
-    map_entries, text_item,
-};
+use crate::column::{Cells, Column, ColumnType, DeterminedBy, TextListMap, TextMap};
 use crate::error::TableError;
 use crate::table::Table;
 
@@ -53,31 +50,31 @@ pub(crate) fn array<'r, T: Table>(
 fn cells<'r, T: Table>(cells: &Cells<T>, rows: &[&'r T::Row<'r>]) -> Result<ArrayRef, ArrayError> {
     let rows = rows.iter().copied();
     Ok(match *cells {
-        Cells::Text(get) => Arc::new(texts(rows.map(get))),
-        Cells::OptionalText(get) => Arc::new(optional_texts(rows.map(get))),
-        Cells::OptionalTimestamp(get) => {
+        Cells::Text(get, _) => Arc::new(texts(rows.map(get))),
+        Cells::OptionalText(get, _) => Arc::new(optional_texts(rows.map(get))),
+        Cells::OptionalTimestamp(get, _) => {
             let array: TimestampMicrosecondArray = rows.map(get).collect();
             Arc::new(array.with_timezone("UTC"))
         }
-        Cells::Integer(get) => Arc::new(Int64Array::from_iter_values(
+        Cells::Integer(get, _) => Arc::new(Int64Array::from_iter_values(
             rows.map(|row| integer(get(row))),
         )),
-        Cells::OptionalInteger(get) => {
+        Cells::OptionalInteger(get, _) => {
             let array: Int64Array = rows.map(|row| get(row).map(integer)).collect();
             Arc::new(array)
         }
-        Cells::Boolean(get) => {
+        Cells::Boolean(get, _) => {
             let array: BooleanArray = rows.map(|row| Some(get(row))).collect();
             Arc::new(array)
         }
-        Cells::OptionalBoolean(get) => {
+        Cells::OptionalBoolean(get, _) => {
             let array: BooleanArray = rows.map(get).collect();
             Arc::new(array)
         }
-        Cells::TextList(get) => Arc::new(text_lists(rows.map(get))?),
-        Cells::TextMap(get) => Arc::new(text_maps(rows.map(get))?),
-        Cells::TextListMap(get) => Arc::new(text_list_maps(rows.map(get))?),
-        Cells::DeterminedBy(get) => Arc::new(determined_by(rows.map(get))?),
+        Cells::TextList(get, _) => Arc::new(text_lists(rows.map(get))?),
+        Cells::TextMap(get, _) => Arc::new(text_maps(rows.map(get))?),
+        Cells::TextListMap(get, _) => Arc::new(text_list_maps(rows.map(get))?),
+        Cells::DeterminedBy(get, _) => Arc::new(determined_by(rows.map(get))?),
     })
 }
 
@@ -134,8 +131,26 @@ fn text_lists<'v>(
 }
 
 fn list_of(offsets: OffsetBuffer<i32>, values: LargeStringArray) -> Result<ListArray, ArrayError> {
-    let item = Arc::new(text_item());
-    Ok(ListArray::try_new(item, offsets, Arc::new(values), None)?)
+    list(ColumnType::TextList, offsets, Arc::new(values))
+}
+
+fn list(
+    kind: ColumnType,
+    offsets: OffsetBuffer<i32>,
+    items: ArrayRef,
+) -> Result<ListArray, ArrayError> {
+    match kind.arrow() {
+        DataType::List(item) => Ok(ListArray::try_new(item, offsets, items, None)?),
+        other => Err(ArrowError::SchemaError(format!("{other} is no list")).into()),
+    }
+}
+
+/// The fields of a struct that is the item of a list or the entry of a map.
+fn struct_fields(item: &FieldRef) -> Fields {
+    match item.data_type() {
+        DataType::Struct(fields) => fields.clone(),
+        _ => Fields::empty(),
+    }
 }
 
 fn text_maps<'v>(maps: impl Iterator<Item = TextMap<'v>> + Clone) -> Result<MapArray, ArrayError> {
@@ -173,9 +188,10 @@ fn map(
     keys: LargeStringArray,
     values: ArrayRef,
 ) -> Result<MapArray, ArrayError> {
-    let entries = StructArray::try_new(map_entries(kind), vec![Arc::new(keys), values], None)?;
     match kind.arrow() {
         DataType::Map(field, ordered) => {
+            let columns = vec![Arc::new(keys) as ArrayRef, values];
+            let entries = StructArray::try_new(struct_fields(&field), columns, None)?;
             Ok(MapArray::try_new(field, offsets, entries, None, ordered)?)
         }
         other => Err(ArrowError::SchemaError(format!("{other} is no map")).into()),
@@ -196,17 +212,9 @@ fn determined_by<'v>(
         Arc::new(optional_texts(statements.clone().map(|s| s.sid))),
         Arc::new(texts(statements.map(|s| s.effect))),
     ];
-    let fields = determined_by_fields();
-    let item = Field::new(
-        crate::column::LIST_ITEM,
-        DataType::Struct(fields.clone()),
-        false,
-    );
-    let statements = StructArray::try_new(fields, columns, None)?;
-    Ok(ListArray::try_new(
-        Arc::new(item),
-        offsets,
-        Arc::new(statements),
-        None,
-    )?)
+    let DataType::List(item) = ColumnType::DeterminedBy.arrow() else {
+        return Err(ArrowError::SchemaError("no list of statements".to_owned()).into());
+    };
+    let statements = StructArray::try_new(struct_fields(&item), columns, None)?;
+    list(ColumnType::DeterminedBy, offsets, Arc::new(statements))
 }

@@ -65,7 +65,7 @@ pub enum ColumnType {
 }
 
 /// The names that the Parquet specification gives the parts of lists and maps.
-pub(crate) const LIST_ITEM: &str = "element";
+const LIST_ITEM: &str = "element";
 const MAP_ENTRIES: &str = "key_value";
 const MAP_KEY: &str = "key";
 const MAP_VALUE: &str = "value";
@@ -104,67 +104,115 @@ impl ColumnType {
         )
     }
 
-    /// The Arrow type. Texts have 64-bit offsets in memory, so that no hostile length overflows
-    /// one; in the file both are the same.
+    /// The Arrow type to write from. Texts have 64-bit offsets in memory, so that no hostile length
+    /// overflows one; in the file both are the same.
     pub(crate) fn arrow(self) -> DataType {
+        self.with_texts(&DataType::LargeUtf8)
+    }
+
+    /// The Arrow type to read into: texts stay where they are in the decompressed pages, those of a
+    /// dictionary once for all rows.
+    pub(crate) fn arrow_views(self) -> DataType {
+        self.with_texts(&DataType::Utf8View)
+    }
+
+    fn with_texts(self, text: &DataType) -> DataType {
         match self {
-            Self::Text => DataType::LargeUtf8,
+            Self::Text => text.clone(),
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Self::Integer => DataType::Int64,
             Self::Boolean => DataType::Boolean,
-            Self::TextList => DataType::List(Arc::new(text_item())),
-            Self::TextMap | Self::TextListMap => {
-                let entries = DataType::Struct(map_entries(self));
-                DataType::Map(Arc::new(Field::new(MAP_ENTRIES, entries, false)), false)
-            }
-            Self::DeterminedBy => {
-                let item = DataType::Struct(determined_by_fields());
-                DataType::List(Arc::new(Field::new(LIST_ITEM, item, false)))
-            }
+            Self::TextList => list_of(text.clone()),
+            Self::TextMap => map_of(text, text.clone()),
+            Self::TextListMap => map_of(text, list_of(text.clone())),
+            Self::DeterminedBy => list_of(DataType::Struct(determined_by_fields(text))),
         }
     }
 }
 
-pub(crate) fn text_item() -> Field {
-    Field::new(LIST_ITEM, DataType::LargeUtf8, false)
+/// A list without null items.
+fn list_of(item: DataType) -> DataType {
+    DataType::List(Arc::new(Field::new(LIST_ITEM, item, false)))
 }
 
-/// Key and value of a map's entries.
-pub(crate) fn map_entries(kind: ColumnType) -> Fields {
-    let value = match kind {
-        ColumnType::TextListMap => ColumnType::TextList.arrow(),
-        _ => DataType::LargeUtf8,
-    };
-    Fields::from(vec![
-        Field::new(MAP_KEY, DataType::LargeUtf8, false),
+fn map_of(key: &DataType, value: DataType) -> DataType {
+    let entries = DataType::Struct(Fields::from(vec![
+        Field::new(MAP_KEY, key.clone(), false),
         Field::new(MAP_VALUE, value, false),
-    ])
+    ]));
+    DataType::Map(Arc::new(Field::new(MAP_ENTRIES, entries, false)), false)
 }
 
-pub(crate) fn determined_by_fields() -> Fields {
+fn determined_by_fields(text: &DataType) -> Fields {
     Fields::from(vec![
-        Field::new("layer", DataType::LargeUtf8, false),
-        Field::new("policy", DataType::LargeUtf8, false),
+        Field::new("layer", text.clone(), false),
+        Field::new("policy", text.clone(), false),
         Field::new("index", DataType::Int64, false),
-        Field::new("sid", DataType::LargeUtf8, true),
-        Field::new("effect", DataType::LargeUtf8, false),
+        Field::new("sid", text.clone(), true),
+        Field::new("effect", text.clone(), false),
     ])
 }
 
-/// How a column is read from a row.
+/// How a cell is taken from a row, and put into one.
 pub(crate) enum Cells<T: Table + ?Sized> {
-    Text(for<'r> fn(&'r T::Row<'r>) -> &'r str),
-    OptionalText(for<'r> fn(&'r T::Row<'r>) -> Option<&'r str>),
-    OptionalTimestamp(for<'r> fn(&'r T::Row<'r>) -> Option<i64>),
-    Integer(for<'r> fn(&'r T::Row<'r>) -> u64),
-    OptionalInteger(for<'r> fn(&'r T::Row<'r>) -> Option<u64>),
-    Boolean(for<'r> fn(&'r T::Row<'r>) -> bool),
-    OptionalBoolean(for<'r> fn(&'r T::Row<'r>) -> Option<bool>),
-    TextList(for<'r> fn(&'r T::Row<'r>) -> &'r [&'r str]),
-    TextMap(for<'r> fn(&'r T::Row<'r>) -> TextMap<'r>),
-    TextListMap(for<'r> fn(&'r T::Row<'r>) -> TextListMap<'r>),
-    DeterminedBy(for<'r> fn(&'r T::Row<'r>) -> &'r [DeterminedBy<'r>]),
+    Text(
+        for<'r> fn(&'r T::Row<'r>) -> &'r str,
+        for<'r> fn(&mut T::Row<'r>, &'r str),
+    ),
+    OptionalText(
+        for<'r> fn(&'r T::Row<'r>) -> Option<&'r str>,
+        for<'r> fn(&mut T::Row<'r>, Option<&'r str>),
+    ),
+    OptionalTimestamp(
+        for<'r> fn(&'r T::Row<'r>) -> Option<i64>,
+        for<'r> fn(&mut T::Row<'r>, Option<i64>),
+    ),
+    Integer(
+        for<'r> fn(&'r T::Row<'r>) -> u64,
+        for<'r> fn(&mut T::Row<'r>, u64),
+    ),
+    OptionalInteger(
+        for<'r> fn(&'r T::Row<'r>) -> Option<u64>,
+        for<'r> fn(&mut T::Row<'r>, Option<u64>),
+    ),
+    Boolean(
+        for<'r> fn(&'r T::Row<'r>) -> bool,
+        for<'r> fn(&mut T::Row<'r>, bool),
+    ),
+    OptionalBoolean(
+        for<'r> fn(&'r T::Row<'r>) -> Option<bool>,
+        for<'r> fn(&mut T::Row<'r>, Option<bool>),
+    ),
+    TextList(
+        for<'r> fn(&'r T::Row<'r>) -> &'r [&'r str],
+        for<'r> fn(&mut T::Row<'r>, &'r [&'r str]),
+    ),
+    TextMap(
+        for<'r> fn(&'r T::Row<'r>) -> TextMap<'r>,
+        for<'r> fn(&mut T::Row<'r>, TextMap<'r>),
+    ),
+    TextListMap(
+        for<'r> fn(&'r T::Row<'r>) -> TextListMap<'r>,
+        for<'r> fn(&mut T::Row<'r>, TextListMap<'r>),
+    ),
+    DeterminedBy(
+        for<'r> fn(&'r T::Row<'r>) -> &'r [DeterminedBy<'r>],
+        for<'r> fn(&mut T::Row<'r>, &'r [DeterminedBy<'r>]),
+    ),
 }
+
+/// A column that is the field of its name: `column!(text, log_file, "what it is")`.
+macro_rules! column {
+    ($kind:ident, $field:ident, $doc:expr) => {
+        Column::$kind(
+            stringify!($field),
+            $doc,
+            |row| row.$field,
+            |row, value| row.$field = value,
+        )
+    };
+}
+pub(crate) use column;
 
 /// One column of table `T`.
 pub struct Column<T: Table + ?Sized> {
@@ -193,16 +241,23 @@ impl<T: Table + ?Sized> Column<T> {
         name: &'static str,
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> &'r str,
+        set: for<'r> fn(&mut T::Row<'r>, &'r str),
     ) -> Self {
-        Self::new(name, doc, Encoding::Dictionary, Cells::Text(get))
+        Self::new(name, doc, Encoding::Dictionary, Cells::Text(get, set))
     }
 
     pub(crate) const fn optional_text(
         name: &'static str,
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> Option<&'r str>,
+        set: for<'r> fn(&mut T::Row<'r>, Option<&'r str>),
     ) -> Self {
-        Self::new(name, doc, Encoding::Dictionary, Cells::OptionalText(get))
+        Self::new(
+            name,
+            doc,
+            Encoding::Dictionary,
+            Cells::OptionalText(get, set),
+        )
     }
 
     /// Text whose values are (nearly) all different.
@@ -210,8 +265,9 @@ impl<T: Table + ?Sized> Column<T> {
         name: &'static str,
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> &'r str,
+        set: for<'r> fn(&mut T::Row<'r>, &'r str),
     ) -> Self {
-        Self::new(name, doc, Encoding::Plain, Cells::Text(get))
+        Self::new(name, doc, Encoding::Plain, Cells::Text(get, set))
     }
 
     /// Text that can be null, whose other values are (nearly) all different.
@@ -219,80 +275,105 @@ impl<T: Table + ?Sized> Column<T> {
         name: &'static str,
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> Option<&'r str>,
+        set: for<'r> fn(&mut T::Row<'r>, Option<&'r str>),
     ) -> Self {
-        Self::new(name, doc, Encoding::Plain, Cells::OptionalText(get))
+        Self::new(name, doc, Encoding::Plain, Cells::OptionalText(get, set))
     }
 
     pub(crate) const fn optional_timestamp(
         name: &'static str,
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> Option<i64>,
+        set: for<'r> fn(&mut T::Row<'r>, Option<i64>),
     ) -> Self {
-        Self::new(name, doc, Encoding::Delta, Cells::OptionalTimestamp(get))
+        Self::new(
+            name,
+            doc,
+            Encoding::Delta,
+            Cells::OptionalTimestamp(get, set),
+        )
     }
 
     pub(crate) const fn integer(
         name: &'static str,
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> u64,
+        set: for<'r> fn(&mut T::Row<'r>, u64),
     ) -> Self {
-        Self::new(name, doc, Encoding::Delta, Cells::Integer(get))
+        Self::new(name, doc, Encoding::Delta, Cells::Integer(get, set))
     }
 
     pub(crate) const fn optional_integer(
         name: &'static str,
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> Option<u64>,
+        set: for<'r> fn(&mut T::Row<'r>, Option<u64>),
     ) -> Self {
-        Self::new(name, doc, Encoding::Delta, Cells::OptionalInteger(get))
+        Self::new(name, doc, Encoding::Delta, Cells::OptionalInteger(get, set))
     }
 
     pub(crate) const fn boolean(
         name: &'static str,
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> bool,
+        set: for<'r> fn(&mut T::Row<'r>, bool),
     ) -> Self {
-        Self::new(name, doc, Encoding::Plain, Cells::Boolean(get))
+        Self::new(name, doc, Encoding::Plain, Cells::Boolean(get, set))
     }
 
     pub(crate) const fn optional_boolean(
         name: &'static str,
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> Option<bool>,
+        set: for<'r> fn(&mut T::Row<'r>, Option<bool>),
     ) -> Self {
-        Self::new(name, doc, Encoding::Plain, Cells::OptionalBoolean(get))
+        Self::new(name, doc, Encoding::Plain, Cells::OptionalBoolean(get, set))
     }
 
     pub(crate) const fn text_list(
         name: &'static str,
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> &'r [&'r str],
+        set: for<'r> fn(&mut T::Row<'r>, &'r [&'r str]),
     ) -> Self {
-        Self::new(name, doc, Encoding::Dictionary, Cells::TextList(get))
+        Self::new(name, doc, Encoding::Dictionary, Cells::TextList(get, set))
     }
 
     pub(crate) const fn text_map(
         name: &'static str,
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> TextMap<'r>,
+        set: for<'r> fn(&mut T::Row<'r>, TextMap<'r>),
     ) -> Self {
-        Self::new(name, doc, Encoding::Dictionary, Cells::TextMap(get))
+        Self::new(name, doc, Encoding::Dictionary, Cells::TextMap(get, set))
     }
 
     pub(crate) const fn text_list_map(
         name: &'static str,
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> TextListMap<'r>,
+        set: for<'r> fn(&mut T::Row<'r>, TextListMap<'r>),
     ) -> Self {
-        Self::new(name, doc, Encoding::Dictionary, Cells::TextListMap(get))
+        Self::new(
+            name,
+            doc,
+            Encoding::Dictionary,
+            Cells::TextListMap(get, set),
+        )
     }
 
     pub(crate) const fn determined_by(
         name: &'static str,
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> &'r [DeterminedBy<'r>],
+        set: for<'r> fn(&mut T::Row<'r>, &'r [DeterminedBy<'r>]),
     ) -> Self {
-        Self::new(name, doc, Encoding::Dictionary, Cells::DeterminedBy(get))
+        Self::new(
+            name,
+            doc,
+            Encoding::Dictionary,
+            Cells::DeterminedBy(get, set),
+        )
     }
 
     /// The name, in snake_case, in AWS's words.
@@ -313,14 +394,14 @@ impl<T: Table + ?Sized> Column<T> {
     /// Its type.
     pub const fn kind(&self) -> ColumnType {
         match self.cells {
-            Cells::Text(_) | Cells::OptionalText(_) => ColumnType::Text,
-            Cells::OptionalTimestamp(_) => ColumnType::Timestamp,
-            Cells::Integer(_) | Cells::OptionalInteger(_) => ColumnType::Integer,
-            Cells::Boolean(_) | Cells::OptionalBoolean(_) => ColumnType::Boolean,
-            Cells::TextList(_) => ColumnType::TextList,
-            Cells::TextMap(_) => ColumnType::TextMap,
-            Cells::TextListMap(_) => ColumnType::TextListMap,
-            Cells::DeterminedBy(_) => ColumnType::DeterminedBy,
+            Cells::Text(..) | Cells::OptionalText(..) => ColumnType::Text,
+            Cells::OptionalTimestamp(..) => ColumnType::Timestamp,
+            Cells::Integer(..) | Cells::OptionalInteger(..) => ColumnType::Integer,
+            Cells::Boolean(..) | Cells::OptionalBoolean(..) => ColumnType::Boolean,
+            Cells::TextList(..) => ColumnType::TextList,
+            Cells::TextMap(..) => ColumnType::TextMap,
+            Cells::TextListMap(..) => ColumnType::TextListMap,
+            Cells::DeterminedBy(..) => ColumnType::DeterminedBy,
         }
     }
 
@@ -328,10 +409,10 @@ impl<T: Table + ?Sized> Column<T> {
     pub const fn nullable(&self) -> bool {
         matches!(
             self.cells,
-            Cells::OptionalText(_)
-                | Cells::OptionalTimestamp(_)
-                | Cells::OptionalInteger(_)
-                | Cells::OptionalBoolean(_)
+            Cells::OptionalText(..)
+                | Cells::OptionalTimestamp(..)
+                | Cells::OptionalInteger(..)
+                | Cells::OptionalBoolean(..)
         )
     }
 
@@ -343,20 +424,24 @@ impl<T: Table + ?Sized> Column<T> {
         Field::new(self.name, self.kind().arrow(), self.nullable())
     }
 
+    pub(crate) fn field_of_views(&self) -> Field {
+        Field::new(self.name, self.kind().arrow_views(), self.nullable())
+    }
+
     /// The order of two rows by this column, null first. Lists and maps have none.
     pub(crate) fn compare<'r>(&self, a: &'r T::Row<'r>, b: &'r T::Row<'r>) -> Ordering {
         match self.cells {
-            Cells::Text(get) => get(a).cmp(get(b)),
-            Cells::OptionalText(get) => get(a).cmp(&get(b)),
-            Cells::OptionalTimestamp(get) => get(a).cmp(&get(b)),
-            Cells::Integer(get) => get(a).cmp(&get(b)),
-            Cells::OptionalInteger(get) => get(a).cmp(&get(b)),
-            Cells::Boolean(get) => get(a).cmp(&get(b)),
-            Cells::OptionalBoolean(get) => get(a).cmp(&get(b)),
-            Cells::TextList(_)
-            | Cells::TextMap(_)
-            | Cells::TextListMap(_)
-            | Cells::DeterminedBy(_) => Ordering::Equal,
+            Cells::Text(get, _) => get(a).cmp(get(b)),
+            Cells::OptionalText(get, _) => get(a).cmp(&get(b)),
+            Cells::OptionalTimestamp(get, _) => get(a).cmp(&get(b)),
+            Cells::Integer(get, _) => get(a).cmp(&get(b)),
+            Cells::OptionalInteger(get, _) => get(a).cmp(&get(b)),
+            Cells::Boolean(get, _) => get(a).cmp(&get(b)),
+            Cells::OptionalBoolean(get, _) => get(a).cmp(&get(b)),
+            Cells::TextList(..)
+            | Cells::TextMap(..)
+            | Cells::TextListMap(..)
+            | Cells::DeterminedBy(..) => Ordering::Equal,
         }
     }
 }

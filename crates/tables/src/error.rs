@@ -1,4 +1,4 @@
-//! What can go wrong in writing a table.
+//! What can go wrong in writing a table, and in reading one.
 
 use std::io;
 
@@ -65,6 +65,79 @@ impl TableError {
                 Err(cause) => Self::Encode { table, cause },
             },
             cause => Self::encode(table, cause),
+        }
+    }
+}
+
+/// A file that could not be read as a table.
+///
+/// `Display` is the whole message on one line; `source()` is therefore empty.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Where the bytes come from refused. What it said is kept as it was.
+    #[error("cannot read the table `{table}`: {cause}")]
+    Read {
+        /// The table's name.
+        table: &'static str,
+        /// The refusal.
+        cause: io::Error,
+    },
+    /// No Parquet at all, or cut short.
+    #[error("no whole Parquet file")]
+    NotParquet,
+    /// Parquet of somebody else's.
+    #[error("a Parquet file that Retrial did not write")]
+    NotOurs,
+    /// A file of another table.
+    #[error("a file of the table `{found}`, not of `{table}`")]
+    OtherTable {
+        /// The table that was asked for.
+        table: &'static str,
+        /// The file's.
+        found: String,
+    },
+    /// Written in a format that this version does not know.
+    #[error("format `{found}` of the table `{table}` is not known to this version of Retrial")]
+    OtherFormat {
+        /// The table's name.
+        table: &'static str,
+        /// The file's format.
+        found: String,
+    },
+    /// A column is not what the table's is, or is one that this version does not know.
+    #[error("column `{column}` of the table `{table}` is not known to this version of Retrial")]
+    OtherColumn {
+        /// The table's name.
+        table: &'static str,
+        /// The file's column.
+        column: String,
+    },
+    /// A column was asked for that the table does not have.
+    #[error("the table `{table}` has no column `{column}`")]
+    NoSuchColumn {
+        /// The table's name.
+        table: &'static str,
+        /// The column that was asked for.
+        column: String,
+    },
+    /// The file contradicts itself.
+    #[error("damaged file of the table `{table}`: {cause}")]
+    Damaged {
+        /// The table's name.
+        table: &'static str,
+        /// The contradiction, on one line.
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl ReadError {
+    pub(crate) fn damaged(
+        table: &'static str,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Damaged {
+            table,
+            cause: cause.into(),
         }
     }
 }

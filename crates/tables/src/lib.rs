@@ -33,9 +33,27 @@
 //! The tables are a frozen format: columns are added at the end, never renamed, retyped or given
 //! another meaning. Row structs are free to change.
 //!
+//! A [`TableReader`] reads such a file back, from anything that gives bytes by range ([`ReadAt`]), a
+//! row group at a time and only the columns that are asked for:
+//!
+//! ```
+//! use retrial_tables::{RejectRow, Rejects, TableReader, TableWriter};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let mut writer = TableWriter::<Rejects, Vec<u8>>::new(Vec::new())?;
+//! # writer.write(&[&RejectRow { log_file: "a.json.gz", ..RejectRow::default() }])?;
+//! # let file = writer.finish()?.output;
+//! let reader = TableReader::<Rejects, Vec<u8>>::open(file)?.with_columns(&["log_file"])?;
+//! for row_group in 0..reader.row_groups() {
+//!     for batch in reader.batches(row_group)? {
+//!         batch?.with_rows(|rows| assert!(rows.iter().all(|row| row.log_file == "a.json.gz")));
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Where a file lies (`event_date=…` folders, names, the manifest), when it is complete and who
-//! reads it is left to the pipeline. Arrow and Parquet types stay inside this crate. Reading tables
-//! back will stand beside the writer, from the same columns.
+//! reads it is left to the pipeline. Arrow and Parquet types stay inside this crate.
 #![cfg_attr(
     test,
     allow(
@@ -51,19 +69,22 @@
 mod arrays;
 mod column;
 mod error;
+mod reader;
 mod rows;
 mod schema;
 mod table;
 mod writer;
 
 pub use column::{Column, ColumnType, DeterminedBy, Encoding, TextListMap, TextMap};
-pub use error::TableError;
+pub use error::{ReadError, TableError};
+pub use reader::{BATCH_ROWS, Batch, Batches, ReadAt, TableReader};
 pub use rows::changes::{ChangeRow, Changes};
 pub use rows::coverage::{Coverage, CoverageRow};
 pub use rows::decisions::{DecisionRow, Decisions};
 pub use rows::needs::{NeedRow, Needs};
 pub use rows::rejects::{RejectRow, Rejects};
 pub use rows::sessions::{SessionRow, Sessions};
+pub use rows::usage::{Usage, UsageRow};
 pub use schema::{ColumnDescription, TableDescription, schema_markdown, tables};
 pub use table::{Table, sort_order};
 pub use writer::{

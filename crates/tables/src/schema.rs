@@ -8,6 +8,7 @@ use crate::rows::decisions::Decisions;
 use crate::rows::needs::Needs;
 use crate::rows::rejects::Rejects;
 use crate::rows::sessions::Sessions;
+use crate::rows::usage::Usage;
 use crate::table::Table;
 
 /// What is said about a table.
@@ -45,6 +46,7 @@ pub fn tables() -> Vec<TableDescription> {
         describe::<Sessions>(),
         describe::<Needs>(),
         describe::<Changes>(),
+        describe::<Usage>(),
         describe::<Coverage>(),
         describe::<Rejects>(),
     ]

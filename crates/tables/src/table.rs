@@ -7,7 +7,7 @@ use crate::column::Column;
 /// A table that is written as Parquet, in folders by [`Table::FOLDER`].
 pub trait Table: 'static {
     /// The plain, borrowed row.
-    type Row<'r>: Sync + 'r;
+    type Row<'r>: Copy + Default + Sync + 'r;
     /// The table's name: that of its folder.
     const NAME: &'static str;
     /// What a row is.

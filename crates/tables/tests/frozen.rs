@@ -13,7 +13,8 @@ use std::io::Write;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::printer::print_schema;
 use retrial_tables::{
-    Changes, Coverage, Decisions, Needs, Rejects, Sessions, Table, TableWriter, schema_markdown,
+    Changes, Coverage, Decisions, Needs, Rejects, Sessions, Table, TableWriter, Usage,
+    schema_markdown,
 };
 
 /// The Parquet schema of a file of `T`, as a reader sees it.
@@ -41,6 +42,7 @@ fn schemas_stay_as_they_are() {
         schema::<Changes>(),
         schema::<Coverage>(),
         schema::<Rejects>(),
+        schema::<Usage>(),
     ];
     let actual = schemas.concat();
     assert!(

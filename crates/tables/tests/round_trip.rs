@@ -157,6 +157,11 @@ fn expected(row: &DecisionRow<'_>) -> Vec<String> {
         text(Some(row.log_file)),
         row.record_index.to_string(),
         list(row.unknown_layers),
+        list(row.spellings),
+        row.resource_known
+            .map_or("null".to_owned(), |v| v.to_string()),
+        row.conflict.to_string(),
+        text(row.amends),
     ]
 }
 
@@ -252,6 +257,10 @@ fn hostile_texts_in_every_column() {
                 mapping_version: value,
                 log_file: value,
                 record_index: index as u64,
+                spellings: &["", "%2F"],
+                resource_known: [None, Some(true), Some(false)][index % 3],
+                conflict: index % 2 == 1,
+                amends: text,
             }
         })
         .collect();

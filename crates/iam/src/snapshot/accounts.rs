@@ -223,6 +223,31 @@ impl<'a> Accounts<'a> {
         })
     }
 
+    /// The documents of all managed policies by ARN, also of those that are attached to nobody: a
+    /// session can be given any of them. What cannot be read is left out; where it is attached, the
+    /// principal's issues say so.
+    pub(super) fn managed_policies(
+        &self,
+        documents: &mut Documents<'a>,
+    ) -> FxHashMap<Box<str>, Arc<CompiledPolicy>> {
+        let customer = self
+            .accounts
+            .values()
+            .flat_map(|account| &account.customer_managed)
+            .map(|(arn, (_, policy))| (arn, policy));
+        let of_aws = self
+            .aws_managed
+            .iter()
+            .filter_map(|(arn, copies)| Some((arn, &copies.first()?.1)));
+        customer
+            .chain(of_aws)
+            .filter_map(|(arn, policy)| {
+                let compiled = documents.identity(policy.default_document()?).ok()?;
+                Some((arn.as_str().into(), compiled))
+            })
+            .collect()
+    }
+
     fn path(&self, file: usize) -> &'a str {
         self.files.get(file).map_or("", |file| file.path)
     }

@@ -370,6 +370,7 @@ impl<'a> Reader<'a, '_> {
             organization: self.organization,
             organization_unreadable: self.organization_unreadable,
             resources: self.resources,
+            managed_policies: self.accounts.managed_policies(&mut self.documents),
         };
         (snapshot, self.issues.0)
     }

@@ -126,6 +126,13 @@ pub enum Certainty {
 }
 
 impl Certainty {
+    /// The one of this name.
+    pub fn of_name(name: &str) -> Option<Certainty> {
+        [Self::Verified, Self::Derived, Self::Guessed]
+            .into_iter()
+            .find(|certainty| certainty.name() == name)
+    }
+
     /// The name in tables and reports.
     pub fn name(self) -> &'static str {
         match self {

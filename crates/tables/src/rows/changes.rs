@@ -1,6 +1,6 @@
 //! `changes`: recorded writes that change authorization.
 
-use crate::column::Column;
+use crate::column::{Column, column};
 use crate::table::Table;
 
 /// The table `changes`.
@@ -40,68 +40,60 @@ impl Table for Changes {
         `outcome` says which.";
     const SORTED_BY: &'static [&'static str] = &["account_id", "principal_arn", "event_time"];
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::optional_unique_text("event_id", "CloudTrail's `eventID`", |row| row.event_id),
-        Column::optional_timestamp("event_time", "when the write was made", |row| {
-            row.event_time
-        }),
-        Column::optional_text(
-            "account_id",
-            "the account whose trail recorded it (`recipientAccountId`)",
-            |row| row.account_id,
+        column!(optional_unique_text, event_id, "CloudTrail's `eventID`"),
+        column!(optional_timestamp, event_time, "when the write was made"),
+        column!(
+            optional_text,
+            account_id,
+            "the account whose trail recorded it (`recipientAccountId`)"
         ),
-        Column::optional_text("region", "`awsRegion`", |row| row.region),
-        Column::optional_text("event_source", "the service (`eventSource`)", |row| {
-            row.event_source
-        }),
-        Column::optional_text("event_name", "the operation (`eventName`)", |row| {
-            row.event_name
-        }),
-        Column::optional_text(
-            "principal_arn",
-            "who made it: the user, role or root; for a session its role",
-            |row| row.principal_arn,
+        column!(optional_text, region, "`awsRegion`"),
+        column!(optional_text, event_source, "the service (`eventSource`)"),
+        column!(optional_text, event_name, "the operation (`eventName`)"),
+        column!(
+            optional_text,
+            principal_arn,
+            "who made it: the user, role or root; for a session its role"
         ),
-        Column::optional_text("session_name", "the role session name", |row| {
-            row.session_name
-        }),
-        Column::optional_text("access_key_id", "the access key that signed it", |row| {
-            row.access_key_id
-        }),
-        Column::text(
-            "outcome",
-            "what AWS recorded: `succeeded`, `denied`, `failed_after_authorization`, `failed`",
-            |row| row.outcome,
+        column!(optional_text, session_name, "the role session name"),
+        column!(
+            optional_text,
+            access_key_id,
+            "the access key that signed it"
         ),
-        Column::text(
-            "kind",
+        column!(
+            text,
+            outcome,
+            "what AWS recorded: `succeeded`, `denied`, `failed_after_authorization`, `failed`"
+        ),
+        column!(
+            text,
+            kind,
             "what it changes: `identity_policy`, `attachment`, `permissions_boundary`, \
              `trust_policy`, `bucket_policy`, `key_policy`, `kms_grant`, `organization_policy`, \
-             `event_selectors`, `repository_policy`, …",
-            |row| row.kind,
+             `event_selectors`, `repository_policy`, …"
         ),
-        Column::optional_text(
-            "target_arn",
-            "the principal or resource that it is changed for",
-            |row| row.target_arn,
+        column!(
+            optional_text,
+            target_arn,
+            "the principal or resource that it is changed for"
         ),
-        Column::optional_text("policy_arn", "the managed policy", |row| row.policy_arn),
-        Column::optional_text("policy_name", "the inline policy's name", |row| {
-            row.policy_name
-        }),
-        Column::optional_unique_text(
-            "document",
-            "the policy document, or the payload (a grant, selectors), as JSON",
-            |row| row.document,
+        column!(optional_text, policy_arn, "the managed policy"),
+        column!(optional_text, policy_name, "the inline policy's name"),
+        column!(
+            optional_unique_text,
+            document,
+            "the policy document, or the payload (a grant, selectors), as JSON"
         ),
-        Column::text(
-            "log_file",
-            "the log file that has the record, relative to the source's root",
-            |row| row.log_file,
+        column!(
+            text,
+            log_file,
+            "the log file that has the record, relative to the source's root"
         ),
-        Column::integer(
-            "record_index",
-            "the record's index in that file, from 0",
-            |row| row.record_index,
+        column!(
+            integer,
+            record_index,
+            "the record's index in that file, from 0"
         ),
     ];
 }

@@ -1,6 +1,6 @@
 //! `coverage`: what the trail saw, hour by hour, and where it is blind.
 
-use crate::column::Column;
+use crate::column::{Column, column};
 use crate::table::Table;
 
 /// The table `coverage`.
@@ -31,27 +31,25 @@ impl Table for Coverage {
         an hour: sum them.";
     const SORTED_BY: &'static [&'static str] = &["account_id", "region", "service", "hour"];
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::optional_text(
-            "account_id",
-            "the account whose trail recorded the calls (`recipientAccountId`)",
-            |row| row.account_id,
+        column!(
+            optional_text,
+            account_id,
+            "the account whose trail recorded the calls (`recipientAccountId`)"
         ),
-        Column::optional_text("region", "`awsRegion`", |row| row.region),
-        Column::optional_text("service", "`eventSource`", |row| row.service),
-        Column::optional_timestamp(
-            "hour",
-            "the hour of the event times, at its beginning",
-            |row| row.hour,
+        column!(optional_text, region, "`awsRegion`"),
+        column!(optional_text, service, "`eventSource`"),
+        column!(
+            optional_timestamp,
+            hour,
+            "the hour of the event times, at its beginning"
         ),
-        Column::integer("files", "log files with such records", |row| row.files),
-        Column::integer("records", "records", |row| row.records),
-        Column::integer("data_events", "data events among them", |row| {
-            row.data_events
-        }),
-        Column::optional_text(
-            "digest_state",
-            "what the digest files say of this hour; null where none was looked at",
-            |row| row.digest_state,
+        column!(integer, files, "log files with such records"),
+        column!(integer, records, "records"),
+        column!(integer, data_events, "data events among them"),
+        column!(
+            optional_text,
+            digest_state,
+            "what the digest files say of this hour; null where none was looked at"
         ),
     ];
 }

@@ -1,6 +1,6 @@
 //! `decisions`: every request of every call, with what a replay needs and what came of it.
 
-use crate::column::{Column, DeterminedBy, TextListMap};
+use crate::column::{Column, DeterminedBy, TextListMap, column};
 use crate::table::Table;
 
 /// The table `decisions`.
@@ -54,6 +54,10 @@ pub struct DecisionRow<'a> {
     pub log_file: &'a str,
     pub record_index: u64,
     pub unknown_layers: &'a [&'a str],
+    pub spellings: &'a [&'a str],
+    pub resource_known: Option<bool>,
+    pub conflict: bool,
+    pub amends: Option<&'a str>,
 }
 
 impl Table for Decisions {
@@ -65,201 +69,224 @@ impl Table for Decisions {
         else it has one row without action.";
     const SORTED_BY: &'static [&'static str] = &["account_id", "principal_arn", "event_time"];
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::optional_unique_text(
-            "event_id",
-            "CloudTrail's `eventID`: the call, together with `account_id`",
-            |row| row.event_id,
+        column!(
+            optional_unique_text,
+            event_id,
+            "CloudTrail's `eventID`: the call, together with `account_id`"
         ),
-        Column::optional_timestamp(
-            "event_time",
-            "when the call was made (`eventTime`)",
-            |row| row.event_time,
+        column!(
+            optional_timestamp,
+            event_time,
+            "when the call was made (`eventTime`)"
         ),
-        Column::optional_text(
-            "account_id",
-            "the account whose trail recorded the call (`recipientAccountId`)",
-            |row| row.account_id,
+        column!(
+            optional_text,
+            account_id,
+            "the account whose trail recorded the call (`recipientAccountId`)"
         ),
-        Column::optional_text("region", "`awsRegion`", |row| row.region),
-        Column::optional_text(
-            "event_source",
-            "the service, as `s3.amazonaws.com` (`eventSource`)",
-            |row| row.event_source,
+        column!(optional_text, region, "`awsRegion`"),
+        column!(
+            optional_text,
+            event_source,
+            "the service, as `s3.amazonaws.com` (`eventSource`)"
         ),
-        Column::optional_text(
-            "event_name",
-            "the API operation (`eventName`), which is not always the action",
-            |row| row.event_name,
+        column!(
+            optional_text,
+            event_name,
+            "the API operation (`eventName`), which is not always the action"
         ),
-        Column::optional_text(
-            "principal_arn",
-            "the user, role or root whose policies count; for a session its role",
-            |row| row.principal_arn,
+        column!(
+            optional_text,
+            principal_arn,
+            "the user, role or root whose policies count; for a session its role"
         ),
-        Column::optional_text(
-            "principal_type",
-            "the kind of caller (`userIdentity.type`)",
-            |row| row.principal_type,
+        column!(
+            optional_text,
+            principal_type,
+            "the kind of caller (`userIdentity.type`)"
         ),
-        Column::optional_text(
-            "session_name",
-            "the role session name; null without a session",
-            |row| row.session_name,
+        column!(
+            optional_text,
+            session_name,
+            "the role session name; null without a session"
         ),
-        Column::optional_text(
-            "principal_id",
-            "the principal's unique id (AROA…, AIDA…), which a recreated one does not share",
-            |row| row.principal_id,
+        column!(
+            optional_text,
+            principal_id,
+            "the principal's unique id (AROA…, AIDA…), which a recreated one does not share"
         ),
-        Column::optional_text(
-            "caller_account_id",
-            "the caller's account (`userIdentity.accountId`)",
-            |row| row.caller_account_id,
+        column!(
+            optional_text,
+            caller_account_id,
+            "the caller's account (`userIdentity.accountId`)"
         ),
-        Column::optional_text(
-            "access_key_id",
-            "the access key that signed the call",
-            |row| row.access_key_id,
+        column!(
+            optional_text,
+            access_key_id,
+            "the access key that signed the call"
         ),
-        Column::optional_text(
-            "source_ip",
-            "`sourceIPAddress`: an address, or the name of a service",
-            |row| row.source_ip,
+        column!(
+            optional_text,
+            source_ip,
+            "`sourceIPAddress`: an address, or the name of a service"
         ),
-        Column::optional_text(
-            "invoked_by",
-            "the service that made the call for the principal (`userIdentity.invokedBy`)",
-            |row| row.invoked_by,
+        column!(
+            optional_text,
+            invoked_by,
+            "the service that made the call for the principal (`userIdentity.invokedBy`)"
         ),
-        Column::optional_text(
-            "error_code",
-            "`errorCode`; null where the call succeeded",
-            |row| row.error_code,
+        column!(
+            optional_text,
+            error_code,
+            "`errorCode`; null where the call succeeded"
         ),
-        Column::optional_text(
-            "denied_action",
-            "the action that AWS's denial message names",
-            |row| row.denied_action,
+        column!(
+            optional_text,
+            denied_action,
+            "the action that AWS's denial message names"
         ),
-        Column::optional_text(
-            "denied_resource",
-            "the resource that AWS's denial message names",
-            |row| row.denied_resource,
+        column!(
+            optional_text,
+            denied_resource,
+            "the resource that AWS's denial message names"
         ),
-        Column::optional_text(
-            "denied_layer",
-            "the kind of policy that AWS's denial message names",
-            |row| row.denied_layer,
+        column!(
+            optional_text,
+            denied_layer,
+            "the kind of policy that AWS's denial message names"
         ),
-        Column::optional_text(
-            "action",
-            "the action asked for, as `s3:GetObject`; null where no request is known",
-            |row| row.action,
+        column!(
+            optional_text,
+            action,
+            "the action asked for, as `s3:GetObject`; null where no request is known"
         ),
-        Column::optional_text("resource_arn", "the resource asked for, or `*`", |row| {
-            row.resource_arn
-        }),
-        Column::optional_text(
-            "resource_account",
-            "the account that owns the resource, where known",
-            |row| row.resource_account,
+        column!(
+            optional_text,
+            resource_arn,
+            "the resource asked for, or `*`"
         ),
-        Column::optional_boolean(
-            "required",
-            "whether AWS always asks this for the call; a request that it may ask is false",
-            |row| row.required,
+        column!(
+            optional_text,
+            resource_account,
+            "the account that owns the resource, where known"
         ),
-        Column::text_list_map(
-            "context",
-            "the condition keys that are known, with their values; an empty list is known absence",
-            |row| row.context,
+        column!(
+            optional_boolean,
+            required,
+            "whether AWS always asks this for the call; a request that it may ask is false"
         ),
-        Column::optional_text(
-            "session_policy_id",
-            "the session's policies, as `sessions` has them; null where it has none or none is known",
-            |row| row.session_policy_id,
+        column!(
+            text_list_map,
+            context,
+            "the condition keys that are known, with their values; an empty list is known absence"
         ),
-        Column::text(
-            "outcome",
-            "what AWS recorded: `succeeded`, `denied`, `failed_after_authorization`, `failed`",
-            |row| row.outcome,
+        column!(
+            optional_text,
+            session_policy_id,
+            "the session's policies, as `sessions` has them; null where it has none or none is known"
         ),
-        Column::optional_text(
-            "decision",
+        column!(
+            text,
+            outcome,
+            "what AWS recorded: `succeeded`, `denied`, `failed_after_authorization`, `failed`"
+        ),
+        column!(
+            optional_text,
+            decision,
             "of this request: `allowed`, `explicit_deny`, `implicit_deny`, `undetermined`; null where \
-             it was not evaluated",
-            |row| row.decision,
+             it was not evaluated"
         ),
-        Column::optional_text(
-            "call_decision",
-            "the decision over all required requests of the call",
-            |row| row.call_decision,
+        column!(
+            optional_text,
+            call_decision,
+            "the decision over all required requests of the call"
         ),
-        Column::text(
-            "verdict",
+        column!(
+            text,
+            verdict,
             "of the call: `agrees`, `would_be_denied`, `would_be_allowed`, `undetermined`, \
-             `not_comparable`, `not_evaluated`",
-            |row| row.verdict,
+             `not_comparable`, `not_evaluated`"
         ),
-        Column::optional_text(
-            "reason",
-            "why the call was not evaluated, or is undetermined",
-            |row| row.reason,
+        column!(
+            optional_text,
+            reason,
+            "why the call was not evaluated, or is undetermined"
         ),
-        Column::optional_text(
-            "mapping",
-            "how action and resource were found: `verified`, `derived`, `guessed`",
-            |row| row.mapping,
+        column!(
+            optional_text,
+            mapping,
+            "how action and resource were found: `verified`, `derived`, `guessed`"
         ),
-        Column::optional_text(
-            "layer",
-            "the layer that blocked the request; null where none did",
-            |row| row.layer,
+        column!(
+            optional_text,
+            layer,
+            "the layer that blocked the request; null where none did"
         ),
-        Column::determined_by(
-            "determined_by",
-            "the statements that determined the decision",
-            |row| row.determined_by,
+        column!(
+            determined_by,
+            determined_by,
+            "the statements that determined the decision"
         ),
-        Column::text_list(
-            "unknown_keys",
-            "the condition keys that the decision leans on and the log does not show",
-            |row| row.unknown_keys,
+        column!(
+            text_list,
+            unknown_keys,
+            "the condition keys that the decision leans on and the log does not show"
         ),
-        Column::text_list(
-            "assumes",
-            "what an `allowed` takes for granted without having seen it: `scp`, `rcp`, `vpce`, …",
-            |row| row.assumes,
+        column!(
+            text_list,
+            assumes,
+            "what an `allowed` takes for granted without having seen it: `scp`, `rcp`, `vpce`, …"
         ),
-        Column::boolean(
-            "copy",
-            "whether the record is the resource owner's copy of another account's call",
-            |row| row.copy,
+        column!(
+            boolean,
+            copy,
+            "whether the record is the resource owner's copy of another account's call"
         ),
-        Column::text(
-            "snapshot_id",
-            "the snapshot that the decision was made under",
-            |row| row.snapshot_id,
+        column!(
+            text,
+            snapshot_id,
+            "the snapshot that the decision was made under"
         ),
-        Column::text(
-            "mapping_version",
-            "the version of the mapping that made the requests",
-            |row| row.mapping_version,
+        column!(
+            text,
+            mapping_version,
+            "the version of the mapping that made the requests"
         ),
-        Column::text(
-            "log_file",
-            "the log file that has the record, relative to the source's root",
-            |row| row.log_file,
+        column!(
+            text,
+            log_file,
+            "the log file that has the record, relative to the source's root"
         ),
-        Column::integer(
-            "record_index",
-            "the record's index in that file, from 0",
-            |row| row.record_index,
+        column!(
+            integer,
+            record_index,
+            "the record's index in that file, from 0"
         ),
-        Column::text_list(
-            "unknown_layers",
-            "the layers that were not collected and could turn an undetermined decision",
-            |row| row.unknown_layers,
+        column!(
+            text_list,
+            unknown_layers,
+            "the layers that were not collected and could turn an undetermined decision"
+        ),
+        column!(
+            text_list,
+            spellings,
+            "other spellings of `resource_arn` that AWS may have compared instead"
+        ),
+        column!(
+            optional_boolean,
+            resource_known,
+            "whether `resource_arn` is known whole; false where `*` in it stands for what nobody \
+             recorded; null where no request is known"
+        ),
+        column!(
+            boolean,
+            conflict,
+            "whether another record with this event id and account has another body: both are kept"
+        ),
+        column!(
+            optional_text,
+            amends,
+            "the event id that this record is an addendum to (`addendum.originalEventID`)"
         ),
     ];
 }

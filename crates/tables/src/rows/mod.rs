@@ -6,3 +6,4 @@ pub(crate) mod decisions;
 pub(crate) mod needs;
 pub(crate) mod rejects;
 pub(crate) mod sessions;
+pub(crate) mod usage;

@@ -1,6 +1,6 @@
 //! `needs`: what a job will ask of its execution role, read from the request that began it.
 
-use crate::column::Column;
+use crate::column::{Column, column};
 use crate::table::Table;
 
 /// The table `needs`.
@@ -37,61 +37,51 @@ impl Table for Needs {
         need, read from the request; it is no recorded use.";
     const SORTED_BY: &'static [&'static str] = &["account_id", "role_arn", "event_time"];
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::optional_unique_text(
-            "event_id",
-            "CloudTrail's `eventID` of the job request",
-            |row| row.event_id,
+        column!(
+            optional_unique_text,
+            event_id,
+            "CloudTrail's `eventID` of the job request"
         ),
-        Column::optional_timestamp("event_time", "when the job was requested", |row| {
-            row.event_time
-        }),
-        Column::optional_text(
-            "account_id",
-            "the account whose trail recorded the request (`recipientAccountId`)",
-            |row| row.account_id,
+        column!(optional_timestamp, event_time, "when the job was requested"),
+        column!(
+            optional_text,
+            account_id,
+            "the account whose trail recorded the request (`recipientAccountId`)"
         ),
-        Column::optional_text("region", "`awsRegion`", |row| row.region),
-        Column::optional_text("event_source", "the service of the job", |row| {
-            row.event_source
-        }),
-        Column::optional_text("event_name", "the operation that began it", |row| {
-            row.event_name
-        }),
-        Column::text(
-            "role_arn",
-            "the execution role that the job runs as",
-            |row| row.role_arn,
+        column!(optional_text, region, "`awsRegion`"),
+        column!(optional_text, event_source, "the service of the job"),
+        column!(optional_text, event_name, "the operation that began it"),
+        column!(text, role_arn, "the execution role that the job runs as"),
+        column!(text, action, "the action it will need"),
+        column!(
+            optional_text,
+            resource_arn,
+            "the resource it will need it on; null where the request does not tell"
         ),
-        Column::text("action", "the action it will need", |row| row.action),
-        Column::optional_text(
-            "resource_arn",
-            "the resource it will need it on; null where the request does not tell",
-            |row| row.resource_arn,
+        column!(
+            text,
+            why,
+            "what in the job needs it, and under which condition"
         ),
-        Column::text(
-            "why",
-            "what in the job needs it, and under which condition",
-            |row| row.why,
+        column!(
+            optional_text,
+            source_field,
+            "the field of the request that says so"
         ),
-        Column::optional_text(
-            "source_field",
-            "the field of the request that says so",
-            |row| row.source_field,
+        column!(
+            text,
+            mapping,
+            "how sure the need is: `verified`, `derived`, `guessed`"
         ),
-        Column::text(
-            "mapping",
-            "how sure the need is: `verified`, `derived`, `guessed`",
-            |row| row.mapping,
+        column!(
+            text,
+            log_file,
+            "the log file that has the record, relative to the source's root"
         ),
-        Column::text(
-            "log_file",
-            "the log file that has the record, relative to the source's root",
-            |row| row.log_file,
-        ),
-        Column::integer(
-            "record_index",
-            "the record's index in that file, from 0",
-            |row| row.record_index,
+        column!(
+            integer,
+            record_index,
+            "the record's index in that file, from 0"
         ),
     ];
 }

@@ -1,6 +1,6 @@
 //! `rejects`: what could not be read.
 
-use crate::column::Column;
+use crate::column::{Column, column};
 use crate::table::Table;
 
 /// The table `rejects`.
@@ -30,37 +30,37 @@ impl Table for Rejects {
     const DOC: &'static str = "One file or record that could not be read, and why.";
     const SORTED_BY: &'static [&'static str] = &["log_file", "record_index", "byte_offset"];
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::text(
-            "log_file",
-            "the log file, relative to the source's root",
-            |row| row.log_file,
+        column!(
+            text,
+            log_file,
+            "the log file, relative to the source's root"
         ),
-        Column::optional_integer(
-            "record_index",
-            "the record's index in it, from 0; null where it is the file",
-            |row| row.record_index,
+        column!(
+            optional_integer,
+            record_index,
+            "the record's index in it, from 0; null where it is the file"
         ),
-        Column::optional_integer(
-            "byte_offset",
-            "where in the decompressed file it begins, or reading stopped",
-            |row| row.byte_offset,
+        column!(
+            optional_integer,
+            byte_offset,
+            "where in the decompressed file it begins, or reading stopped"
         ),
-        Column::optional_unique_text(
-            "event_id",
-            "CloudTrail's `eventID`, where it could be read",
-            |row| row.event_id,
+        column!(
+            optional_unique_text,
+            event_id,
+            "CloudTrail's `eventID`, where it could be read"
         ),
-        Column::text("reason", "the kind of fault, as one word", |row| row.reason),
-        Column::text("message", "the fault in full", |row| row.message),
-        Column::text(
-            "class",
-            "`permanent` (its content) or `retryable` (access, network): the next run tries again",
-            |row| row.class,
+        column!(text, reason, "the kind of fault, as one word"),
+        column!(text, message, "the fault in full"),
+        column!(
+            text,
+            class,
+            "`permanent` (its content) or `retryable` (access, network): the next run tries again"
         ),
-        Column::optional_integer(
-            "bytes",
-            "how many decompressed bytes were given up, where known",
-            |row| row.bytes,
+        column!(
+            optional_integer,
+            bytes,
+            "how many decompressed bytes were given up, where known"
         ),
     ];
 }

@@ -1,6 +1,6 @@
 //! `sessions`: what was issued with a session's credentials.
 
-use crate::column::{Column, TextMap};
+use crate::column::{Column, TextMap, column};
 use crate::table::Table;
 
 /// The table `sessions`.
@@ -33,6 +33,7 @@ pub struct SessionRow<'a> {
     pub expires_at: Option<i64>,
     pub log_file: &'a str,
     pub record_index: u64,
+    pub caller_access_key_id: Option<&'a str>,
 }
 
 impl Table for Sessions {
@@ -42,86 +43,85 @@ impl Table for Sessions {
         what a call with its access key is limited by and tagged with.";
     const SORTED_BY: &'static [&'static str] = &["account_id", "access_key_id", "event_time"];
     const COLUMNS: &'static [Column<Self>] = &[
-        Column::optional_unique_text(
-            "event_id",
-            "CloudTrail's `eventID` of the issuing call",
-            |row| row.event_id,
+        column!(
+            optional_unique_text,
+            event_id,
+            "CloudTrail's `eventID` of the issuing call"
         ),
-        Column::optional_timestamp("event_time", "when the session was issued", |row| {
-            row.event_time
-        }),
-        Column::optional_text(
-            "account_id",
-            "the account whose trail recorded the issuing call (`recipientAccountId`)",
-            |row| row.account_id,
+        column!(
+            optional_timestamp,
+            event_time,
+            "when the session was issued"
         ),
-        Column::optional_text("region", "`awsRegion` of the issuing call", |row| {
-            row.region
-        }),
-        Column::unique_text("access_key_id", "the access key that was issued", |row| {
-            row.access_key_id
-        }),
-        Column::optional_text(
-            "event_name",
-            "the operation that issued it: `AssumeRole`, `AssumeRoleWithSAML`, …",
-            |row| row.event_name,
+        column!(
+            optional_text,
+            account_id,
+            "the account whose trail recorded the issuing call (`recipientAccountId`)"
         ),
-        Column::optional_text(
-            "caller_principal_arn",
-            "the principal that asked for the session",
-            |row| row.caller_principal_arn,
+        column!(optional_text, region, "`awsRegion` of the issuing call"),
+        column!(unique_text, access_key_id, "the access key that was issued"),
+        column!(
+            optional_text,
+            event_name,
+            "the operation that issued it: `AssumeRole`, `AssumeRoleWithSAML`, …"
         ),
-        Column::optional_text(
-            "role_arn",
-            "the role of the session; null for a federated user",
-            |row| row.role_arn,
+        column!(
+            optional_text,
+            caller_principal_arn,
+            "the principal that asked for the session"
         ),
-        Column::optional_text(
-            "assumed_role_id",
-            "the role's unique id and the session name (`AROA…:name`)",
-            |row| row.assumed_role_id,
+        column!(
+            optional_text,
+            role_arn,
+            "the role of the session; null for a federated user"
         ),
-        Column::optional_text("session_name", "the role session name", |row| {
-            row.session_name
-        }),
-        Column::optional_text(
-            "session_policy",
-            "the inline session policy, as it was passed",
-            |row| row.session_policy,
+        column!(
+            optional_text,
+            assumed_role_id,
+            "the role's unique id and the session name (`AROA…:name`)"
         ),
-        Column::optional_text(
-            "session_policy_id",
-            "names inline and managed session policies together; equal policies have equal ids",
-            |row| row.session_policy_id,
+        column!(optional_text, session_name, "the role session name"),
+        column!(
+            optional_text,
+            session_policy,
+            "the inline session policy, as it was passed"
         ),
-        Column::text_list(
-            "session_policy_arns",
-            "the managed policies passed as session policies",
-            |row| row.session_policy_arns,
+        column!(
+            optional_text,
+            session_policy_id,
+            "names inline and managed session policies together; equal policies have equal ids"
         ),
-        Column::text_map("tags", "the session tags, inherited ones included", |row| {
-            row.tags
-        }),
-        Column::text_list(
-            "transitive_tag_keys",
-            "the tags that pass on to sessions of a role chain",
-            |row| row.transitive_tag_keys,
+        column!(
+            text_list,
+            session_policy_arns,
+            "the managed policies passed as session policies"
         ),
-        Column::optional_text("source_identity", "the source identity", |row| {
-            row.source_identity
-        }),
-        Column::optional_timestamp("expires_at", "when the credentials expire", |row| {
-            row.expires_at
-        }),
-        Column::text(
-            "log_file",
-            "the log file that has the record, relative to the source's root",
-            |row| row.log_file,
+        column!(text_map, tags, "the session tags, inherited ones included"),
+        column!(
+            text_list,
+            transitive_tag_keys,
+            "the tags that pass on to sessions of a role chain"
         ),
-        Column::integer(
-            "record_index",
-            "the record's index in that file, from 0",
-            |row| row.record_index,
+        column!(optional_text, source_identity, "the source identity"),
+        column!(
+            optional_timestamp,
+            expires_at,
+            "when the credentials expire"
+        ),
+        column!(
+            text,
+            log_file,
+            "the log file that has the record, relative to the source's root"
+        ),
+        column!(
+            integer,
+            record_index,
+            "the record's index in that file, from 0"
+        ),
+        column!(
+            optional_text,
+            caller_access_key_id,
+            "the access key that signed the issuing call: in a role chain, that of the session before"
         ),
     ];
 }

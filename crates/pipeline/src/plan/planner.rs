@@ -1,0 +1,463 @@
+//! The planner: one delivery day after the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+use retrial_cloudtrail::{Day, LogKind};
+use retrial_storage::{Child, Source, Store};
+
+use super::days::{DayNumber, DayRange, day_number, day_of, delivery_date};
+use super::discover::{Discovery, Excluded, LayoutRoots, Place, discover};
+use super::earlier::{Earlier, ReadFiles};
+use super::file::PlannedFile;
+use super::files_from::read_list;
+use super::options::{PlanOptions, PlannedBefore};
+use super::order::{FileSorter, SortedFiles};
+use super::set_aside::{SetAside, Unlisted};
+use super::stored::DayPlan;
+use crate::analyze::PipelineError;
+use crate::scratch::Scratch;
+
+/// Files without any date are planned in portions of this size: there may be any number of them.
+const UNDATED_FILES: usize = 100_000;
+
+/// Yields one delivery day's files after the other.
+///
+/// # Memory
+/// One delivery day's files; beside them what the modules `discover`, `order` and `earlier` say of
+/// themselves.
+pub struct Planner<'r> {
+    sources: &'r [Box<dyn Source>],
+    /// As the user gave them.
+    names: Vec<String>,
+    window: Window,
+    excluded: Vec<Vec<String>>,
+    earlier: Earlier<'r>,
+    /// Each with the next day that is to be listed, where there is one.
+    places: Vec<(Place, Option<DayNumber>)>,
+    strays: SortedFiles<'r>,
+    roots: LayoutRoots,
+    retry: BTreeMap<Option<DayNumber>, Vec<PlannedFile>>,
+    /// What could not be listed on the way to the delivery days.
+    unlisted: Vec<Unlisted>,
+    /// What was read of the undated files before, while they are planned.
+    undated: Option<ReadFiles>,
+    /// The undated files that a retry has planned already.
+    retried: BTreeSet<(usize, String)>,
+    left_over: LeftOver,
+}
+
+/// What was found since the last plan, and made none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftOver {
+    /// Files of other kinds.
+    pub set_aside: SetAside,
+    /// What could not be listed, as an earlier plan says already.
+    pub unlisted: Vec<Unlisted>,
+    /// Log files that were read before, of the whole run.
+    pub read_before: u64,
+}
+
+impl<'r> Planner<'r> {
+    /// Finds out what there is to plan: reads the headers of the completed plans, and walks the
+    /// sources down to their delivery days (or reads the list that is given instead).
+    ///
+    /// # Errors
+    /// Where a completed plan cannot be read, a line of the list names no file, or the scratch folder
+    /// refuses. What a source refuses becomes a part of the plan.
+    pub fn new(
+        sources: &'r [Box<dyn Source>],
+        options: PlanOptions,
+        store: &'r dyn Store,
+        before: PlannedBefore,
+        scratch: &'r Scratch,
+    ) -> Result<Self, PipelineError> {
+        let names: Vec<String> = sources.iter().map(|s| s.location().to_owned()).collect();
+        let earlier = Earlier::read(store, before.plans)?;
+        let mut window = Window::new(&options, before.pruned_before);
+        let PlanOptions {
+            excluded,
+            files_from,
+            ..
+        } = options;
+        let sorter = FileSorter::new(scratch);
+        let found = match files_from {
+            Some(mut list) => {
+                window.listed = true;
+                listed(&mut list, sources, sorter)?
+            }
+            None => {
+                let wanted = |source: usize, folder: &str, first, last| {
+                    let name = names.get(source).map_or("", String::as_str);
+                    (first..=last).any(|day| window.wants(&earlier, (name, folder), day))
+                };
+                discover(sources, Excluded(&excluded), &wanted, sorter)?
+            }
+        };
+        let mut planner = Self {
+            sources,
+            names,
+            window,
+            excluded,
+            earlier,
+            places: found.places.into_iter().map(|p| (p, None)).collect(),
+            strays: found.strays.finish()?,
+            roots: found.roots,
+            retry: BTreeMap::new(),
+            unlisted: found.unlisted,
+            undated: None,
+            retried: BTreeSet::new(),
+            left_over: LeftOver {
+                set_aside: found.set_aside,
+                ..LeftOver::default()
+            },
+        };
+        for file in before.retry {
+            let of_day = planner.retry.entry(file.day_number()).or_default();
+            of_day.push(file);
+        }
+        for index in 0..planner.places.len() {
+            planner.find_next(index, DayNumber::MIN);
+        }
+        Ok(planner)
+    }
+
+    /// The next delivery day that has something to read, or something that could not be listed. Days
+    /// ascend; files without any date come first, in as many plans as they need.
+    ///
+    /// # Errors
+    /// Where a completed plan cannot be read, or the scratch folder refuses.
+    pub fn next_day(&mut self) -> Result<Option<DayPlan>, PipelineError> {
+        while let Some(day) = self.candidate() {
+            let plan = self.plan(day)?;
+            if !plan.files.is_empty() || !plan.unlisted.is_empty() {
+                return Ok(Some(plan));
+            }
+            self.left_over.set_aside.merge(plan.set_aside);
+        }
+        Ok(None)
+    }
+
+    /// What was found since the last plan, and made none.
+    pub fn left_over(&self) -> &LeftOver {
+        &self.left_over
+    }
+
+    /// The least day that anything is waiting for.
+    fn candidate(&self) -> Option<Option<DayNumber>> {
+        let undated = (!self.unlisted.is_empty()).then_some(None);
+        let retry = self.retry.keys().next().copied();
+        let places = self.places.iter().filter_map(|(_, next)| *next).min();
+        let days = [undated, self.strays.next_day(), retry, places.map(Some)];
+        days.into_iter().flatten().min()
+    }
+
+    fn plan(&mut self, day: Option<DayNumber>) -> Result<DayPlan, PipelineError> {
+        let calendar = day.and_then(day_of);
+        let mut found = Found::default();
+        found.set_aside.merge(std::mem::take(&mut self.left_over.set_aside));
+        if let Some(day) = day {
+            self.list_places(day, &mut found);
+        }
+        self.take_strays(day, &mut found)?;
+        found.unlisted.extend(match day {
+            None => std::mem::take(&mut self.unlisted),
+            Some(_) => Vec::new(),
+        });
+        let retry = self.retry.remove(&day).unwrap_or_default();
+        // A portion of the undated files is not the last one: what was read is asked for again.
+        let read = match self.undated.take() {
+            Some(read) if day.is_none() => read,
+            _ => self.earlier.files(calendar)?,
+        };
+        let whole = self.window.is_whole(calendar);
+        let plan = self.assemble(calendar, found, (retry, whole), &read);
+        if day.is_none() {
+            self.undated = Some(read);
+        }
+        Ok(plan)
+    }
+
+    /// Keeps what is to be read of what was found, in order.
+    fn assemble(
+        &mut self,
+        day: Option<Day>,
+        found: Found,
+        (retry, whole): (Vec<PlannedFile>, bool),
+        read: &ReadFiles,
+    ) -> DayPlan {
+        let names = &self.names;
+        let name = |source: usize| names.get(source).map_or("", String::as_str);
+        self.retried
+            .extend(retry.iter().map(|file| (file.source, file.key.clone())));
+        let mut still_there = 0;
+        let mut files = retry;
+        for file in found.files {
+            let was_read = read.contains(name(file.source), &file.key);
+            still_there += u64::from(was_read);
+            if self.retried.contains(&(file.source, file.key.clone())) {
+                continue;
+            }
+            if was_read && !whole {
+                self.left_over.read_before += 1;
+            } else {
+                files.push(file);
+            }
+        }
+        if day.is_some() {
+            self.retried.clear();
+        }
+        files.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
+        files.dedup_by(|a, b| a.source == b.source && a.key == b.key);
+        let (known, unlisted): (Vec<_>, Vec<_>) = found
+            .unlisted
+            .into_iter()
+            .partition(|unlisted| read.has_unlisted(name(unlisted.source), unlisted));
+        self.left_over.unlisted.extend(known);
+        let mut plan = DayPlan {
+            day,
+            files,
+            unlisted,
+            set_aside: found.set_aside,
+            ..DayPlan::default()
+        };
+        // Only the first portion of the undated takes the place of what was there.
+        if whole && !plan.files.is_empty() && (day.is_some() || self.undated_begin()) {
+            plan.replaces = self.earlier.numbers(day);
+            plan.gone = read.len().saturating_sub(still_there);
+        }
+        plan
+    }
+
+    /// Whether no undated file has been planned as a whole yet.
+    fn undated_begin(&mut self) -> bool {
+        !std::mem::replace(&mut self.window.undated_begun, true)
+    }
+
+    /// Lists a day of all places that are to be listed on it, and looks for their next ones.
+    fn list_places(&mut self, day: DayNumber, found: &mut Found) {
+        let date = delivery_date(day_of(day));
+        let excluded = Excluded(&self.excluded);
+        // Each listing waits for a disk or a network. The order is that of the places all the same.
+        let of_places: Vec<Found> = self
+            .places
+            .par_iter()
+            .filter(|(_, next)| *next == Some(day))
+            .filter_map(|(place, _)| {
+                let source = self.sources.get(place.source)?;
+                let folder = place.day_folder(&date);
+                Some(list_folder(source.as_ref(), place, folder, excluded))
+            })
+            .collect();
+        for of_place in of_places {
+            found.merge(of_place);
+        }
+        let due = |(_, next): &(Place, Option<DayNumber>)| *next == Some(day);
+        for index in 0..self.places.len() {
+            if self.places.get(index).is_some_and(due) {
+                self.find_next(index, day.saturating_add(1));
+            }
+        }
+    }
+
+    /// Sets the next day of a place that is to be listed.
+    fn find_next(&mut self, index: usize, from: DayNumber) {
+        let Some((place, next)) = self.places.get_mut(index) else {
+            return;
+        };
+        let name = self.names.get(place.source).map_or("", String::as_str);
+        let mut day = place.days.first_from(from);
+        while let Some(number) = day {
+            let wants = match place.kind {
+                LogKind::Events => {
+                    let at = (name, place.folder.as_str());
+                    self.window.wants(&self.earlier, at, number)
+                }
+                // Nothing is known of them, because nothing is planned of them.
+                _ => self.window.wants_other(&self.earlier, number),
+            };
+            if wants {
+                break;
+            }
+            day = place.days.first_from(number.saturating_add(1));
+        }
+        *next = day;
+    }
+
+    /// The files of a day that stand elsewhere.
+    fn take_strays(
+        &mut self,
+        day: Option<DayNumber>,
+        found: &mut Found,
+    ) -> Result<(), PipelineError> {
+        let mut taken = 0;
+        while self.strays.next_day() == Some(day) && (day.is_some() || taken < UNDATED_FILES) {
+            let Some(file) = self.strays.next()? else {
+                break;
+            };
+            taken += 1;
+            if self.roots.is_beside(file.source, &file.key) {
+                found.set_aside.other += 1;
+            } else if self.window.contains(day) {
+                found.files.push(file);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The files of a list instead of what the sources hold.
+fn listed<'r>(
+    list: &mut dyn std::io::BufRead,
+    sources: &[Box<dyn Source>],
+    mut strays: FileSorter<'r>,
+) -> Result<Discovery<'r>, PipelineError> {
+    let mut set_aside = SetAside::default();
+    read_list(list, sources, &mut |file| {
+        match PlannedFile::classify(file.source, file.key, file.size) {
+            Ok(file) => strays.push(file),
+            Err(kind) => {
+                set_aside.add(kind);
+                Ok(())
+            }
+        }
+    })?;
+    Ok(Discovery {
+        places: Vec::new(),
+        strays,
+        roots: LayoutRoots::default(),
+        unlisted: Vec::new(),
+        set_aside,
+    })
+}
+
+/// What was found of one day.
+#[derive(Default)]
+struct Found {
+    files: Vec<PlannedFile>,
+    unlisted: Vec<Unlisted>,
+    set_aside: SetAside,
+}
+
+impl Found {
+    fn merge(&mut self, other: Self) {
+        self.files.extend(other.files);
+        self.unlisted.extend(other.unlisted);
+        self.set_aside.merge(other.set_aside);
+    }
+}
+
+/// All that is in the folder of one delivery day.
+fn list_folder(
+    source: &dyn Source,
+    place: &Place,
+    folder: String,
+    excluded: Excluded<'_>,
+) -> Found {
+    let mut found = Found::default();
+    let mut folders = vec![folder];
+    while let Some(folder) = folders.pop() {
+        for child in source.children(&folder) {
+            match child {
+                Ok(Child::Folder(key)) => folders.push(key),
+                Ok(Child::File(entry)) if excluded.contains(place.source, &entry.key) => {
+                    found.set_aside.other += 1;
+                }
+                Ok(Child::File(entry)) => {
+                    match PlannedFile::classify(place.source, entry.key, entry.size) {
+                        Ok(file) => found.files.push(file),
+                        Err(kind) => found.set_aside.add(kind),
+                    }
+                }
+                Err(error) => {
+                    let unlisted = Unlisted::new(place.source, &error);
+                    found.unlisted.push(unlisted);
+                }
+            }
+        }
+    }
+    found.unlisted.sort_unstable();
+    found
+}
+
+/// Which delivery days are asked for.
+struct Window {
+    since: Option<DayNumber>,
+    /// The look-back included.
+    until: Option<DayNumber>,
+    pruned_before: Option<DayNumber>,
+    look_back: DayNumber,
+    replace: Vec<DayRange>,
+    recompute: bool,
+    /// The files were listed one by one: all of them are asked for.
+    listed: bool,
+    /// The undated files that are planned whole have begun.
+    undated_begun: bool,
+}
+
+impl Window {
+    fn new(options: &PlanOptions, pruned_before: Option<Day>) -> Self {
+        let look_back = DayNumber::try_from(options.look_back_days).unwrap_or(DayNumber::MAX);
+        Self {
+            since: options.since.map(day_number),
+            until: options
+                .until
+                .map(|day| day_number(day).saturating_add(look_back)),
+            pruned_before: pruned_before.map(day_number),
+            look_back,
+            replace: options.replace.clone(),
+            recompute: options.recompute,
+            listed: false,
+            undated_begun: false,
+        }
+    }
+
+    /// Whether a delivery day is asked for at all. Files without a date always are.
+    fn contains(&self, day: Option<DayNumber>) -> bool {
+        let Some(day) = day else {
+            return true;
+        };
+        if self.pruned_before.is_some_and(|pruned| day < pruned) {
+            return false;
+        }
+        self.listed
+            || self.is_replaced(day)
+            || self.since.is_none_or(|since| day >= since)
+                && self.until.is_none_or(|until| day <= until)
+    }
+
+    fn is_replaced(&self, day: DayNumber) -> bool {
+        let in_range = |day| self.replace.iter().any(|range| range.contains(day));
+        !self.replace.is_empty() && day_of(day).is_some_and(in_range)
+    }
+
+    /// Whether a day is planned whole, whatever was read of it.
+    fn is_whole(&self, day: Option<Day>) -> bool {
+        let in_range = |day| self.replace.iter().any(|range| range.contains(day));
+        self.recompute || day.is_some_and(in_range)
+    }
+
+    /// Whether a day of a place is to be listed: one that was read, and lies further back than files
+    /// come late, need not be. A day that no plan has read is listed however old it is: the source may
+    /// be new, or an earlier run was asked for other days.
+    fn wants(&self, earlier: &Earlier<'_>, place: (&str, &str), day: DayNumber) -> bool {
+        if !self.contains(Some(day)) {
+            return false;
+        }
+        if self.recompute || self.is_replaced(day) {
+            return true;
+        }
+        let (source, folder) = place;
+        let Some(days) = earlier.days_of(source, folder) else {
+            return true;
+        };
+        let last = days.last().unwrap_or(day);
+        !days.contains(day) || day >= last.saturating_sub(self.look_back)
+    }
+
+    /// The same for folders of which nothing is planned (digests): they are only counted.
+    fn wants_other(&self, earlier: &Earlier<'_>, day: DayNumber) -> bool {
+        let late = |last: DayNumber| day >= last.saturating_sub(self.look_back);
+        self.contains(Some(day)) && earlier.last_day().is_none_or(late)
+    }
+}
