@@ -142,7 +142,9 @@ impl<'w, 'r> OpenBatch<'w, 'r> {
                 failing,
             };
             let mut parts = read_round(reading, &mut files, &mut arenas);
-            let failed = parts.iter().find(|part| part.is_later && part.failure.is_some());
+            let failed = parts
+                .iter()
+                .find(|part| part.is_later && part.failure.is_some());
             if let Some(part) = failed {
                 return Ok(part.failure.clone());
             }
@@ -190,12 +192,7 @@ impl<'w, 'r> OpenBatch<'w, 'r> {
             let passed = self.joins.waiting.pop_passed(read_to, WAITING_BYTES)?;
             let mut arenas = Vec::new();
             let sessions = &self.joins.sessions;
-            let chunks = decide_waiting(
-                self.place.run,
-                sessions,
-                (&passed, carried),
-                &mut arenas,
-            );
+            let chunks = decide_waiting(self.place.run, sessions, (&passed, carried), &mut arenas);
             let mut rows: BTreeMap<DeliveryDay, KeptRows<'_>> = BTreeMap::new();
             keep_chunks(&chunks, &mut rows);
             // They come with the first portion, behind it: it was read before them.
@@ -268,15 +265,10 @@ fn keep_part<'x>(part: &'x FilePart<'x>, kept: &mut KeptRows<'x>) {
     kept.rejects.extend(&part.rejects);
 }
 
-fn keep_chunks<'x>(
-    chunks: &'x [DecidedChunk<'x>],
-    rows: &mut BTreeMap<DeliveryDay, KeptRows<'x>>,
-) {
+fn keep_chunks<'x>(chunks: &'x [DecidedChunk<'x>], rows: &mut BTreeMap<DeliveryDay, KeptRows<'x>>) {
     for chunk in chunks {
         for (delivery, decided) in &chunk.records {
-            rows.entry(*delivery)
-                .or_default()
-                .add(&chunk.rows, decided);
+            rows.entry(*delivery).or_default().add(&chunk.rows, decided);
         }
     }
 }

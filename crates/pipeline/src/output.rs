@@ -139,9 +139,7 @@ impl<'r> Output<'r> {
     ) -> Result<(), PipelineError> {
         self.change_later(change);
         self.manifest.header.generation += 1;
-        self.version = self
-            .manifest
-            .swap(self.store, Some(self.version.clone()))?;
+        self.version = self.manifest.swap(self.store, Some(self.version.clone()))?;
         let counts = self.manifest.keys();
         for key in &std::mem::take(&mut self.counted) {
             if !counts.contains(key.as_str()) {

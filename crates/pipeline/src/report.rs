@@ -245,7 +245,10 @@ impl Report {
         let key = GroupKey {
             verdict,
             principal_arn: principal_arn.to_owned(),
-            action: deciding.and_then(|row| row.action).unwrap_or_default().to_owned(),
+            action: deciding
+                .and_then(|row| row.action)
+                .unwrap_or_default()
+                .to_owned(),
         };
         if self.differences.len() >= MAX_GROUPS && !self.differences.contains_key(&key) {
             self.differences_not_listed += 1;
@@ -256,10 +259,13 @@ impl Report {
         if let Some(row) = deciding {
             if group.calls == 1 {
                 group.layer = row.layer.map(str::to_owned);
-                group.statement = row.determined_by.first().map(|statement| match statement.sid {
-                    Some(sid) => format!("{} {sid}", statement.policy),
-                    None => format!("{} statement {}", statement.policy, statement.index),
-                });
+                group.statement = row
+                    .determined_by
+                    .first()
+                    .map(|statement| match statement.sid {
+                        Some(sid) => format!("{} {sid}", statement.policy),
+                        None => format!("{} statement {}", statement.policy, statement.index),
+                    });
             }
             sample(&mut group.resources, row.resource_arn.unwrap_or_default());
         }
@@ -353,7 +359,10 @@ fn what_would_determine<'c>(
         (Some(Reason::LayersNotCollected), Some(row)) => {
             let action = row.action.unwrap_or_default();
             let service = action.split(':').next().unwrap_or_default();
-            format!("the {} layer of {service}", row.unknown_layers.join(" and "))
+            format!(
+                "the {} layer of {service}",
+                row.unknown_layers.join(" and ")
+            )
         }
         (Some(Reason::AllowedUnderAssumption), _) => {
             format!("what was assumed: {}", assumed(rows).join(", "))

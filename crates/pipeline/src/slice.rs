@@ -11,8 +11,8 @@ use std::io::Read;
 use bumpalo::Bump;
 use rayon::prelude::*;
 use retrial_cloudtrail::{
-    FileKind, Framed, LogFileReader, Part, PartBudget, ReadBuffers, Record, Reject,
-    RejectScope, Timestamp,
+    FileKind, Framed, LogFileReader, Part, PartBudget, ReadBuffers, Record, Reject, RejectScope,
+    Timestamp,
 };
 use retrial_replay::{Caller, issued_session, session_key};
 use retrial_storage::StorageError;
@@ -223,8 +223,14 @@ fn settle_part<'f>(
                     record_index: *record_index,
                     conflict: item.conflict,
                 };
-                let decided =
-                    worker.decide(run, known, (text, item.minute), origin, &mut part.late, arena);
+                let decided = worker.decide(
+                    run,
+                    known,
+                    (text, item.minute),
+                    origin,
+                    &mut part.late,
+                    arena,
+                );
                 if let Some(decided) = decided {
                     part.report
                         .count(decided.facts, part.late.decisions_of(&decided));
@@ -475,15 +481,16 @@ struct RecordTaker<'f, 'r> {
 impl<'f> RecordTaker<'f, '_> {
     fn take(&mut self, record: &Record<'_>) {
         self.part.report.books.records_read += 1;
-        let minute = self.file_minute.unwrap_or_else(|| minute(record.event_time));
+        let minute = self
+            .file_minute
+            .unwrap_or_else(|| minute(record.event_time));
         let session = self.session(record);
         let run = self.reading.run;
         if !run.filter.passes(record) {
             return self.filtered(minute, session);
         }
-        let known = session_key(record).map_or(Some(None), |key| {
-            self.reading.known.of(key, minute)
-        });
+        let known =
+            session_key(record).map_or(Some(None), |key| self.reading.known.of(key, minute));
         match known {
             Some(session_known) => {
                 let call = run.replayer.replay(
@@ -523,7 +530,12 @@ impl<'f> RecordTaker<'f, '_> {
     /// calls of others that it speaks of.
     fn session(&mut self, record: &Record<'_>) -> Option<usize> {
         let issued = issued_session(record, self.call_arena)?;
-        let row = session_row(record, &issued, (self.part.log_file, self.index), self.arena);
+        let row = session_row(
+            record,
+            &issued,
+            (self.part.log_file, self.index),
+            self.arena,
+        );
         let number = self.part.sessions.len();
         let date = event_date(record.event_time);
         self.part.sessions.push((date, row));
@@ -574,4 +586,3 @@ fn minute(time: Option<Timestamp>) -> u32 {
     let minutes = time.map_or(0, |time| time.micros().div_euclid(MICROS_A_MINUTE));
     u32::try_from(minutes).unwrap_or(0)
 }
-

@@ -293,7 +293,12 @@ impl Chunk<'_> {
     fn push(&mut self, group: Summed) -> Result<(), PipelineError> {
         let date = date_of(&group.0);
         let full = self.rows.len() >= self.caps.chunk_rows || self.bytes >= CHUNK_BYTES;
-        if full || self.rows.last().is_some_and(|(last, _)| date_of(last) != date) {
+        if full
+            || self
+                .rows
+                .last()
+                .is_some_and(|(last, _)| date_of(last) != date)
+        {
             self.hand_over()?;
         }
         self.bytes += group.0.len();
@@ -306,7 +311,11 @@ impl Chunk<'_> {
             return Ok(());
         };
         let date = date_of(first);
-        let groups: Vec<_> = self.rows.iter().map(|(key, _)| Group::of_key(key)).collect();
+        let groups: Vec<_> = self
+            .rows
+            .iter()
+            .map(|(key, _)| Group::of_key(key))
+            .collect();
         let rows: Vec<UsageRow<'_>> = groups
             .iter()
             .zip(&self.rows)

@@ -546,7 +546,9 @@ mod tests {
         assert_eq!(waiting.store(&store, "never".to_owned()).unwrap(), None);
 
         let damaged = WaitingRef { key, records: 998 };
-        let error = Waiting::load(&store, &scratch, Some(&damaged)).err().unwrap();
+        let error = Waiting::load(&store, &scratch, Some(&damaged))
+            .err()
+            .unwrap();
         assert!(error.to_string().contains("is damaged"), "{error}");
     }
 

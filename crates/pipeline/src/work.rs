@@ -169,7 +169,10 @@ impl<'r> Work<'r> {
     /// A day that is planned whole begins with nothing: what was made of it, and what is known of its
     /// records, no longer counts from the moment at which its plan does.
     fn forget_day(&mut self, plan: &DayPlan, number: u64) -> Result<(), PipelineError> {
-        let (delivery, date) = (plan.day.map(day_number), plan.reference(number).delivery_date);
+        let (delivery, date) = (
+            plan.day.map(day_number),
+            plan.reference(number).delivery_date,
+        );
         let store = self.output.store();
         let waiting = if self.joins.waiting.forget(delivery)? {
             let batch = self.output.header().next_batch - 1;
@@ -181,7 +184,9 @@ impl<'r> Work<'r> {
         self.output.change_later(|Manifest { header, files }| {
             files.retain(|file| file.delivery_date != date);
             header.duplicates.retain(|run| run.delivery_date != date);
-            header.plans.retain(|done| !plan.replaces.contains(&done.number));
+            header
+                .plans
+                .retain(|done| !plan.replaces.contains(&done.number));
             if let Some(waiting) = waiting {
                 header.waiting = waiting;
             }

@@ -320,7 +320,9 @@ impl Read for Breaks {
         if self.1 == 0 {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
-        let room = usize::try_from(self.1).unwrap_or(usize::MAX).min(buffer.len());
+        let room = usize::try_from(self.1)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         let read = self.0.read(&mut buffer[..room])?;
         self.1 -= read as u64;
         Ok(read)
@@ -375,8 +377,14 @@ fn check_flaky(world: &World, bytes: u64) {
     assert!(report.rejects.is_empty(), "{:?}", report.rejects);
     assert!(world.manifest("flaky").header.retry.is_none());
     assert_eq!(world.rows::<Rejects>("flaky"), Vec::<String>::new());
-    assert_eq!(world.rows::<Decisions>("flaky"), world.rows::<Decisions>("good"));
-    assert_eq!(world.rows::<Sessions>("flaky"), world.rows::<Sessions>("good"));
+    assert_eq!(
+        world.rows::<Decisions>("flaky"),
+        world.rows::<Decisions>("good")
+    );
+    assert_eq!(
+        world.rows::<Sessions>("flaky"),
+        world.rows::<Sessions>("good")
+    );
     fs::remove_dir_all(world.path("flaky")).unwrap();
 }
 
@@ -439,6 +447,9 @@ fn what_is_no_output_of_ours_is_left_alone() {
     fs::write(world.path("out").join("notes.txt"), b"mine").unwrap();
     let store = FolderStore::create(&world.path("out")).unwrap();
     let error = world.run_with(&store, With::default()).unwrap_err();
-    assert!(matches!(error, PipelineError::NotAnOutput { .. }), "{error}");
+    assert!(
+        matches!(error, PipelineError::NotAnOutput { .. }),
+        "{error}"
+    );
     assert!(!world.path("out/_retrial").exists());
 }

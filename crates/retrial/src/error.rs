@@ -67,9 +67,9 @@ impl ProgramError {
 fn pipeline_hint(cause: &PipelineError) -> Option<&'static str> {
     match cause {
         PipelineError::Fenced { .. } => Some("let one writer at a time work on an output"),
-        PipelineError::OtherFilter { .. } => {
-            Some("give the same `--account`, `--region`, `--principal` and `--service`, or name another folder")
-        }
+        PipelineError::OtherFilter { .. } => Some(
+            "give the same `--account`, `--region`, `--principal` and `--service`, or name another folder",
+        ),
         PipelineError::OtherFormat { .. } => Some("write to a new folder"),
         _ => None,
     }

@@ -88,7 +88,8 @@ pub(crate) fn sources(paths: &[PathBuf], iam: &Path) -> Result<Sources, ProgramE
             cause,
         })?;
         all.sources.push(Box::new(source));
-        all.excluded.push(key_within(path, iam).into_iter().collect());
+        all.excluded
+            .push(key_within(path, iam).into_iter().collect());
     }
     Ok(all)
 }

@@ -105,12 +105,19 @@ mod tests {
         let mut vain = Vec::new();
         while filter.bytes() > 0 {
             assert!((0..10_000).all(|number| filter.may_have(&id(number))));
-            vain.push((10_000..110_000).filter(|number| filter.may_have(&id(*number))).count());
+            vain.push(
+                (10_000..110_000)
+                    .filter(|number| filter.may_have(&id(*number)))
+                    .count(),
+            );
             filter.fold();
         }
         assert!(filter.may_have(&id(0)));
         // Of 100,000: at 16, 8 and 4 bits per record.
-        assert!(vain[0] < 600 && vain[1] < 4_000 && vain[2] < 20_000, "{vain:?}");
+        assert!(
+            vain[0] < 600 && vain[1] < 4_000 && vain[2] < 20_000,
+            "{vain:?}"
+        );
     }
 
     #[test]

@@ -92,10 +92,30 @@ impl Fingerprint {
 
     pub(super) fn from_bytes(bytes: &[u8; ENTRY_BYTES]) -> Self {
         let [
-            a, b, c, d, e, f, g, h, //
-            i, j, k, l, //
-            m, n, o, p, q, r, s, t, //
-            u, v, w, x,
+            a,
+            b,
+            c,
+            d,
+            e,
+            f,
+            g,
+            h, //
+            i,
+            j,
+            k,
+            l, //
+            m,
+            n,
+            o,
+            p,
+            q,
+            r,
+            s,
+            t, //
+            u,
+            v,
+            w,
+            x,
         ] = *bytes;
         Self {
             id_high: u64::from_be_bytes([a, b, c, d, e, f, g, h]),
@@ -137,13 +157,19 @@ mod tests {
 
     #[test]
     fn what_tells_records_apart() {
-        let check = |a: (Option<&str>, Option<&str>, u64), b: (Option<&str>, Option<&str>, u64), same| {
+        let check = |a: (Option<&str>, Option<&str>, u64),
+                     b: (Option<&str>, Option<&str>, u64),
+                     same| {
             let [a, b] = [a, b].map(|(id, account, body)| Fingerprint::new(id, account, body, 7));
             assert_eq!(a.same_id(&b), same, "{a:?} {b:?}");
         };
         check((Some("a"), Some("1"), 1), (Some("a"), Some("1"), 2), true);
         check((Some("a"), Some("1"), 1), (Some("a"), Some("2"), 1), false);
-        check((Some("a1"), Some("1"), 1), (Some("a"), Some("11"), 1), false);
+        check(
+            (Some("a1"), Some("1"), 1),
+            (Some("a"), Some("11"), 1),
+            false,
+        );
         check((Some("a"), None, 1), (Some("a"), Some("1"), 1), false);
         check((None, Some("1"), 1), (None, Some("2"), 1), true);
         check((None, None, 1), (None, None, 2), false);
@@ -154,6 +180,9 @@ mod tests {
     #[test]
     fn the_hashes_are_xxh3() {
         assert_eq!(body_hash(b""), 0x2d06_8005_38d3_94c2);
-        assert_eq!(XxHash3_128::oneshot(b""), 0x99aa_06d3_0147_98d8_6001_c324_468d_497f);
+        assert_eq!(
+            XxHash3_128::oneshot(b""),
+            0x99aa_06d3_0147_98d8_6001_c324_468d_497f
+        );
     }
 }

@@ -259,9 +259,9 @@ impl<'s> Duplicates<'s> {
     /// Forgets the runs that no record delivered in `minute` or later can be compared with, and gives
     /// their keys. Who expects late deliveries passes a minute that is earlier by the look-back.
     pub(crate) fn retire(&mut self, minute: u32) -> Vec<String> {
-        let retired = self
-            .committed
-            .extract_if(.., |run| run.file.last_minute.saturating_add(WINDOW) < minute);
+        let retired = self.committed.extract_if(.., |run| {
+            run.file.last_minute.saturating_add(WINDOW) < minute
+        });
         retired.map(|run| run.file.key).collect()
     }
 

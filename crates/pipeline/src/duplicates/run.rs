@@ -331,7 +331,10 @@ impl Sorted for Run {
             }
         }
         let fences = &self.index.fences;
-        Ok(usize::try_from(next).ok().and_then(|next| fences.get(next)).copied())
+        Ok(usize::try_from(next)
+            .ok()
+            .and_then(|next| fences.get(next))
+            .copied())
     }
 }
 

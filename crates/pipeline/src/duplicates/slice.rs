@@ -29,7 +29,10 @@ pub(super) struct Query {
 /// The queries of a slice in the order of the fingerprints, equal ones in the plan's order.
 pub(super) fn sorted_queries(fingerprints: &[Fingerprint]) -> Vec<Query> {
     // The leading bits nearly always decide, and sort twice as fast as whole queries.
-    let mut order: Vec<(u64, u32)> = (0..).zip(fingerprints).map(|(place, f)| (f.id_high, place)).collect();
+    let mut order: Vec<(u64, u32)> = (0..)
+        .zip(fingerprints)
+        .map(|(place, f)| (f.id_high, place))
+        .collect();
     order.sort_unstable();
     let mut queries: Vec<Query> = order
         .into_iter()

@@ -1,7 +1,9 @@
 //! The rule, held against a model that remembers everything.
 
 use proptest::prelude::*;
-use retrial_storage::{Condition, Entry, FolderStore, Object, StorageError, Store, Upload, Version};
+use retrial_storage::{
+    Condition, Entry, FolderStore, Object, StorageError, Store, Upload, Version,
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -141,11 +143,18 @@ fn check_against_the_model(acts: &[Act], caps: Caps, store: &dyn Store, scratch:
             Act::Check(records) => {
                 let records: Vec<Plain> = records
                     .iter()
-                    .map(|(id, account, body, minute)| (*id, *account, *body, *minute.max(&earliest)))
+                    .map(|(id, account, body, minute)| {
+                        (*id, *account, *body, *minute.max(&earliest))
+                    })
                     .collect();
-                let fingerprints: Vec<Fingerprint> = records.iter().copied().map(fingerprint).collect();
+                let fingerprints: Vec<Fingerprint> =
+                    records.iter().copied().map(fingerprint).collect();
                 let expect: Vec<Novelty> = records.iter().map(|r| model.check(*r)).collect();
-                assert_eq!(duplicates.check(&fingerprints).unwrap(), expect, "{records:?}");
+                assert_eq!(
+                    duplicates.check(&fingerprints).unwrap(),
+                    expect,
+                    "{records:?}"
+                );
             }
             Act::Commit => {
                 let key = format!("_retrial/duplicates/{number:06}");
@@ -170,7 +179,8 @@ fn check_against_the_model(acts: &[Act], caps: Caps, store: &dyn Store, scratch:
                 earliest = earliest.max(*minute);
                 let retired = duplicates.retire(earliest);
                 let far = |run: &RunFile| u64::from(run.last_minute) + 10_080 < u64::from(earliest);
-                let expect: Vec<String> = runs.extract_if(.., |run| far(run)).map(|r| r.key).collect();
+                let expect: Vec<String> =
+                    runs.extract_if(.., |run| far(run)).map(|r| r.key).collect();
                 assert_eq!(retired, expect);
                 retired.iter().for_each(|key| store.delete(key).unwrap());
             }
@@ -221,16 +231,25 @@ fn the_rule_by_example() {
     use Novelty::{Conflict, Duplicate, New};
     check(&[at(5), at(5)], &[New, Duplicate]);
     // 7 days to the minute, in either direction.
-    check(&[at(20_000), at(30_080), at(9_920)], &[New, Duplicate, Duplicate]);
+    check(
+        &[at(20_000), at(30_080), at(9_920)],
+        &[New, Duplicate, Duplicate],
+    );
     check(&[at(20_000), at(30_081), at(9_919)], &[New, New, New]);
     // A duplicate does not extend the 7 days.
     check(&[at(0), at(10_000), at(10_081)], &[New, Duplicate, New]);
     // Another body: kept, flagged, and itself remembered.
     let other = |minute| (Some(1), 1, 2, minute);
-    check(&[at(5), other(6), other(7), at(8)], &[New, Conflict, Duplicate, Duplicate]);
+    check(
+        &[at(5), other(6), other(7), at(8)],
+        &[New, Conflict, Duplicate, Duplicate],
+    );
     check(&[at(5), other(10_086)], &[New, New]);
     // Another account, another id: other records.
-    check(&[at(5), (Some(1), 2, 1, 5), (Some(2), 1, 1, 5)], &[New, New, New]);
+    check(
+        &[at(5), (Some(1), 2, 1, 5), (Some(2), 1, 1, 5)],
+        &[New, New, New],
+    );
     // Without an id, the content.
     check(
         &[(None, 1, 1, 5), (None, 2, 1, 5), (None, 1, 2, 5)],
@@ -243,12 +262,16 @@ fn commits_give_the_same_bytes_whatever_was_spilled() {
     let bytes_of = |pending, slice| {
         let place = Place::new();
         let store = place.store();
-        let caps = Caps { pending, filter_bytes: 1 << 20 };
+        let caps = Caps {
+            pending,
+            filter_bytes: 1 << 20,
+        };
         let mut duplicates = Duplicates::open_with(&store, &[], &place.scratch, caps).unwrap();
         let all: Vec<Fingerprint> = (0..20_000u32)
             .map(|n| fingerprint((Some((n % 50) as u8), (n % 7) as u8, (n % 13) as u8, n * 9)))
             .collect();
-        all.chunks(slice).for_each(|slice| drop(duplicates.check(slice).unwrap()));
+        all.chunks(slice)
+            .for_each(|slice| drop(duplicates.check(slice).unwrap()));
         duplicates.commit("run", "2026-11-02").unwrap();
         store.read("run").unwrap().unwrap().bytes
     };
@@ -265,7 +288,10 @@ fn one_id_with_any_number_of_bodies_and_minutes() {
     let check = |of: &dyn Fn(u64) -> Fingerprint, expect_new: usize, expect_duplicate: usize| {
         let place = Place::new();
         let store = place.store();
-        let caps = Caps { pending: 8_000, filter_bytes: 1 << 20 };
+        let caps = Caps {
+            pending: 8_000,
+            filter_bytes: 1 << 20,
+        };
         let mut duplicates = Duplicates::open_with(&store, &[], &place.scratch, caps).unwrap();
         let mut counts = [0; 3];
         for slice in 0..100 {
@@ -292,14 +318,23 @@ fn one_id_with_any_number_of_bodies_and_minutes() {
         assert!(all.iter().all(|novelty| *novelty == Novelty::Conflict));
     };
     let record = |body: u64, minute: u32| {
-        Fingerprint::new(Some("EXAMPLE"), Some("111122223333"), body_hash(&body.to_le_bytes()), minute)
+        Fingerprint::new(
+            Some("EXAMPLE"),
+            Some("111122223333"),
+            body_hash(&body.to_le_bytes()),
+            minute,
+        )
     };
     // All equal.
     check(&|_| record(0, 30_000_000), 1, 99_999);
     // All bodies different, within a week.
     check(&|n| record(n, 30_000_000 + (n % 1_440) as u32), 1, 0);
     // All bodies different, in no order, each further than 7 days from all others.
-    check(&|n| record(n, (n * 7_919 % 100_000) as u32 * 10_081), 100_000, 0);
+    check(
+        &|n| record(n, (n * 7_919 % 100_000) as u32 * 10_081),
+        100_000,
+        0,
+    );
 }
 
 #[test]
@@ -318,7 +353,10 @@ fn a_run_that_is_not_as_it_was_written_is_an_error_that_names_it() {
         }
         for store in [&store as &dyn Store, &Remote(store.clone())] {
             let opened = Duplicates::open(store, std::slice::from_ref(&run), &place.scratch);
-            assert_eq!(opened.err().map(|e| e.to_string()).unwrap_or_default(), expect);
+            assert_eq!(
+                opened.err().map(|e| e.to_string()).unwrap_or_default(),
+                expect
+            );
         }
     };
     let changed = |place: usize| {
@@ -328,31 +366,56 @@ fn a_run_that_is_not_as_it_was_written_is_an_error_that_names_it() {
     };
     check(Some(&whole), "");
     let torn = "`d/run`: it is cut short or has been added to";
-    for length in [16, 17, 40, whole.len() / 2, whole.len() - 24, whole.len() - 1] {
+    for length in [
+        16,
+        17,
+        40,
+        whole.len() / 2,
+        whole.len() - 24,
+        whole.len() - 1,
+    ] {
         check(Some(&whole[..length]), torn);
     }
     check(Some(&[&whole[..], b"x"].concat()), torn);
     check(Some(b""), "`d/run`: not a run of fingerprints");
     check(Some(b"PAR1"), "`d/run`: not a run of fingerprints");
     check(Some(&changed(3)), "`d/run`: not a run of fingerprints");
-    check(Some(&changed(11)), "`d/run`: its format is 5, which this version does not know");
+    check(
+        Some(&changed(11)),
+        "`d/run`: its format is 5, which this version does not know",
+    );
     let checksum = "`d/run`: its checksum does not match its content";
-    for place in [16, 100, whole.len() - 65, whole.len() - 40, whole.len() - 10] {
+    for place in [
+        16,
+        100,
+        whole.len() - 65,
+        whole.len() - 40,
+        whole.len() - 10,
+    ] {
         check(Some(&changed(place)), checksum);
     }
     check(None, "`d/run`: cannot read: entity not found");
-    let other = RunFile { records: 3, ..run.clone() };
+    let other = RunFile {
+        records: 3,
+        ..run.clone()
+    };
     store.put("d/run", &whole, Condition::Always).unwrap();
     let opened = Duplicates::open(&store, &[other], &place.scratch);
     let message = opened.err().unwrap().to_string();
-    assert_eq!(message, "`d/run`: it has 200 records, and 3 by the manifest");
+    assert_eq!(
+        message,
+        "`d/run`: it has 200 records, and 3 by the manifest"
+    );
 }
 
 #[test]
 fn memory_stays_within_what_is_stated() {
     let place = Place::new();
     let store = place.store();
-    let caps = Caps { pending: 10_000, filter_bytes: 32 << 10 };
+    let caps = Caps {
+        pending: 10_000,
+        filter_bytes: 32 << 10,
+    };
     let mut duplicates = Duplicates::open_with(&store, &[], &place.scratch, caps).unwrap();
     let mut most = 0;
     for slice in 0..200u64 {
@@ -375,7 +438,9 @@ impl Cpu {
         let t = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
         Self(t.split(' ').next().unwrap().parse().unwrap())
     }
-    fn elapsed(&self) -> std::time::Duration { std::time::Duration::from_nanos(Self::now().0 - self.0) }
+    fn elapsed(&self) -> std::time::Duration {
+        std::time::Duration::from_nanos(Self::now().0 - self.0)
+    }
 }
 #[test]
 fn zz_speed() {
@@ -391,27 +456,60 @@ fn zz_speed() {
             let slice: Vec<_> = (n..n + 17_000).map(make).collect();
             n += 17_000;
             let t = Cpu::now();
-            assert!(duplicates.check(&slice).unwrap().iter().all(|x| *x == Novelty::New));
+            assert!(
+                duplicates
+                    .check(&slice)
+                    .unwrap()
+                    .iter()
+                    .all(|x| *x == Novelty::New)
+            );
             spent += t.elapsed();
         }
         let t = Cpu::now();
         duplicates.commit(&format!("{batch}"), "x").unwrap();
-        eprintln!("batch {batch}: {} ns/record; commit {:?}; {} MB", spent.as_nanos() as u64 / (n - start), t.elapsed(), duplicates.bytes() >> 20);
+        eprintln!(
+            "batch {batch}: {} ns/record; commit {:?}; {} MB",
+            spent.as_nanos() as u64 / (n - start),
+            t.elapsed(),
+            duplicates.bytes() >> 20
+        );
     }
-    let runs: Vec<RunFile> = duplicates.committed.iter().map(|c| c.file.clone()).collect();
+    let runs: Vec<RunFile> = duplicates
+        .committed
+        .iter()
+        .map(|c| c.file.clone())
+        .collect();
     let t = Cpu::now();
     let mut duplicates = Duplicates::open(&store, &runs, &place.scratch).unwrap();
     eprintln!("open {:?}", t.elapsed());
     let slice: Vec<_> = (n - 170_000..n).map(make).collect();
     let t = Cpu::now();
-    for s in slice.chunks(17_000) { duplicates.check(s).unwrap(); }
-    eprintln!("all duplicates {} ns/record", t.elapsed().as_nanos() / 170_000);
+    for s in slice.chunks(17_000) {
+        duplicates.check(s).unwrap();
+    }
+    eprintln!(
+        "all duplicates {} ns/record",
+        t.elapsed().as_nanos() / 170_000
+    );
     let text = vec![b'x'; 2048];
     let t = Cpu::now();
     let mut sum = 0;
-    for i in 0..1_000_000usize { sum ^= body_hash(&text[i % 64..]); }
+    for i in 0..1_000_000usize {
+        sum ^= body_hash(&text[i % 64..]);
+    }
     eprintln!("body hash {} ns {sum}", t.elapsed().as_nanos() / 1_000_000);
     let t = Cpu::now();
-    for i in 0..1_000_000u64 { sum ^= Fingerprint::new(Some("11112222-3333-4444-5555-666677778888"), Some("111122223333"), i, 3).id_high; }
-    eprintln!("fingerprint {} ns {sum}", t.elapsed().as_nanos() / 1_000_000);
+    for i in 0..1_000_000u64 {
+        sum ^= Fingerprint::new(
+            Some("11112222-3333-4444-5555-666677778888"),
+            Some("111122223333"),
+            i,
+            3,
+        )
+        .id_high;
+    }
+    eprintln!(
+        "fingerprint {} ns {sum}",
+        t.elapsed().as_nanos() / 1_000_000
+    );
 }

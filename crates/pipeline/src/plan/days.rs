@@ -25,9 +25,7 @@ pub(crate) fn day_of_second(second: i64) -> DayNumber {
 
 /// The day of a number; `None` beyond the years 0 to 9999.
 pub(crate) fn day_of(number: DayNumber) -> Option<Day> {
-    let date = Date::constant(1970, 1, 1)
-        .checked_add(number.days())
-        .ok()?;
+    let date = Date::constant(1970, 1, 1).checked_add(number.days()).ok()?;
     Day::new(
         u16::try_from(date.year()).ok()?,
         u8::try_from(date.month()).ok()?,

@@ -187,12 +187,15 @@ impl<'r> Walk<'_, 'r> {
 
     fn finish(self) -> Discovery<'r> {
         let mut found = self.found;
-        let places = self.places.into_iter().map(|((source, folder), days)| Place {
-            source,
-            kind: kind_of(&folder),
-            folder,
-            days,
-        });
+        let places = self
+            .places
+            .into_iter()
+            .map(|((source, folder), days)| Place {
+                source,
+                kind: kind_of(&folder),
+                folder,
+                days,
+            });
         let places: Vec<Place> = places.collect();
         for place in places.iter().filter(|place| place.kind == LogKind::Events) {
             found.roots.add(place.source, &place.folder);

@@ -166,7 +166,10 @@ impl ReadFiles {
             Some(name) => ("", name),
             None => (source, key),
         };
-        let [first, second] = self.hashers.each_ref().map(|state| state.hash_one(identity));
+        let [first, second] = self
+            .hashers
+            .each_ref()
+            .map(|state| state.hash_one(identity));
         u128::from(first) << 64 | u128::from(second)
     }
 }

@@ -90,9 +90,7 @@ impl PlannedFile {
 
 /// The moment and the delivery day.
 fn times(key: &str, parsed: &LogKey<'_>) -> (Option<i64>, Option<DayNumber>) {
-    let stamp = parsed
-        .stamp
-        .map(|time| time.micros().div_euclid(1_000_000));
+    let stamp = parsed.stamp.map(|time| time.micros().div_euclid(1_000_000));
     let path = parsed
         .date
         .map(|day| day.begin().micros().div_euclid(1_000_000));
@@ -115,9 +113,8 @@ pub(crate) fn layout_day(key: &str) -> Option<(&str, DayNumber)> {
         let &[year, month, day, ..] = names.get(at..)? else {
             return None;
         };
-        let day = two_digits(month).and_then(|month| {
-            Day::new(four_digits(year)?, month, two_digits(day)?)
-        })?;
+        let day = two_digits(month)
+            .and_then(|month| Day::new(four_digits(year)?, month, two_digits(day)?))?;
         Some((key.get(..folders.get(at)?.0)?, day_number(day)))
     })
 }
@@ -240,7 +237,10 @@ mod tests {
         let other = stamped.replace("1102T", "1103T");
         check(&format!("{day}/{other}"), "2026-11-02 29894465");
         // Other folders only say something where the name does not.
-        check(&format!("backup/2026/12/24/{stamped}"), "2026-11-02 29893025");
+        check(
+            &format!("backup/2026/12/24/{stamped}"),
+            "2026-11-02 29893025",
+        );
         check("backup/2026/11/02/a.json", "2026-11-02 29892960");
         check("a.json", "- -");
         check("1_CloudTrail_x_19691231T2359Z_u.json", "1969-12-31 -");
@@ -260,7 +260,10 @@ mod tests {
             "p/AWSLogs/o-a/1/CloudTrail/us-east-1/2026/11/02/",
             Some("p/AWSLogs/o-a/1/CloudTrail/us-east-1/"),
         );
-        check("CloudTrail-Digest/x/2026/11/02/a", Some("CloudTrail-Digest/x/"));
+        check(
+            "CloudTrail-Digest/x/2026/11/02/a",
+            Some("CloudTrail-Digest/x/"),
+        );
         check(
             "CloudTrail/2024/01/01/AWSLogs/x/CloudTrail/us-east-1/2026/11/02/a",
             Some("CloudTrail/2024/01/01/AWSLogs/x/CloudTrail/us-east-1/"),

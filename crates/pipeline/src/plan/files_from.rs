@@ -132,18 +132,19 @@ fn resolve(text: &str, locations: &[&str]) -> Result<Named, FilesFromProblem> {
 
 /// The source that a file is in by its full name, the innermost one, and the key there.
 fn within<'t>(text: &'t str, locations: &[&str]) -> Option<(usize, &'t str)> {
-    let found = locations.iter().enumerate().filter_map(|(index, location)| {
-        let location = location.trim_end_matches('/');
-        let rest = text.strip_prefix(location)?;
-        match rest.strip_prefix('/') {
-            Some(key) => Some((location.len(), index, key)),
-            // A source may be one file.
-            None if rest.is_empty() => {
-                Some((location.len(), index, text.rsplit('/').next()?))
+    let found = locations
+        .iter()
+        .enumerate()
+        .filter_map(|(index, location)| {
+            let location = location.trim_end_matches('/');
+            let rest = text.strip_prefix(location)?;
+            match rest.strip_prefix('/') {
+                Some(key) => Some((location.len(), index, key)),
+                // A source may be one file.
+                None if rest.is_empty() => Some((location.len(), index, text.rsplit('/').next()?)),
+                None => None,
             }
-            None => None,
-        }
-    });
+        });
     let (_, index, key) = found.max_by_key(|(length, index, _)| (*length, usize::MAX - index))?;
     Some((index, key))
 }
@@ -304,11 +305,17 @@ mod tests {
         let check = |text: &str, expect: &str| check_in(&LOCATIONS, text, expect);
         check(r#""trail","a/b.json","123""#, "1 a/b.json 123");
         check(r#""trail","deep/b.json""#, "2 b.json");
-        check(r#""trail","a%2Cb+c%25%0A.json","7","x""#, "1 a,b c%25%0A.json 7");
+        check(
+            r#""trail","a%2Cb+c%25%0A.json","7","x""#,
+            "1 a,b c%25%0A.json 7",
+        );
         check(r#""trail","%E9.json","7""#, "1 %E9.json 7");
         check(r#""trail","a","true""#, "1 a");
         check("trail,a/b.json,123", "1 a/b.json 123");
-        check(r#""tr""ail","a""#, "! `s3://tr\"ail/a` is in none of the given sources");
+        check(
+            r#""tr""ail","a""#,
+            "! `s3://tr\"ail/a` is in none of the given sources",
+        );
         check(
             r#""elsewhere","a""#,
             "! `s3://elsewhere/a` is in none of the given sources",

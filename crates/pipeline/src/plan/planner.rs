@@ -155,7 +155,9 @@ impl<'r> Planner<'r> {
     fn plan(&mut self, day: Option<DayNumber>) -> Result<DayPlan, PipelineError> {
         let calendar = day.and_then(day_of);
         let mut found = Found::default();
-        found.set_aside.merge(std::mem::take(&mut self.left_over.set_aside));
+        found
+            .set_aside
+            .merge(std::mem::take(&mut self.left_over.set_aside));
         if let Some(day) = day {
             self.list_places(day, &mut found);
         }
@@ -313,13 +315,15 @@ fn listed<'r>(
     mut strays: FileSorter<'r>,
 ) -> Result<Discovery<'r>, PipelineError> {
     let mut set_aside = SetAside::default();
-    read_list(list, sources, &mut |file| {
-        match PlannedFile::classify(file.source, file.key, file.size) {
-            Ok(file) => strays.push(file),
-            Err(kind) => {
-                set_aside.add(kind);
-                Ok(())
-            }
+    read_list(list, sources, &mut |file| match PlannedFile::classify(
+        file.source,
+        file.key,
+        file.size,
+    ) {
+        Ok(file) => strays.push(file),
+        Err(kind) => {
+            set_aside.add(kind);
+            Ok(())
         }
     })?;
     Ok(Discovery {

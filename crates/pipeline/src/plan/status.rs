@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use retrial_storage::Store;
 
 use super::days::{DayNumber, day_number, day_of, parse_delivery_date};
-use super::stored::{PlaceCount, PlanRef, read_header, read_plan};
 use super::error::PlanError;
+use super::stored::{PlaceCount, PlanRef, read_header, read_plan};
 use crate::analyze::PipelineError;
 use retrial_cloudtrail::Day;
 
@@ -222,11 +222,7 @@ fn gaps(days: impl Iterator<Item = DayNumber>) -> Vec<Gap> {
         .collect()
 }
 
-fn interrupted(
-    store: &dyn Store,
-    plan: &PlanRef,
-    done: u64,
-) -> Result<Interrupted, PipelineError> {
+fn interrupted(store: &dyn Store, plan: &PlanRef, done: u64) -> Result<Interrupted, PipelineError> {
     let (mut at, mut bytes_left) = (0, 0_u64);
     if let Some(object) = store.read(&plan.key)? {
         read_plan(&plan.key, &object.bytes, |_, line| {
@@ -263,7 +259,9 @@ fn health(store: &dyn Store, listed: &[ListedObject<'_>]) -> Result<Health, Pipe
             (Some(_), _) => {}
         }
     }
-    let unlisted = there.into_keys().filter(|key| !listed.contains_key(key.as_str()));
+    let unlisted = there
+        .into_keys()
+        .filter(|key| !listed.contains_key(key.as_str()));
     health.unlisted = unlisted.collect();
     Ok(health)
 }

@@ -150,7 +150,12 @@ impl DayPlan {
             let parsed = LogKey::parse(&file.key);
             let source = named.positions.get(&file.source).copied();
             let folder = layout_day(&file.key).map(|(folder, _)| folder);
-            let place = (source.unwrap_or_default(), folder, parsed.account, parsed.region);
+            let place = (
+                source.unwrap_or_default(),
+                folder,
+                parsed.account,
+                parsed.region,
+            );
             let count = counts.entry(place).or_default();
             count.0 += 1;
             count.1 += file.size;
@@ -158,14 +163,16 @@ impl DayPlan {
         let owned = |text: Option<&str>| text.map(str::to_owned);
         counts
             .into_iter()
-            .map(|((source, folder, account, region), (files, bytes))| PlaceCount {
-                source,
-                folder: owned(folder),
-                account: owned(account),
-                region: owned(region),
-                files,
-                bytes,
-            })
+            .map(
+                |((source, folder, account, region), (files, bytes))| PlaceCount {
+                    source,
+                    folder: owned(folder),
+                    account: owned(account),
+                    region: owned(region),
+                    files,
+                    bytes,
+                },
+            )
             .collect()
     }
 }
@@ -298,7 +305,10 @@ pub(crate) fn read_header(store: &dyn Store, key: &str) -> Result<PlanHeader, Pi
         let mut bytes = match store.read_range(key, 0, length) {
             Ok(bytes) => bytes,
             Err(error) if error.is_not_found() => {
-                return Err(PlanError::Missing { key: key.to_owned() }.into());
+                return Err(PlanError::Missing {
+                    key: key.to_owned(),
+                }
+                .into());
             }
             Err(error) => return Err(error.into()),
         };
@@ -468,7 +478,10 @@ mod tests {
         check(whole.trim_end(), "line 4: it is cut off");
         let (most, _) = whole.trim_end().rsplit_once('\n').unwrap();
         check(&format!("{most}\n"), "line 4: 2 files instead of 3");
-        check(&format!("{whole}[0,\"x\",1]\n"), "line 6: 4 files instead of 3");
+        check(
+            &format!("{whole}[0,\"x\",1]\n"),
+            "line 6: 4 files instead of 3",
+        );
         check(
             &whole.replace(",30]", ",31]"),
             "line 5: 61 bytes instead of 60",

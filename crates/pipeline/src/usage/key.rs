@@ -61,9 +61,7 @@ fn push_text(key: &mut Vec<u8>, text: Option<&str>) {
 /// The date of a key.
 pub(super) fn date_of(key: &[u8]) -> EventDate {
     match key {
-        [1, a, b, c, d, ..] => {
-            Some((u32::from_be_bytes([*a, *b, *c, *d]) ^ SIGN).cast_signed())
-        }
+        [1, a, b, c, d, ..] => Some((u32::from_be_bytes([*a, *b, *c, *d]) ^ SIGN).cast_signed()),
         _ => None,
     }
 }
@@ -123,8 +121,11 @@ mod tests {
     use super::*;
 
     fn text() -> impl Strategy<Value = String> {
-        proptest::collection::vec(prop::sample::select(vec!['\0', '\u{1}', 'a', 'ÿ', '\u{10ffff}']), 0..4)
-            .prop_map(String::from_iter)
+        proptest::collection::vec(
+            prop::sample::select(vec!['\0', '\u{1}', 'a', 'ÿ', '\u{10ffff}']),
+            0..4,
+        )
+        .prop_map(String::from_iter)
     }
 
     type Plain = (
@@ -140,7 +141,15 @@ mod tests {
     fn plain() -> impl Strategy<Value = Plain> {
         let date = prop::option::of(prop::sample::select(vec![i32::MIN, -1, 0, 1, i32::MAX]));
         let option = || prop::option::of(text());
-        (date, option(), option(), text(), option(), any::<bool>(), option())
+        (
+            date,
+            option(),
+            option(),
+            text(),
+            option(),
+            any::<bool>(),
+            option(),
+        )
     }
 
     fn key(plain: &Plain) -> Vec<u8> {

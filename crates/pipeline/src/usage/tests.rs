@@ -85,7 +85,14 @@ fn call() -> impl Strategy<Value = Call> {
 /// A row of `usage` with its date, in the order of the table.
 type Row = (
     EventDate,
-    (Option<String>, Option<String>, String, Option<String>, bool, Option<String>),
+    (
+        Option<String>,
+        Option<String>,
+        String,
+        Option<String>,
+        bool,
+        Option<String>,
+    ),
     [u64; 5],
     (Option<i64>, Option<i64>, Option<String>),
 );
@@ -94,9 +101,15 @@ type Row = (
 fn model(calls: &[Call]) -> Vec<Row> {
     let mut groups: BTreeMap<_, Vec<(&Call, &Request)>> = BTreeMap::new();
     for call in calls {
-        let asked = call.requests.iter().filter(|r| r.required == Some(true)).count();
+        let asked = call
+            .requests
+            .iter()
+            .filter(|r| r.required == Some(true))
+            .count();
         for request in &call.requests {
-            let Some(action) = request.action else { continue };
+            let Some(action) = request.action else {
+                continue;
+            };
             let counts = call.outcome != "denied"
                 || match call.denied_action {
                     Some(named) => named.to_lowercase() == action.to_lowercase(),
@@ -120,11 +133,23 @@ fn model(calls: &[Call]) -> Vec<Row> {
         }
     }
     let rows = groups.into_iter().map(|((date, key), members)| {
-        let of = |outcome| members.iter().filter(|(call, _)| call.outcome == outcome).count() as u64;
+        let of = |outcome| {
+            members
+                .iter()
+                .filter(|(call, _)| call.outcome == outcome)
+                .count() as u64
+        };
         let times = || members.iter().filter_map(|(call, _)| call.time);
         let mut ids: Vec<_> = members
             .iter()
-            .map(|(call, _)| (call.time.is_none(), call.time, call.event_id.is_none(), &call.event_id))
+            .map(|(call, _)| {
+                (
+                    call.time.is_none(),
+                    call.time,
+                    call.event_id.is_none(),
+                    &call.event_id,
+                )
+            })
             .collect();
         ids.sort();
         let counts = [
@@ -134,7 +159,12 @@ fn model(calls: &[Call]) -> Vec<Row> {
             of("failed_after_authorization"),
             of("failed"),
         ];
-        (date, key, counts, (times().min(), times().max(), ids[0].3.clone()))
+        (
+            date,
+            key,
+            counts,
+            (times().min(), times().max(), ids[0].3.clone()),
+        )
     });
     rows.collect()
 }
@@ -234,7 +264,10 @@ fn denied_calls() {
             amends: false,
             requests: requests.to_vec(),
         };
-        let caps = Caps { groups_bytes: 1 << 20, chunk_rows: 10 };
+        let caps = Caps {
+            groups_bytes: 1 << 20,
+            chunk_rows: 10,
+        };
         let (rows, _) = grouped(&[call.clone()], caps);
         let actions: Vec<&str> = rows.iter().map(|row| row.1.2.as_str()).collect();
         assert_eq!(actions, expect);
@@ -242,8 +275,16 @@ fn denied_calls() {
     };
     let (get, decrypt) = ("s3:GetObject", "kms:Decrypt");
     // Named: that one, required or not, and nothing else.
-    check(Some("s3:getobject"), &[request(get, true), request(decrypt, true)], &[get]);
-    check(Some(decrypt), &[request(get, true), request(decrypt, false)], &[decrypt]);
+    check(
+        Some("s3:getobject"),
+        &[request(get, true), request(decrypt, true)],
+        &[get],
+    );
+    check(
+        Some(decrypt),
+        &[request(get, true), request(decrypt, false)],
+        &[decrypt],
+    );
     check(Some("ec2:RunInstances"), &[request(get, true)], &[]);
     // Not named: the only required one.
     check(None, &[request(get, true), request(decrypt, false)], &[get]);

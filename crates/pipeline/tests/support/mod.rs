@@ -140,11 +140,7 @@ impl World {
         ));
         fs::create_dir_all(&folder).unwrap();
         let name = format!("{ACCOUNT}_CloudTrail_{region}_{stamp}_0123456789abcdef.json.gz");
-        fs::write(
-            folder.join(name),
-            json!({"Records": records}).to_string(),
-        )
-        .unwrap();
+        fs::write(folder.join(name), json!({"Records": records}).to_string()).unwrap();
     }
 
     pub fn source(&self) -> Box<dyn Source> {
@@ -245,4 +241,3 @@ impl World {
         rows
     }
 }
-
