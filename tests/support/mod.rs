@@ -1,5 +1,9 @@
 //! Running the program, asking DuckDB, making log files.
 
+pub(crate) mod corpora;
+pub(crate) mod planted;
+pub(crate) mod process;
+
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

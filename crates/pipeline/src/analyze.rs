@@ -1,21 +1,28 @@
-//! The run: plan in, tables and report out.
+//! What a run goes by, what it can end in, and its start.
 
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use bumpalo::Bump;
 use rayon::ThreadPoolBuildError;
 use retrial_cloudtrail::Limits;
 use retrial_replay::Replayer;
 use retrial_storage::{Source, StorageError, Store};
 use retrial_tables::{ReadError, TableError};
 
-use crate::batch::{Batch, Output};
 use crate::duplicates::RunProblem;
 use crate::filter::Filter;
-use crate::plan::{Plan, PlanError, PlannedFile, slices};
+use crate::plan::{PlanError, PlanOptions, PlannedFile};
 use crate::report::Report;
-use crate::slice::{OpenFile, read_round, unlisted_rows};
+use crate::scratch::Scratch;
+use crate::work::work;
+
+/// A slice's decompressed JSON, as estimated from sizes: large enough that all cores have work and row
+/// groups compress well, small enough that its rows fit in memory several times over.
+pub const SLICE_BYTES: u64 = 32 << 20;
+
+/// A batch's gzip: what a killed run loses at most.
+pub const BATCH_BYTES: u64 = 1 << 30;
 
 /// Everything that a run goes by.
 pub struct Run<'s> {
@@ -33,8 +40,33 @@ pub struct Run<'s> {
     pub limits: Limits,
     /// How many threads work; never changes the output.
     pub threads: usize,
+    /// A local folder for what is too large for memory. What is put there is gone with the run.
+    pub scratch: &'s Path,
+    /// Once it is set, the run ends at the next slice with [`PipelineError::Stopped`].
+    pub stop: &'s AtomicBool,
     /// Told how far the run is.
     pub progress: &'s Progress,
+}
+
+/// What a run is asked to do.
+pub struct Options {
+    /// Which log files to read.
+    pub plan: PlanOptions,
+    /// [`SLICE_BYTES`]. Slices decide the order of rows: a run that is gone on with needs the same.
+    pub slice_bytes: u64,
+    /// [`BATCH_BYTES`]. Batches decide which file a row is in.
+    pub batch_bytes: u64,
+}
+
+impl Options {
+    /// To read what a plan's options say, in slices and batches of the usual size.
+    pub fn new(plan: PlanOptions) -> Self {
+        Self {
+            plan,
+            slice_bytes: SLICE_BYTES,
+            batch_bytes: BATCH_BYTES,
+        }
+    }
 }
 
 impl Run<'_> {
@@ -44,6 +76,12 @@ impl Run<'_> {
             None => Ok(Box::new(io::empty())),
         }
     }
+
+    /// The sources by the names that they were given.
+    pub(crate) fn source_names(&self) -> Vec<String> {
+        let names = self.sources.iter().map(|source| source.location());
+        names.map(str::to_owned).collect()
+    }
 }
 
 /// How far a run is, for whoever watches.
@@ -52,6 +90,8 @@ pub struct Progress {
     files: AtomicU64,
     bytes: AtomicU64,
     records: AtomicU64,
+    planned_files: AtomicU64,
+    planned_bytes: AtomicU64,
 }
 
 impl Progress {
@@ -62,6 +102,11 @@ impl Progress {
 
     pub(crate) fn records(&self, records: u64) {
         self.records.fetch_add(records, Ordering::Relaxed);
+    }
+
+    pub(crate) fn planned(&self, files: u64, bytes: u64) {
+        self.planned_files.fetch_add(files, Ordering::Relaxed);
+        self.planned_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Log files that were read to their end.
@@ -78,9 +123,19 @@ impl Progress {
     pub fn records_read(&self) -> u64 {
         self.records.load(Ordering::Relaxed)
     }
+
+    /// Log files of the plans so far: days are planned one at a time.
+    pub fn planned_files(&self) -> u64 {
+        self.planned_files.load(Ordering::Relaxed)
+    }
+
+    /// Their bytes as stored.
+    pub fn planned_bytes(&self) -> u64 {
+        self.planned_bytes.load(Ordering::Relaxed)
+    }
 }
 
-/// Why a run cannot go on. What was committed before stands.
+/// Why a run cannot go on. What was committed before stands, and the same run goes on from there.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
     /// The output refused.
@@ -102,14 +157,55 @@ pub enum PipelineError {
         /// Why.
         cause: ReadError,
     },
-    /// A table's last bytes could not be written.
+    /// An object's bytes could not be written.
     #[error("`{key}`: cannot write: {cause}")]
     Write {
-        /// The file.
+        /// The object.
         key: String,
         /// Why.
         cause: io::Error,
     },
+    /// Another writer has taken the output over: nothing of this one's counts from then on.
+    #[error("another writer is at work on `{location}`: it was the first to write `{key}`")]
+    Fenced {
+        /// The output.
+        location: String,
+        /// What both wrote.
+        key: String,
+    },
+    /// The output has objects and no manifest.
+    #[error("`{location}` is not empty, and no output of retrial")]
+    NotAnOutput {
+        /// The output.
+        location: String,
+    },
+    /// The output was made with another filter.
+    #[error("`{location}` is limited to `{before}`")]
+    OtherFilter {
+        /// The output.
+        location: String,
+        /// [`Filter::text`] of its first run.
+        before: String,
+    },
+    /// The output's state is not as it was written.
+    #[error("`{key}` is damaged at {place}: {cause}")]
+    Damaged {
+        /// The object.
+        key: String,
+        /// Where in it.
+        place: String,
+        /// What is wrong there.
+        cause: String,
+    },
+    /// The manifest was written by another version of the program.
+    #[error("the output's manifest has format {format}, which this version does not know")]
+    OtherFormat {
+        /// Its format.
+        format: u32,
+    },
+    /// The run was asked to stop, and did.
+    #[error("stopped before the end")]
+    Stopped,
     /// A temporary file could not be made, written or read.
     #[error("scratch folder `{path}`: {cause}")]
     Scratch {
@@ -134,63 +230,30 @@ pub enum PipelineError {
     Threads(#[from] ThreadPoolBuildError),
 }
 
-/// Works a plan into `store`, which holds nothing yet.
-pub fn analyze(run: &Run<'_>, plan: &Plan, store: &dyn Store) -> Result<Report, PipelineError> {
+impl PipelineError {
+    /// An object that the manifest names is not there.
+    pub(crate) fn lost(key: &str) -> Self {
+        Self::Damaged {
+            key: key.to_owned(),
+            place: "its start".to_owned(),
+            cause: "it is not there".to_owned(),
+        }
+    }
+}
+
+/// Brings an output up to date: what an interrupted run left, then what is new.
+///
+/// # Errors
+/// Where the output or the scratch folder cannot be used, another writer took the output over, or the
+/// run was stopped. A log file that cannot be read is none: it is in the report and in `rejects`.
+pub fn analyze(
+    run: &Run<'_>,
+    store: &dyn Store,
+    options: Options,
+) -> Result<Report, PipelineError> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(run.threads)
         .build()?;
-    let mut output = Output::new(store, run.snapshot_id, run.mapping_version);
-    output.open()?;
-    pool.install(|| work(run, plan, &mut output))
-}
-
-fn work<'r>(run: &Run<'_>, plan: &Plan, output: &mut Output<'r>) -> Result<Report, PipelineError> {
-    let mut report = Report {
-        set_aside: plan.set_aside,
-        ..Report::default()
-    };
-    if !plan.unlisted().is_empty() {
-        let arena = Bump::new();
-        let mut rows = unlisted_rows(plan.unlisted(), &arena);
-        report.merge(std::mem::take(&mut rows.report));
-        let mut batch = output.batch();
-        batch.write(&rows)?;
-        output.commit(batch, &mut report)?;
-    }
-    for planned in plan.batches() {
-        let mut batch = output.batch();
-        for slice in slices(planned) {
-            if batch.is_full() {
-                let full = std::mem::replace(&mut batch, output.batch());
-                output.commit(full, &mut report)?;
-            }
-            work_slice(run, slice, &mut batch, &mut report)?;
-        }
-        output.commit(batch, &mut report)?;
-    }
-    Ok(report)
-}
-
-/// Reads a slice in rounds: nearly always one; more where a file is larger than a part.
-fn work_slice(
-    run: &Run<'_>,
-    slice: &[PlannedFile],
-    batch: &mut Batch<'_>,
-    report: &mut Report,
-) -> Result<(), PipelineError> {
-    let mut files: Vec<OpenFile<'_>> = slice.iter().map(OpenFile::new).collect();
-    loop {
-        let mut arenas: Vec<Bump> = files.iter().map(|_| Bump::new()).collect();
-        let mut rows = read_round(run, &mut files, &mut arenas);
-        report.merge(std::mem::take(&mut rows.report));
-        batch.write(&rows)?;
-        let (going_on, ended): (Vec<_>, Vec<_>) = files.into_iter().partition(OpenFile::has_more);
-        ended
-            .into_iter()
-            .for_each(|file| batch.cover(file.into_coverage()));
-        files = going_on;
-        if files.is_empty() {
-            return Ok(());
-        }
-    }
+    let scratch = Scratch::new(run.scratch)?;
+    pool.install(|| work(run, (store, &scratch), options))
 }

@@ -1,18 +1,26 @@
-//! One batch: a file per table and date, streamed while the batch's slices pass, then committed.
+//! One batch: a file per table and date, streamed while the batch's slices pass, then completed.
+//!
+//! A batch is of one delivery day's plan. Rows of records that waited since an earlier day have files
+//! of their own, so that every file is of one delivery day, and a day can be done anew as a whole.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::{self, Write};
 
-use retrial_storage::{StorageError, Store, Upload, Version};
-use retrial_tables::{Changes, CoverageRow, Decisions, Rejects, Table, TableWriter, sort_order};
+use retrial_storage::{StorageError, Store, Upload};
+use retrial_tables::{
+    ChangeRow, Changes, CoverageRow, DecisionRow, Decisions, RejectRow, Rejects, SessionRow,
+    Sessions, Table, TableWriter, Usage, UsageRow, sort_order,
+};
 
 use crate::analyze::PipelineError;
-use crate::coverage::{Cell, Coverage, Seen};
-use crate::dates::{EventDate, date_name};
-use crate::manifest::{Manifest, ManifestFile, commit};
-use crate::report::Report;
-use crate::slice::{Dated, Rows};
+use crate::coverage::{Cell, Coverage, FileCoverage, Seen};
+use crate::dates::{Dated, EventDate, date_name};
+use crate::decide::{Decided, Rows};
+use crate::manifest::fenced;
+use crate::scratch::Scratch;
+use crate::usage::UsageGroups;
+use crate::waiting::DeliveryDay;
 
 /// What a file holds in memory before it is begun in the store: dates with a handful of late events
 /// then cost neither a file handle nor a temporary file until the batch ends.
@@ -22,134 +30,160 @@ const HELD_BYTES: usize = 256 << 10;
 /// thousands.
 const MAX_OPEN_FILES: usize = 200;
 
-/// The output, and the manifest of what has been committed to it.
-pub(crate) struct Output<'r> {
+/// Where a batch's files go, and what they are called.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'r> {
     pub(crate) store: &'r dyn Store,
-    pub(crate) snapshot_id: &'r str,
-    pub(crate) mapping_version: &'r str,
-    manifest: Manifest,
-    version: Option<Version>,
-    batches: u64,
+    pub(crate) scratch: &'r Scratch,
+    /// The batch's number.
+    pub(crate) number: u64,
+    /// The delivery day of the batch's plan.
+    pub(crate) delivery: DeliveryDay,
+    /// Whether it is what was left at the end of a run.
+    pub(crate) tail: bool,
 }
 
-impl<'r> Output<'r> {
-    /// An output that nothing has been committed to.
-    pub(crate) fn new(
-        store: &'r dyn Store,
-        snapshot_id: &'r str,
-        mapping_version: &'r str,
-    ) -> Self {
+impl Place<'_> {
+    /// `T/event_date=D/000012.parquet`; with the delivery day where it is another than the batch's.
+    fn key<T: Table>(&self, delivery: DeliveryDay, date: &str) -> String {
+        let earlier = if delivery == self.delivery {
+            String::new()
+        } else {
+            format!("-{}", date_name(delivery))
+        };
+        let tail = if self.tail { "-tail" } else { "" };
+        let (name, folder, number) = (T::NAME, T::FOLDER, self.number);
+        format!("{name}/{folder}={date}/{number:06}{earlier}{tail}.parquet")
+    }
+}
+
+/// Rows to be written together, as row groups. Those that are equal in a table's order stay in theirs.
+#[derive(Default)]
+pub(crate) struct KeptRows<'x> {
+    pub(crate) decisions: Vec<&'x Dated<DecisionRow<'x>>>,
+    pub(crate) sessions: Vec<&'x Dated<SessionRow<'x>>>,
+    pub(crate) changes: Vec<&'x Dated<ChangeRow<'x>>>,
+    pub(crate) rejects: Vec<&'x Dated<RejectRow<'x>>>,
+}
+
+impl<'x> KeptRows<'x> {
+    /// Adds the rows of a record.
+    pub(crate) fn add(&mut self, rows: &'x Rows<'x>, decided: &Decided) {
+        self.decisions.extend(rows.decisions_of(decided));
+        self.changes.extend(rows.change_of(decided));
+    }
+}
+
+/// A batch that is not committed yet. Dropped, it leaves nothing visible.
+pub(crate) struct Batch<'r> {
+    pub(crate) place: Place<'r>,
+    parts: BTreeMap<DeliveryDay, DayFiles<'r>>,
+    coverage: Coverage,
+}
+
+/// The files of a batch that are of one delivery day.
+struct DayFiles<'r> {
+    decisions: Files<'r, Decisions>,
+    sessions: Files<'r, Sessions>,
+    changes: Files<'r, Changes>,
+    rejects: Files<'r, Rejects>,
+    usage: UsageGroups<'r>,
+}
+
+/// A file of a batch, complete and not yet committed.
+pub(crate) struct FinishedFile {
+    pub(crate) table: &'static str,
+    pub(crate) event_date: String,
+    pub(crate) delivery_date: String,
+    pub(crate) key: String,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+}
+
+impl<'r> Batch<'r> {
+    /// An empty one.
+    pub(crate) fn new(place: Place<'r>) -> Self {
         Self {
-            store,
-            snapshot_id,
-            mapping_version,
-            manifest: Manifest::default(),
-            version: None,
-            batches: 0,
-        }
-    }
-
-    /// Writes the manifest as it stands: at the start, so that an output that cannot be written is
-    /// known before the work, and so that a run without any record leaves a readable output.
-    pub(crate) fn open(&mut self) -> Result<(), PipelineError> {
-        self.version = Some(commit(self.store, &self.manifest, None)?);
-        Ok(())
-    }
-
-    /// Begins a batch.
-    pub(crate) fn batch(&mut self) -> Batch<'r> {
-        self.batches += 1;
-        Batch {
-            place: Place {
-                store: self.store,
-                number: self.batches,
-            },
-            decisions: Files::default(),
-            changes: Files::default(),
-            rejects: Files::default(),
+            place,
+            parts: BTreeMap::new(),
             coverage: Coverage::default(),
         }
     }
 
-    /// Completes the batch's files, then lists them in the manifest: only that makes them count.
-    pub(crate) fn commit(
+    /// Writes rows of log files that were delivered on a day.
+    pub(crate) fn write(
         &mut self,
-        batch: Batch<'r>,
-        report: &mut Report,
+        delivery: DeliveryDay,
+        rows: KeptRows<'_>,
     ) -> Result<(), PipelineError> {
-        let Batch {
-            place,
-            decisions,
-            changes,
-            rejects,
-            coverage,
-        } = batch;
-        let coverage_files = coverage_files(place, coverage)?;
-        let mut finished = Vec::new();
-        decisions.finish(&mut finished)?;
-        changes.finish(&mut finished)?;
-        coverage_files.finish(&mut finished)?;
-        rejects.finish(&mut finished)?;
-        for file in finished {
-            *report.rows.entry(file.table).or_default() += file.rows;
-            self.manifest.files.push(ManifestFile {
-                table: file.table.to_owned(),
-                event_date: file.date,
-                batch: place.number,
-                key: file.key,
-                rows: file.rows,
-                bytes: file.bytes,
-                snapshot_id: self.snapshot_id.to_owned(),
-                mapping_version: self.mapping_version.to_owned(),
-                supersedes: Vec::new(),
-            });
+        let files = self.parts.entry(delivery).or_insert_with(|| DayFiles {
+            decisions: Files::new(delivery),
+            sessions: Files::new(delivery),
+            changes: Files::new(delivery),
+            rejects: Files::new(delivery),
+            usage: UsageGroups::new(self.place.scratch),
+        });
+        for (date, row) in &rows.decisions {
+            files.usage.add(*date, row)?;
         }
-        self.manifest.generation += 1;
-        self.version = Some(commit(self.store, &self.manifest, self.version.take())?);
-        Ok(())
-    }
-}
-
-/// The files of a batch that is not committed yet.
-pub(crate) struct Batch<'r> {
-    place: Place<'r>,
-    decisions: Files<'r, Decisions>,
-    changes: Files<'r, Changes>,
-    rejects: Files<'r, Rejects>,
-    coverage: Coverage,
-}
-
-impl Batch<'_> {
-    /// Writes the rows of one round of a slice as row groups.
-    pub(crate) fn write(&mut self, rows: &Rows<'_>) -> Result<(), PipelineError> {
-        self.decisions.write(self.place, &rows.decisions)?;
-        self.changes.write(self.place, &rows.changes)?;
-        self.rejects.write(self.place, &rows.rejects)
+        files.decisions.write(self.place, rows.decisions)?;
+        files.sessions.write(self.place, rows.sessions)?;
+        files.changes.write(self.place, rows.changes)?;
+        files.rejects.write(self.place, rows.rejects)
     }
 
     /// Adds what a whole file covers.
-    pub(crate) fn cover(&mut self, file: Coverage) {
+    pub(crate) fn cover(&mut self, file: FileCoverage) {
         self.coverage.add_file(file);
     }
 
     /// Whether the batch is to be committed before more is added.
     pub(crate) fn is_full(&self) -> bool {
-        self.decisions.open.len() + self.changes.open.len() > MAX_OPEN_FILES
+        let open = |files: &DayFiles<'_>| {
+            files.decisions.open.len() + files.sessions.open.len() + files.changes.open.len()
+        };
+        self.parts.values().map(open).sum::<usize>() > MAX_OPEN_FILES
+    }
+
+    /// Completes the batch's files. They count once the manifest lists them.
+    pub(crate) fn finish(self) -> Result<Vec<FinishedFile>, PipelineError> {
+        let place = self.place;
+        let mut finished = Vec::new();
+        for (delivery, files) in self.parts {
+            files.decisions.finish(&mut finished)?;
+            files.sessions.finish(&mut finished)?;
+            files.changes.finish(&mut finished)?;
+            write_usage(place, delivery, files.usage, &mut finished)?;
+            files.rejects.finish(&mut finished)?;
+        }
+        let cells = self.coverage.into_cells();
+        let rows: Vec<Dated<CoverageRow<'_>>> = cells
+            .iter()
+            .map(|(cell, seen)| (cell.date, coverage_row(cell, *seen)))
+            .collect();
+        let mut coverage = Files::<retrial_tables::Coverage>::new(place.delivery);
+        coverage.write(place, rows.iter().collect())?;
+        coverage.finish(&mut finished)?;
+        Ok(finished)
     }
 }
 
-fn coverage_files(
+/// A date's groups come together, in order: one file is open at a time.
+fn write_usage(
     place: Place<'_>,
-    coverage: Coverage,
-) -> Result<Files<'_, retrial_tables::Coverage>, PipelineError> {
-    let cells = coverage.into_cells();
-    let rows: Vec<Dated<CoverageRow<'_>>> = cells
-        .iter()
-        .map(|(cell, seen)| (cell.date, coverage_row(cell, *seen)))
-        .collect();
-    let mut files = Files::default();
-    files.write(place, &rows)?;
-    Ok(files)
+    delivery: DeliveryDay,
+    usage: UsageGroups<'_>,
+    finished: &mut Vec<FinishedFile>,
+) -> Result<(), PipelineError> {
+    let mut files = Files::<Usage>::new(delivery);
+    usage.finish(&mut |date, rows: &[UsageRow<'_>]| {
+        if !files.open.contains_key(&date) {
+            std::mem::replace(&mut files, Files::new(delivery)).finish(finished)?;
+        }
+        let rows: Vec<Dated<UsageRow<'_>>> = rows.iter().map(|row| (date, *row)).collect();
+        files.write(place, rows.iter().collect())
+    })?;
+    files.finish(finished)
 }
 
 fn coverage_row<'c>(cell: &'c Cell, seen: Seen) -> CoverageRow<'c> {
@@ -168,6 +202,7 @@ fn coverage_row<'c>(cell: &'c Cell, seen: Seen) -> CoverageRow<'c> {
 
 /// The open files of one table, by date.
 struct Files<'r, T: Table> {
+    delivery: DeliveryDay,
     open: BTreeMap<EventDate, OpenFile<'r, T>>,
 }
 
@@ -177,35 +212,25 @@ struct OpenFile<'r, T: Table> {
     writer: TableWriter<T, HeldUpload<'r>>,
 }
 
-struct Finished {
-    table: &'static str,
-    date: String,
-    key: String,
-    rows: u64,
-    bytes: u64,
-}
-
-impl<T: Table> Default for Files<'_, T> {
-    fn default() -> Self {
+impl<'r, T: Table> Files<'r, T> {
+    fn new(delivery: DeliveryDay) -> Self {
         Self {
+            delivery,
             open: BTreeMap::new(),
         }
     }
-}
 
-impl<'r, T: Table> Files<'r, T> {
     /// Sorts rows into the files of their dates, a row group each.
     fn write<'x>(
         &mut self,
         place: Place<'r>,
-        rows: &'x [Dated<T::Row<'x>>],
+        mut rows: Vec<&'x Dated<T::Row<'x>>>,
     ) -> Result<(), PipelineError> {
-        let mut sorted: Vec<&'x Dated<T::Row<'x>>> = rows.iter().collect();
         // Stable, so that equal rows stay in the order of the plan.
-        sorted.sort_by(|(date_a, a), (date_b, b)| {
+        rows.sort_by(|(date_a, a), (date_b, b)| {
             date_a.cmp(date_b).then_with(|| sort_order::<T>(a, b))
         });
-        for of_date in sorted.chunk_by(|(a, _), (b, _)| a == b) {
+        for of_date in rows.chunk_by(|(a, _), (b, _)| a == b) {
             let Some((date, _)) = of_date.first() else {
                 continue;
             };
@@ -230,12 +255,7 @@ impl<'r, T: Table> Files<'r, T> {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
             Entry::Vacant(entry) => {
                 let date = date_name(date);
-                let key = format!(
-                    "{}/{}={date}/{:06}.parquet",
-                    T::NAME,
-                    T::FOLDER,
-                    place.number
-                );
+                let key = place.key::<T>(self.delivery, &date);
                 let upload = HeldUpload {
                     store: place.store,
                     key: key.clone(),
@@ -252,16 +272,17 @@ impl<'r, T: Table> Files<'r, T> {
     }
 
     /// Completes all files.
-    fn finish(self, finished: &mut Vec<Finished>) -> Result<(), PipelineError> {
+    fn finish(self, finished: &mut Vec<FinishedFile>) -> Result<(), PipelineError> {
         for OpenFile { key, date, writer } in self.open.into_values() {
             let written = writer.finish().map_err(|cause| PipelineError::Table {
                 key: key.clone(),
                 cause,
             })?;
             let bytes = written.output.complete()?;
-            finished.push(Finished {
+            finished.push(FinishedFile {
                 table: T::NAME,
-                date,
+                event_date: date,
+                delivery_date: date_name(self.delivery),
                 key,
                 rows: written.rows,
                 bytes,
@@ -269,13 +290,6 @@ impl<'r, T: Table> Files<'r, T> {
         }
         Ok(())
     }
-}
-
-/// Where a batch's files go.
-#[derive(Clone, Copy)]
-struct Place<'r> {
-    store: &'r dyn Store,
-    number: u64,
 }
 
 /// A file that is begun in the store only once it is worth it.
@@ -298,7 +312,7 @@ impl HeldUpload<'_> {
 
     fn hand_over(&mut self) -> io::Result<()> {
         let held = std::mem::take(&mut self.held);
-        self.begun().map_err(io::Error::other)?.write_all(&held)
+        self.begun().map_err(io::Error::from)?.write_all(&held)
     }
 
     fn complete(mut self) -> Result<u64, PipelineError> {
@@ -306,11 +320,11 @@ impl HeldUpload<'_> {
             key: self.key.clone(),
             cause,
         })?;
-        let bytes = match self.upload.take() {
-            Some(upload) => upload.complete()?,
-            None => 0,
-        };
-        Ok(bytes)
+        let store = self.store;
+        match self.upload.take() {
+            Some(upload) => upload.complete().map_err(|error| fenced(store, error)),
+            None => Ok(0),
+        }
     }
 }
 

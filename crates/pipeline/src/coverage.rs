@@ -1,6 +1,7 @@
 //! What the log shows of each account, region, service and hour.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use retrial_cloudtrail::Record;
 
@@ -27,41 +28,50 @@ pub(crate) struct Seen {
     pub(crate) data_events: u64,
 }
 
-/// The cells of a file, a slice or a batch.
-///
-/// # Memory
-/// One entry per cell: accounts × regions × services × hours of a batch, not records.
+/// The cells of one file, while it is read. A record is counted in two steps: its cell is known when
+/// it is read, and whether it counts only once duplicates are.
 #[derive(Debug, Default)]
-pub(crate) struct Coverage {
-    cells: BTreeMap<Cell, Seen>,
+pub(crate) struct FileCoverage {
+    numbers: BTreeMap<Cell, u32>,
+    /// By number.
+    seen: Vec<Seen>,
     /// The last cell, since most records follow others of the same.
-    last: Option<(Cell, Seen)>,
+    last: Option<(Cell, u32)>,
 }
 
-impl Coverage {
-    /// Counts one record of the one file that this coverage is of.
-    pub(crate) fn count(&mut self, record: &Record<'_>, date: EventDate, account: Option<&str>) {
+/// A record's cell in its [`FileCoverage`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CellOf {
+    number: u32,
+    data_event: bool,
+}
+
+impl FileCoverage {
+    /// The cell that a record belongs to.
+    pub(crate) fn cell(
+        &mut self,
+        record: &Record<'_>,
+        date: EventDate,
+        account: Option<&str>,
+    ) -> CellOf {
         let hour = record
             .event_time
             .map(|time| time.micros().div_euclid(MICROS_AN_HOUR) * MICROS_AN_HOUR);
         let account = account.unwrap_or_default();
         let region = record.aws_region.unwrap_or_default();
         let service = record.event_source.unwrap_or_default();
-        let data = u64::from(
-            record.management_event == Some(false) || record.event_category == Some("Data"),
-        );
-        if let Some((cell, seen)) = &mut self.last
+        let data_event =
+            record.management_event == Some(false) || record.event_category == Some("Data");
+        if let Some((cell, number)) = &self.last
             && cell.hour == hour
             && cell.date == date
             && cell.service == service
             && cell.region == region
             && cell.account == account
         {
-            seen.records += 1;
-            seen.data_events += data;
-            return;
+            let number = *number;
+            return CellOf { number, data_event };
         }
-        self.settle();
         let cell = Cell {
             date,
             account: account.to_owned(),
@@ -69,29 +79,64 @@ impl Coverage {
             service: service.to_owned(),
             hour,
         };
-        self.last = Some((
-            cell,
-            Seen {
-                files: 1,
-                records: 1,
-                data_events: data,
-            },
-        ));
+        let number = match self.numbers.entry(cell.clone()) {
+            Entry::Occupied(entry) => *entry.get(),
+            Entry::Vacant(entry) => {
+                // A part of a file has thousands of records.
+                let number = self.seen.len() as u32;
+                self.seen.push(Seen::default());
+                *entry.insert(number)
+            }
+        };
+        self.last = Some((cell, number));
+        CellOf { number, data_event }
     }
 
-    fn settle(&mut self) {
-        if let Some((cell, seen)) = self.last.take() {
-            let total = self.cells.entry(cell).or_default();
-            total.files = 1;
-            total.records += seen.records;
-            total.data_events += seen.data_events;
+    /// Counts a record.
+    pub(crate) fn count(&mut self, cell: CellOf) {
+        if let Some(seen) = self.seen.get_mut(cell.number as usize) {
+            seen.files = 1;
+            seen.records += 1;
+            seen.data_events += u64::from(cell.data_event);
         }
     }
 
-    /// Adds the coverage of another file.
-    pub(crate) fn add_file(&mut self, mut file: Coverage) {
-        file.settle();
-        for (cell, seen) in file.cells {
+    /// Adds a later part of the same file.
+    pub(crate) fn add_part(&mut self, part: FileCoverage) {
+        self.last = None;
+        for (cell, number) in part.numbers {
+            let Some(more) = part.seen.get(number as usize) else {
+                continue;
+            };
+            let number = *self.numbers.entry(cell).or_insert_with(|| {
+                self.seen.push(Seen::default());
+                self.seen.len() as u32 - 1
+            });
+            if let Some(seen) = self.seen.get_mut(number as usize) {
+                seen.files = seen.files.max(more.files);
+                seen.records += more.records;
+                seen.data_events += more.data_events;
+            }
+        }
+    }
+}
+
+/// The cells of a batch.
+///
+/// # Memory
+/// One entry per cell: accounts × regions × services × hours of a batch, not records.
+#[derive(Debug, Default)]
+pub(crate) struct Coverage {
+    cells: BTreeMap<Cell, Seen>,
+}
+
+impl Coverage {
+    /// Adds what a whole file covers.
+    pub(crate) fn add_file(&mut self, file: FileCoverage) {
+        for (cell, number) in file.numbers {
+            let Some(seen) = file.seen.get(number as usize).filter(|s| s.files > 0) else {
+                continue;
+            };
             let total = self.cells.entry(cell).or_default();
             total.files += seen.files;
             total.records += seen.records;
@@ -99,21 +144,8 @@ impl Coverage {
         }
     }
 
-    /// Adds a later part of the file that this coverage is of.
-    pub(crate) fn add_part(&mut self, mut part: Coverage) {
-        self.settle();
-        part.settle();
-        for (cell, seen) in part.cells {
-            let total = self.cells.entry(cell).or_default();
-            total.files = 1;
-            total.records += seen.records;
-            total.data_events += seen.data_events;
-        }
-    }
-
     /// All cells, in order.
-    pub(crate) fn into_cells(mut self) -> BTreeMap<Cell, Seen> {
-        self.settle();
+    pub(crate) fn into_cells(self) -> BTreeMap<Cell, Seen> {
         self.cells
     }
 }

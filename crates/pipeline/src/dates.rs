@@ -5,6 +5,9 @@ use retrial_cloudtrail::Timestamp;
 /// Days since the Unix epoch; `None` for `unknown`.
 pub(crate) type EventDate = Option<i32>;
 
+/// A row and the date whose folder it goes to.
+pub(crate) type Dated<T> = (EventDate, T);
+
 const MICROS_A_DAY: i64 = 86_400_000_000;
 
 /// CloudTrail began on 2013-11-13; what claims to be older, or centuries ahead, has no date that a

@@ -1,5 +1,7 @@
 //! Which records a run is asked to look at; the others are counted as filtered.
 
+use std::collections::BTreeSet;
+
 use retrial_cloudtrail::{Record, Timestamp};
 
 /// What a run is limited to. An empty list limits nothing.
@@ -20,6 +22,23 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// What an output is limited to, as text; empty where nothing limits it. The times are not in it:
+    /// an output may grow, but not change what it is an output of.
+    pub fn text(&self) -> String {
+        let lists = [
+            ("account", &self.accounts),
+            ("region", &self.regions),
+            ("principal", &self.principals),
+            ("service", &self.services),
+        ];
+        let mut parts = Vec::new();
+        for (name, list) in lists {
+            let sorted: BTreeSet<&String> = list.iter().collect();
+            parts.extend(sorted.into_iter().map(|item| format!("{name}={item}")));
+        }
+        parts.join(" ")
+    }
+
     /// Whether a record passes as far as its own fields tell.
     /// A record without the field that a limit looks at does not pass it.
     pub(crate) fn passes(&self, record: &Record<'_>) -> bool {

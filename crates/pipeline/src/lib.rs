@@ -25,35 +25,39 @@ mod analyze;
 mod batch;
 mod coverage;
 mod dates;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the core takes it up next")
-)]
+mod decide;
 mod duplicates;
 mod filter;
+mod joins;
 mod manifest;
 mod merge;
+mod open_batch;
+mod output;
 mod plan;
 mod replay;
 mod report;
+mod retry;
 mod rows;
 mod scratch;
-#[cfg_attr(not(test), expect(dead_code, reason = "the run takes it up next"))]
 mod sessions;
 mod slice;
 mod stored_file;
-#[cfg_attr(not(test), expect(dead_code, reason = "the core takes it up next"))]
 mod usage;
+mod waiting;
+mod work;
 
-pub use analyze::{PipelineError, Progress, Run, analyze};
+pub use analyze::{BATCH_BYTES, Options, PipelineError, Progress, Run, SLICE_BYTES, analyze};
 pub use duplicates::{RunFile, RunProblem};
 pub use filter::Filter;
-pub use manifest::{MANIFEST_KEY, Manifest, ManifestFile};
+pub use manifest::{
+    CurrentPlan, Header, MANIFEST_FORMAT, MANIFEST_KEY, Manifest, ManifestFile, WaitingRef,
+};
 pub use plan::{
     DayCount, DayPlan, DayRange, DayRangeError, FilesFromProblem, Gap, Health, Interrupted,
-    LOOK_BACK_DAYS, LeftOver, ListedObject, PlaceStatus, Plan, PlanError, PlanOptions, PlanProblem,
+    LOOK_BACK_DAYS, LeftOver, ListedObject, PlaceStatus, PlanError, PlanOptions, PlanProblem,
     PlanRef, PlannedBefore, PlannedFile, Planner, SetAside, Status, StatusParts, Unlisted, status,
 };
 pub use replay::{ChangeKey, ChangedCalls, Replay, ReplayReport, Window, replay, replay_each};
 pub use report::{Books, Group, GroupKey, MAX_GROUPS, Report};
+pub use retry::Unread;
 pub use scratch::Scratch;

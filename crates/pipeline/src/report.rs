@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use retrial_cloudtrail::Record;
 use retrial_iam::Decision;
-use retrial_replay::{Call, CallRequest, Outcome, Reason, Verdict};
+use retrial_replay::{Call, Outcome, Reason, Verdict};
+use retrial_tables::DecisionRow;
 
+use crate::dates::Dated;
 use crate::plan::SetAside;
 
 /// Groups of a kind beyond this many are counted together, so that hostile names cannot fill memory.
@@ -45,7 +46,7 @@ pub struct Group {
     /// How many calls.
     pub calls: u64,
     /// The layer that blocks.
-    pub layer: Option<&'static str>,
+    pub layer: Option<String>,
     /// The first denying statement: policy and `Sid` or index.
     pub statement: Option<String>,
     /// Some of the resources.
@@ -63,6 +64,26 @@ pub struct GroupKey {
     pub principal_arn: String,
     /// The action that decided.
     pub action: String,
+}
+
+/// What a call came to: what its rows in `decisions` say by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CallFacts {
+    pub(crate) outcome: Outcome,
+    pub(crate) decision: Option<Decision>,
+    pub(crate) verdict: Verdict,
+    pub(crate) reason: Option<Reason>,
+}
+
+impl CallFacts {
+    pub(crate) fn of(call: &Call<'_>) -> Self {
+        Self {
+            outcome: call.outcome,
+            decision: call.decision,
+            verdict: call.verdict,
+            reason: call.reason,
+        }
+    }
 }
 
 /// Everything that a run reports. Reports of parts add up.
@@ -97,7 +118,7 @@ pub struct Report {
     /// Calls that are allowed only as long as these layers do not object.
     pub assumed: BTreeMap<String, u64>,
     /// Layers that AWS's own denials named, though the snapshot does not hold them.
-    pub layers_named_by_aws: BTreeMap<&'static str, u64>,
+    pub layers_named_by_aws: BTreeMap<String, u64>,
     /// Events that the mapping does not know: source and name.
     pub unmapped: BTreeMap<(String, String), u64>,
     /// Unmapped records beyond [`MAX_GROUPS`].
@@ -108,59 +129,72 @@ pub struct Report {
     pub rejects: BTreeMap<&'static str, u64>,
     /// Rejects that the next run could heal.
     pub retryable: u64,
+    /// Records that an earlier run, or the part of this one before it was interrupted, had read, and
+    /// that this process decided: not in the books, which are of what it read itself.
+    pub redecided: u64,
+    /// Records that this run decided with what is known, and that the next one decides again: the
+    /// record that issued their session may still come.
+    pub waiting: u64,
+    /// Batches of the interrupted plan that were committed before this process went on with it: what
+    /// they hold is in the output and not in this report.
+    pub resumed_batches: u64,
+    /// Log files that were found and had been read by earlier runs.
+    pub read_before: u64,
+    /// Log files that a day's earlier plans list, and that are not there any more: done anew, the day
+    /// is without them.
+    pub gone: u64,
+    /// Batches committed.
+    pub batches: u64,
+    /// Records that have another's event id and account, and another body.
+    pub conflicts: u64,
     /// Rows written, by table.
     pub rows: BTreeMap<&'static str, u64>,
 }
 
 impl Report {
-    /// Counts a replayed record.
-    pub(crate) fn count(&mut self, record: &Record<'_>, call: &Call<'_>) {
-        self.books.records_read += 1;
-        match call.decision {
+    /// Counts a kept record by its rows in `decisions`, of which each has at least one.
+    pub(crate) fn count(&mut self, facts: CallFacts, rows: &[Dated<DecisionRow<'_>>]) {
+        let Some((_, call)) = rows.first() else {
+            return;
+        };
+        let rows = || rows.iter().map(|(_, row)| row);
+        match facts.decision {
             Some(decision) => {
                 self.books.decided += 1;
-                *self.outcomes.entry((call.outcome, decision)).or_default() += 1;
+                *self.outcomes.entry((facts.outcome, decision)).or_default() += 1;
                 self.copies += u64::from(call.copy);
             }
             None => self.books.not_evaluated += 1,
         }
-        *self.verdicts.entry(call.verdict).or_default() += 1;
-        if let Some(reason) = call.reason {
-            *self.reasons.entry((call.verdict, reason)).or_default() += 1;
+        *self.verdicts.entry(facts.verdict).or_default() += 1;
+        if let Some(reason) = facts.reason {
+            *self.reasons.entry((facts.verdict, reason)).or_default() += 1;
         }
-        self.count_service(record.event_source.unwrap_or_default(), call.verdict);
-        match call.verdict {
+        self.count_service(call.event_source.unwrap_or_default(), facts.verdict);
+        match facts.verdict {
             Verdict::WouldBeDenied | Verdict::WouldBeAllowed if !call.copy => {
-                self.count_difference(record, call)
+                self.count_difference(facts.verdict, call, rows())
             }
-            Verdict::Undetermined => add(&mut self.undetermined_by, &what_would_determine(call)),
-            Verdict::NotEvaluated if call.reason == Some(Reason::Unmapped) => {
-                self.count_unmapped(record)
+            Verdict::Undetermined => add(
+                &mut self.undetermined_by,
+                &what_would_determine(facts.reason, rows()),
+            ),
+            Verdict::NotEvaluated if facts.reason == Some(Reason::Unmapped) => {
+                self.count_unmapped(call)
             }
             _ => {}
         }
-        if call.decision == Some(Decision::Allowed) {
-            let mut assumed: Vec<&str> = call
-                .requests
-                .iter()
-                .filter(|request| request.required)
-                .flat_map(|request| request.assumes.iter().copied())
-                .collect();
-            assumed.sort_unstable();
-            assumed.dedup();
-            for assumption in assumed {
+        if facts.decision == Some(Decision::Allowed) {
+            for assumption in assumed(rows()) {
                 add(&mut self.assumed, assumption);
             }
         }
-        if let Some(layer) = call.denial.layer {
-            *self.layers_named_by_aws.entry(layer.name()).or_default() += 1;
+        if let Some(layer) = call.denied_layer {
+            match self.layers_named_by_aws.get_mut(layer) {
+                Some(calls) => *calls += 1,
+                None => drop(self.layers_named_by_aws.insert(layer.to_owned(), 1)),
+            }
         }
-    }
-
-    /// Counts a record that was left out on purpose.
-    pub(crate) fn count_filtered(&mut self) {
-        self.books.records_read += 1;
-        self.books.filtered += 1;
     }
 
     fn count_service(&mut self, service: &str, verdict: Verdict) {
@@ -182,10 +216,10 @@ impl Report {
         }
     }
 
-    fn count_unmapped(&mut self, record: &Record<'_>) {
+    fn count_unmapped(&mut self, call: &DecisionRow<'_>) {
         let key = (
-            record.event_source.unwrap_or_default().to_owned(),
-            record.event_name.unwrap_or_default().to_owned(),
+            call.event_source.unwrap_or_default().to_owned(),
+            call.event_name.unwrap_or_default().to_owned(),
         );
         if self.unmapped.len() >= MAX_GROUPS && !self.unmapped.contains_key(&key) {
             self.unmapped_not_listed += 1;
@@ -194,17 +228,27 @@ impl Report {
         }
     }
 
-    fn count_difference(&mut self, record: &Record<'_>, call: &Call<'_>) {
-        let principal_arn = call.caller.principal_arn.unwrap_or_default();
+    fn count_difference<'c>(
+        &mut self,
+        verdict: Verdict,
+        call: &DecisionRow<'_>,
+        mut rows: impl Iterator<Item = &'c DecisionRow<'c>>,
+    ) {
+        let principal_arn = call.principal_arn.unwrap_or_default();
         if principal_arn.contains(":role/aws-service-role/") {
             self.service_linked_differences += 1;
             return;
         }
-        let deciding = deciding_request(call);
+        // The required request that made the call's decision.
+        let deciding =
+            rows.find(|row| row.required == Some(true) && row.decision == row.call_decision);
         let key = GroupKey {
-            verdict: call.verdict,
+            verdict,
             principal_arn: principal_arn.to_owned(),
-            action: deciding.map_or_else(String::new, |request| request.action.to_owned()),
+            action: deciding
+                .and_then(|row| row.action)
+                .unwrap_or_default()
+                .to_owned(),
         };
         if self.differences.len() >= MAX_GROUPS && !self.differences.contains_key(&key) {
             self.differences_not_listed += 1;
@@ -212,31 +256,27 @@ impl Report {
         }
         let group = self.differences.entry(key).or_default();
         group.calls += 1;
-        if let Some(request) = deciding {
+        if let Some(row) = deciding {
             if group.calls == 1 {
-                group.layer = request.layer.map(|layer| layer.name());
-                group.statement =
-                    request
-                        .determined_by
-                        .first()
-                        .map(|statement| match statement.sid {
-                            Some(sid) => format!("{} {sid}", statement.policy),
-                            None => format!("{} statement {}", statement.policy, statement.index),
-                        });
+                group.layer = row.layer.map(str::to_owned);
+                group.statement = row
+                    .determined_by
+                    .first()
+                    .map(|statement| match statement.sid {
+                        Some(sid) => format!("{} {sid}", statement.policy),
+                        None => format!("{} statement {}", statement.policy, statement.index),
+                    });
             }
-            sample(&mut group.resources, request.resource_arn);
+            sample(&mut group.resources, row.resource_arn.unwrap_or_default());
         }
-        sample(&mut group.event_ids, record.event_id.unwrap_or_default());
+        sample(&mut group.event_ids, call.event_id.unwrap_or_default());
     }
 
     /// Adds the report of a later part.
     pub(crate) fn merge(&mut self, later: Report) {
         self.files += later.files;
         self.bytes += later.bytes;
-        self.set_aside.digest += later.set_aside.digest;
-        self.set_aside.insight += later.set_aside.insight;
-        self.set_aside.notification += later.set_aside.notification;
-        self.set_aside.other += later.set_aside.other;
+        self.set_aside.merge(later.set_aside);
         self.files_rejected += later.files_rejected;
         self.books.records_read += later.books.records_read;
         self.books.decided += later.books.decided;
@@ -249,6 +289,13 @@ impl Report {
         self.differences_not_listed += later.differences_not_listed;
         self.service_linked_differences += later.service_linked_differences;
         self.unmapped_not_listed += later.unmapped_not_listed;
+        self.redecided += later.redecided;
+        self.waiting += later.waiting;
+        self.resumed_batches += later.resumed_batches;
+        self.batches += later.batches;
+        self.read_before += later.read_before;
+        self.gone += later.gone;
+        self.conflicts += later.conflicts;
         sum(&mut self.verdicts, later.verdicts);
         sum(&mut self.reasons, later.reasons);
         sum(&mut self.outcomes, later.outcomes);
@@ -286,42 +333,39 @@ impl Report {
     }
 }
 
-/// The required request that made the call's decision.
-fn deciding_request<'c, 'a>(call: &'c Call<'a>) -> Option<&'c CallRequest<'a>> {
-    call.requests
-        .iter()
-        .find(|request| request.required && request.decision == call.decision)
+/// What the required requests assume, each once.
+fn assumed<'c>(rows: impl Iterator<Item = &'c DecisionRow<'c>>) -> Vec<&'c str> {
+    let mut assumed: Vec<&str> = rows
+        .filter(|row| row.required == Some(true))
+        .flat_map(|row| row.assumes.iter().copied())
+        .collect();
+    assumed.sort_unstable();
+    assumed.dedup();
+    assumed
 }
 
 /// In one phrase, what an undetermined call waits for.
-fn what_would_determine(call: &Call<'_>) -> String {
-    let undetermined = call
-        .requests
-        .iter()
-        .find(|request| request.required && request.decision == Some(Decision::Undetermined));
-    match (call.reason, undetermined) {
-        (Some(Reason::UnknownKeys), Some(request)) => {
-            format!("the value of {}", request.unknown_keys.join(", "))
+fn what_would_determine<'c>(
+    reason: Option<Reason>,
+    rows: impl Iterator<Item = &'c DecisionRow<'c>> + Clone,
+) -> String {
+    let undetermined = rows.clone().find(|row| {
+        row.required == Some(true) && row.decision == Some(Decision::Undetermined.name())
+    });
+    match (reason, undetermined) {
+        (Some(Reason::UnknownKeys), Some(row)) => {
+            format!("the value of {}", row.unknown_keys.join(", "))
         }
-        (Some(Reason::LayersNotCollected), Some(request)) => {
-            let service = request.action.split(':').next().unwrap_or_default();
-            let layers: Vec<&str> = request
-                .unknown_layers
-                .iter()
-                .map(|layer| layer.name())
-                .collect();
-            format!("the {} layer of {service}", layers.join(" and "))
+        (Some(Reason::LayersNotCollected), Some(row)) => {
+            let action = row.action.unwrap_or_default();
+            let service = action.split(':').next().unwrap_or_default();
+            format!(
+                "the {} layer of {service}",
+                row.unknown_layers.join(" and ")
+            )
         }
         (Some(Reason::AllowedUnderAssumption), _) => {
-            let mut assumed: Vec<&str> = call
-                .requests
-                .iter()
-                .filter(|request| request.required)
-                .flat_map(|request| request.assumes.iter().copied())
-                .collect();
-            assumed.sort_unstable();
-            assumed.dedup();
-            format!("what was assumed: {}", assumed.join(", "))
+            format!("what was assumed: {}", assumed(rows).join(", "))
         }
         (Some(Reason::GuessedMapping), _) => {
             "a confirmed mapping (the resource or action was guessed)".to_owned()

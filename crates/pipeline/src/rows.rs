@@ -2,14 +2,22 @@
 
 use bumpalo::Bump;
 use retrial_cloudtrail::Record;
-use retrial_replay::{Call, CallRequest};
-use retrial_tables::{ChangeRow, DecisionRow, DeterminedBy};
+use retrial_replay::{Call, CallRequest, IssuedSession};
+use retrial_tables::{ChangeRow, DecisionRow, DeterminedBy, SessionRow};
+
+/// Where a record is from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin<'f> {
+    pub(crate) log_file: &'f str,
+    pub(crate) record_index: u64,
+    /// Whether another record has its event id and account, and another body.
+    pub(crate) conflict: bool,
+}
 
 /// What every row of a record's has in common, and the arena that its text is kept in.
 pub(crate) struct RowPlace<'f, 'r> {
     pub(crate) arena: &'f Bump,
-    pub(crate) log_file: &'f str,
-    pub(crate) record_index: u64,
+    pub(crate) origin: Origin<'f>,
     pub(crate) snapshot_id: &'f str,
     pub(crate) mapping_version: &'f str,
     pub(crate) record: &'r Record<'r>,
@@ -79,11 +87,12 @@ impl<'f> RowPlace<'f, '_> {
             copy: call.copy,
             snapshot_id: self.snapshot_id,
             mapping_version: self.mapping_version,
-            log_file: self.log_file,
-            record_index: self.record_index,
-            amends: self.keep_option(amended_event(record)),
+            log_file: self.origin.log_file,
+            record_index: self.origin.record_index,
+            conflict: self.origin.conflict,
             session_policy_id: self.keep_option(call.session_policy_id),
             identity_provider: self.keep_option(call.identity_provider),
+            amends: self.keep_option(amended_event(record)),
             ..DecisionRow::default()
         }
     }
@@ -164,9 +173,50 @@ impl<'f> RowPlace<'f, '_> {
             policy_arn: self.keep_option(change.policy_arn),
             policy_name: self.keep_option(change.policy_name),
             document: self.keep_option(change.document),
-            log_file: self.log_file,
-            record_index: self.record_index,
+            log_file: self.origin.log_file,
+            record_index: self.origin.record_index,
         })
+    }
+}
+
+/// The row of `sessions` for a record that issued one.
+pub(crate) fn session_row<'f>(
+    record: &Record<'_>,
+    issued: &IssuedSession<'_>,
+    (log_file, record_index): (&'f str, u64),
+    arena: &'f Bump,
+) -> SessionRow<'f> {
+    let keep = |text: &str| -> &'f str { arena.alloc_str(text) };
+    let keep_option = |text: Option<&str>| text.map(keep);
+    let keep_all = |texts: &[&str]| -> &'f [&'f str] {
+        arena.alloc_slice_fill_iter(texts.iter().map(|text| keep(text)))
+    };
+    SessionRow {
+        event_id: keep_option(record.event_id),
+        event_time: record.event_time.map(|time| time.micros()),
+        account_id: keep_option(record.recipient_account_id),
+        region: keep_option(record.aws_region),
+        access_key_id: keep(issued.access_key_id),
+        event_name: Some(keep(issued.event_name)),
+        caller_principal_arn: keep_option(issued.caller_principal_arn),
+        role_arn: keep_option(issued.role_arn),
+        assumed_role_id: keep_option(issued.assumed_role_id),
+        session_name: keep_option(issued.session_name),
+        session_policy: keep_option(issued.session_policy),
+        session_policy_id: keep_option(issued.session_policy_id),
+        session_policy_arns: keep_all(issued.session_policy_arns),
+        tags: arena.alloc_slice_fill_iter(
+            issued
+                .tags
+                .iter()
+                .map(|(key, value)| (keep(key), keep(value))),
+        ),
+        transitive_tag_keys: keep_all(issued.transitive_tag_keys),
+        source_identity: keep_option(issued.source_identity),
+        expires_at: issued.expires_at.map(|time| time.micros()),
+        log_file,
+        record_index,
+        caller_access_key_id: keep_option(issued.caller_access_key_id),
     }
 }
 

@@ -1,24 +1,32 @@
 //! One slice: its log files read, parsed and replayed by all cores, a bounded part at a time.
+//!
+//! A part is read in two passes over its files, both parallel. The first ([`read_round`]) reads and
+//! parses, and replays what it can; between the two, in the order of the plan, it is found out which
+//! records are duplicates and which sessions were issued. The second ([`settle_round`]) drops the
+//! duplicates, counts the others, and decides what had to wait for a session of the same slice.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use bumpalo::Bump;
 use rayon::prelude::*;
 use retrial_cloudtrail::{
-    FileKind, Framed, LogFileReader, Part, PartBudget, ReadBuffers, RecordParser, Reject,
-    RejectReason, RejectScope,
+    FileKind, Framed, LogFileReader, Part, PartBudget, ReadBuffers, Record, Reject, RejectScope,
+    Timestamp,
 };
-use retrial_iam::Scratch;
-use retrial_replay::SessionKnowledge;
+use retrial_replay::{Caller, issued_session, session_key};
 use retrial_storage::StorageError;
-use retrial_tables::{ChangeRow, DecisionRow, RejectRow};
+use retrial_tables::{RejectRow, SessionRow};
 
 use crate::analyze::Run;
-use crate::coverage::Coverage;
-use crate::dates::{EventDate, event_date};
+use crate::coverage::{CellOf, FileCoverage};
+use crate::dates::{Dated, event_date};
+use crate::decide::{Decided, Knowledge, Rows, Worker};
+use crate::duplicates::{Fingerprint, Novelty, body_hash};
 use crate::plan::PlannedFile;
 use crate::report::Report;
-use crate::rows::RowPlace;
+use crate::retry::class;
+use crate::rows::{Origin, session_row};
 
 /// What one file contributes to a slice at most; a larger file goes on in further rounds, so that one
 /// file, however large or however it was made, never decides how much memory a run needs.
@@ -27,25 +35,27 @@ const FILE_PART: PartBudget = PartBudget {
     records: 50_000,
 };
 
-/// A row and the date whose folder it goes to.
-pub(crate) type Dated<T> = (EventDate, T);
+const MICROS_A_MINUTE: i64 = 60_000_000;
 
 /// A log file being read.
 pub(crate) struct OpenFile<'p> {
     file: &'p PlannedFile,
+    /// Its place in the plan.
+    place: usize,
     /// `None` before it is opened and once it is at its end.
     reader: Option<LogFileReader<Box<dyn Read + Send>>>,
     started: bool,
-    coverage: Coverage,
+    coverage: FileCoverage,
 }
 
 impl<'p> OpenFile<'p> {
-    pub(crate) fn new(file: &'p PlannedFile) -> Self {
+    pub(crate) fn new(place: usize, file: &'p PlannedFile) -> Self {
         Self {
             file,
+            place,
             reader: None,
             started: false,
-            coverage: Coverage::default(),
+            coverage: FileCoverage::default(),
         }
     }
 
@@ -54,159 +64,297 @@ impl<'p> OpenFile<'p> {
         self.reader.is_some()
     }
 
+    /// Adds what a part of it covers.
+    pub(crate) fn cover(&mut self, part: FileCoverage) {
+        self.coverage.add_part(part);
+    }
+
     /// What the whole file covers.
-    pub(crate) fn into_coverage(self) -> Coverage {
+    pub(crate) fn into_coverage(self) -> FileCoverage {
         self.coverage
     }
 }
 
-/// What the files of a round contribute, in their order.
+/// Why the storage did not deliver a file: a later run may have it.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    pub(crate) place: usize,
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
+}
+
+/// What one part of one file contributes.
 #[derive(Default)]
-pub(crate) struct Rows<'f> {
-    pub(crate) decisions: Vec<Dated<DecisionRow<'f>>>,
-    pub(crate) changes: Vec<Dated<ChangeRow<'f>>>,
+pub(crate) struct FilePart<'f> {
+    pub(crate) items: Vec<Item<'f>>,
+    pub(crate) rows: Rows<'f>,
+    /// What the second pass decided.
+    pub(crate) late: Rows<'f>,
+    pub(crate) sessions: Vec<Dated<SessionRow<'f>>>,
     pub(crate) rejects: Vec<Dated<RejectRow<'f>>>,
     pub(crate) report: Report,
+    pub(crate) coverage: FileCoverage,
+    pub(crate) log_file: &'f str,
+    /// The storage failed: nothing else is in the part where it is the file's first one.
+    pub(crate) failure: Option<Failure>,
+    /// Whether rows of the file's earlier parts are in the batch already.
+    pub(crate) is_later: bool,
+}
+
+/// A record of a part, neither filtered nor rejected.
+pub(crate) struct Item<'f> {
+    pub(crate) minute: u32,
+    pub(crate) fate: Fate<'f>,
+    /// The session that it issued, in [`FilePart::sessions`].
+    pub(crate) session: Option<usize>,
+    pub(crate) conflict: bool,
+    fingerprint: Option<Fingerprint>,
+    cell: Option<CellOf>,
+}
+
+/// What became of a record.
+pub(crate) enum Fate<'f> {
+    /// Decided in the first pass: its rows are in [`FilePart::rows`].
+    Decided(Decided),
+    /// It needs a session that was not known in the first pass.
+    Held {
+        /// Its text.
+        text: &'f [u8],
+        /// Its number in the file.
+        record_index: u64,
+    },
+    /// Decided in the second pass: its rows are in [`FilePart::late`].
+    Late(Decided),
+    /// A duplicate, or a filtered record of which only the session that it issued counts.
+    Dropped,
+}
+
+/// What the files of a round are read with.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'r, 'f> {
+    pub(crate) run: &'r Run<'f>,
+    pub(crate) known: Knowledge<'r>,
+    /// Files that are known to fail in their middle: they are not opened.
+    pub(crate) failing: &'r BTreeMap<usize, Failure>,
 }
 
 /// Reads the next part of each file. The rows live in `arenas`, one per file.
 pub(crate) fn read_round<'f>(
-    run: &Run<'f>,
+    reading: Reading<'_, 'f>,
     files: &mut [OpenFile<'_>],
     arenas: &'f mut [Bump],
-) -> Rows<'f> {
-    let parts: Vec<Rows<'f>> = files
+) -> Vec<FilePart<'f>> {
+    files
         .par_iter_mut()
         .zip(arenas.par_iter_mut())
-        .map_init(Worker::default, |worker, (file, arena)| {
-            read_part(run, worker, file, arena)
+        .map_init(PartWorker::default, |worker, (file, arena)| {
+            read_part(reading, worker, file, arena)
         })
-        .collect();
-    let mut all = Rows::default();
+        .collect()
+}
+
+/// The fingerprints of a round, in the order of the plan.
+pub(crate) fn fingerprints(parts: &[FilePart<'_>]) -> Vec<Fingerprint> {
+    parts
+        .iter()
+        .flat_map(|part| part.items.iter().filter_map(|item| item.fingerprint))
+        .collect()
+}
+
+/// Marks duplicates and conflicts, which come in the order of [`fingerprints`].
+pub(crate) fn mark(parts: &mut [FilePart<'_>], novelties: Vec<Novelty>) {
+    let mut novelties = novelties.into_iter();
     for part in parts {
-        all.decisions.extend(part.decisions);
-        all.changes.extend(part.changes);
-        all.rejects.extend(part.rejects);
-        all.report.merge(part.report);
+        for item in &mut part.items {
+            match item.fingerprint.and_then(|_| novelties.next()) {
+                Some(Novelty::Duplicate) => {
+                    item.fate = Fate::Dropped;
+                    item.session = None;
+                    item.cell = None;
+                    part.report.books.duplicate += 1;
+                }
+                Some(Novelty::Conflict) => {
+                    item.conflict = true;
+                    part.report.conflicts += 1;
+                }
+                Some(Novelty::New) | None => {}
+            }
+        }
     }
-    all
+}
+
+/// Counts what was kept and decides what was held and can be by now.
+pub(crate) fn settle_round<'f>(
+    run: &Run<'f>,
+    known: Knowledge<'_>,
+    parts: &mut [FilePart<'f>],
+    arenas: &'f mut [Bump],
+) {
+    parts
+        .par_iter_mut()
+        .zip(arenas.par_iter_mut())
+        .for_each_init(Worker::default, |worker, (part, arena)| {
+            settle_part(run, known, worker, part, arena);
+        });
+}
+
+fn settle_part<'f>(
+    run: &Run<'f>,
+    known: Knowledge<'_>,
+    worker: &mut Worker<'f>,
+    part: &mut FilePart<'f>,
+    arena: &'f Bump,
+) {
+    for item in &mut part.items {
+        if let Some(cell) = item.cell {
+            part.coverage.count(cell);
+        }
+        match &item.fate {
+            Fate::Decided(decided) => {
+                if item.conflict {
+                    part.rows.mark_conflict(decided);
+                }
+                let rows = part.rows.decisions_of(decided);
+                part.report.count(decided.facts, rows);
+            }
+            Fate::Held { text, record_index } => {
+                let origin = Origin {
+                    log_file: part.log_file,
+                    record_index: *record_index,
+                    conflict: item.conflict,
+                };
+                let decided = worker.decide(
+                    run,
+                    known,
+                    (text, item.minute),
+                    origin,
+                    &mut part.late,
+                    arena,
+                );
+                if let Some(decided) = decided {
+                    part.report
+                        .count(decided.facts, part.late.decisions_of(&decided));
+                    item.fate = Fate::Late(decided);
+                }
+            }
+            Fate::Late(_) | Fate::Dropped => {}
+        }
+    }
 }
 
 /// What a thread keeps from one file to the next.
 #[derive(Default)]
-struct Worker<'s> {
-    parser: RecordParser,
-    scratch: Scratch<'s>,
-    /// What one call needs; emptied before the next.
-    call: Bump,
+struct PartWorker<'s> {
+    worker: Worker<'s>,
     /// Of the last file that was read to its end.
     buffers: Option<ReadBuffers>,
 }
 
 fn read_part<'f>(
-    run: &Run<'f>,
-    worker: &mut Worker<'f>,
+    reading: Reading<'_, 'f>,
+    worker: &mut PartWorker<'f>,
     open: &mut OpenFile<'_>,
     arena: &'f Bump,
-) -> Rows<'f> {
+) -> FilePart<'f> {
+    let Reading { run, failing, .. } = reading;
     let buffers = worker.buffers.take();
     let log_file = arena.alloc_str(&open.file.key);
-    let mut part = FilePart {
-        run,
+    let mut reader = PartReader {
+        reading,
         arena,
-        log_file,
-        rows: Rows::default(),
-        coverage: Coverage::default(),
-        failed: false,
-        worker,
+        minute: open.file.minute(),
+        place: open.place,
+        part: FilePart {
+            log_file,
+            is_later: open.started,
+            ..FilePart::default()
+        },
+        worker: &mut worker.worker,
     };
     let first = !open.started;
     open.started = true;
     if first {
-        part.rows.report.files = 1;
-        part.rows.report.bytes = open.file.size;
+        reader.part.report.files = 1;
+        reader.part.report.bytes = open.file.size;
+        if let Some(failure) = failing.get(&open.place) {
+            reader.fail(failure.clone());
+            return reader.part;
+        }
         match run.open(open.file) {
             Ok(body) => {
                 let buffers = buffers.unwrap_or_default();
                 open.reader = Some(LogFileReader::with_buffers(body, run.limits, buffers));
             }
-            Err(error) => part.unopened(&error),
+            Err(error) => reader.unopened(&error),
         }
     }
-    let Some(reader) = &mut open.reader else {
-        return part.rows;
+    let Some(body) = &mut open.reader else {
+        return reader.part;
     };
-    let end = reader.read_part(FILE_PART, &mut |framed| part.take(framed));
+    let end = body.read_part(FILE_PART, &mut |framed| reader.take(framed));
+    let mut part = reader.part;
     if let Part::End(kind) = end {
-        part.worker.buffers = open.reader.take().map(LogFileReader::into_buffers);
-        part.end(kind);
+        worker.buffers = open.reader.take().map(LogFileReader::into_buffers);
+        set_aside(&mut part.report, kind);
         run.progress.file_done(open.file.size);
     }
-    if part.failed && first {
-        part.forget_all_but_the_failure();
+    if first && let Some(failure) = part.failure.take() {
+        part = failed_part(part, failure);
     }
-    run.progress.records(part.rows.report.books.records_read);
-    let FilePart { rows, coverage, .. } = part;
-    open.coverage.add_part(coverage);
-    rows
+    run.progress.records(part.report.books.records_read);
+    part
 }
 
-/// The rows for what could not even be listed.
-pub(crate) fn unlisted_rows<'f>(unlisted: &[StorageError], arena: &'f Bump) -> Rows<'f> {
-    let mut rows = Rows::default();
-    for error in unlisted {
-        let row = storage_reject(
-            arena.alloc_str(error.key()),
-            error,
-            "unlisted_folder",
-            arena,
-            &mut rows.report,
-        );
-        rows.rejects.push((None, row));
+/// A file that turned out to be of another kind, and yielded nothing, is set aside like one whose
+/// name says so.
+fn set_aside(report: &mut Report, kind: FileKind) {
+    let aside = &mut report.set_aside;
+    match kind {
+        FileKind::Digest => aside.digest += 1,
+        FileKind::Notification => aside.notification += 1,
+        _ => return,
     }
-    rows
+    report.files = 0;
+    report.bytes = 0;
 }
 
-/// The reject of something that the storage refused as a whole.
-fn storage_reject<'f>(
-    log_file: &'f str,
-    error: &StorageError,
-    reason: &'static str,
-    arena: &'f Bump,
-    report: &mut Report,
-) -> RejectRow<'f> {
+/// Where the storage failed, the whole file is to be read again by a later run: what came out of it
+/// so far would then be there twice.
+fn failed_part<'f>(part: FilePart<'f>, failure: Failure) -> FilePart<'f> {
+    let mut report = Report {
+        files: part.report.files,
+        bytes: part.report.bytes,
+        ..Report::default()
+    };
+    count_failure(&mut report, failure.reason);
+    FilePart {
+        report,
+        log_file: part.log_file,
+        failure: Some(failure),
+        is_later: part.is_later,
+        ..FilePart::default()
+    }
+}
+
+/// Counts something that the storage refused, now.
+pub(crate) fn count_failure(report: &mut Report, reason: &'static str) {
     report.files_rejected += 1;
+    report.retryable += 1;
     *report.rejects.entry(reason).or_default() += 1;
-    report.retryable += u64::from(error.is_retryable());
-    RejectRow {
-        log_file,
-        record_index: None,
-        byte_offset: None,
-        event_id: None,
-        reason,
-        message: arena.alloc_str(&error.to_string()),
-        class: class(error.is_retryable()),
-        bytes: None,
-    }
-}
-
-fn class(retryable: bool) -> &'static str {
-    if retryable { "retryable" } else { "permanent" }
 }
 
 /// One part of one file, as it is read.
-struct FilePart<'f, 'r> {
-    run: &'r Run<'f>,
+struct PartReader<'f, 'r> {
+    reading: Reading<'r, 'f>,
     arena: &'f Bump,
-    log_file: &'f str,
-    rows: Rows<'f>,
-    coverage: Coverage,
-    /// Whether the storage stopped delivering.
-    failed: bool,
+    /// When the file was delivered.
+    minute: Option<u32>,
+    place: usize,
+    part: FilePart<'f>,
     worker: &'r mut Worker<'f>,
 }
 
-impl FilePart<'_, '_> {
+impl PartReader<'_, '_> {
     fn take(&mut self, framed: Framed<'_>) {
         match framed {
             Framed::Record {
@@ -220,57 +368,51 @@ impl FilePart<'_, '_> {
 
     fn record(&mut self, index: u64, offset: u64, text: &mut [u8]) {
         let Self {
-            run,
+            reading,
             arena,
-            log_file,
-            rows,
-            coverage,
+            minute,
+            part,
             worker,
             ..
         } = self;
-        let (run, arena, log_file) = (*run, *arena, *log_file);
+        // Parsing unescapes the text in place.
+        let body = body_hash(text);
+        worker.text.clear();
+        worker.text.extend_from_slice(text);
         let Worker {
             parser,
             scratch,
             call: call_arena,
-            ..
+            text: original,
         } = &mut **worker;
         call_arena.reset();
-        let parsed = parser.parse(text, |record| {
-            if !run.filter.passes(record) {
-                return rows.report.count_filtered();
-            }
-            let call = run
-                .replayer
-                .replay(record, SessionKnowledge::NotSeen, call_arena, scratch);
-            let account = record.recipient_account_id.or(call.caller.account);
-            if !run.filter.passes_caller(account, call.caller.principal_arn) {
-                return rows.report.count_filtered();
-            }
-            rows.report.count(record, &call);
-            let date = event_date(record.event_time);
-            coverage.count(record, date, account);
-            let place = RowPlace {
-                arena,
-                log_file,
-                record_index: index,
-                snapshot_id: run.snapshot_id,
-                mapping_version: run.mapping_version,
-                record,
-                call: &call,
-            };
-            place.decisions(|row| rows.decisions.push((date, row)));
-            if let Some(change) = place.change() {
-                rows.changes.push((date, change));
-            }
-        });
+        let mut taker = RecordTaker {
+            reading: *reading,
+            arena,
+            call_arena,
+            scratch,
+            part,
+            file_minute: *minute,
+            body,
+            original,
+            index,
+        };
+        let parsed = parser.parse(text, |record| taker.take(record));
         if let Err(error) = parsed {
             self.reject(&Reject::of_record(offset, index, error));
         }
     }
 
     fn reject(&mut self, reject: &Reject) {
-        let report = &mut self.rows.report;
+        if reject.reason.is_retryable() {
+            self.part.failure = Some(Failure {
+                place: self.place,
+                reason: reject.reason.code(),
+                message: reject.reason.to_string(),
+            });
+            return;
+        }
+        let report = &mut self.part.report;
         match reject.reason.scope() {
             RejectScope::Record => {
                 report.books.records_read += 1;
@@ -279,62 +421,168 @@ impl FilePart<'_, '_> {
             RejectScope::File => report.files_rejected += 1,
         }
         *report.rejects.entry(reject.reason.code()).or_default() += 1;
-        report.retryable += u64::from(reject.reason.is_retryable());
-        self.failed |= matches!(reject.reason, RejectReason::Read(_));
         let row = RejectRow {
-            log_file: self.log_file,
+            log_file: self.part.log_file,
             record_index: reject.record_index,
             byte_offset: reject.offset,
             event_id: None,
             reason: reject.reason.code(),
             message: self.arena.alloc_str(&reject.reason.to_string()),
-            class: class(reject.reason.is_retryable()),
+            class: class(false),
             bytes: None,
         };
-        self.rows.rejects.push((None, row));
+        self.part.rejects.push((None, row));
     }
 
     fn unopened(&mut self, error: &StorageError) {
-        let row = storage_reject(
-            self.log_file,
-            error,
-            "unreadable_file",
-            self.arena,
-            &mut self.rows.report,
-        );
-        self.rows.rejects.push((None, row));
-    }
-
-    /// A file that turned out to be of another kind, and yielded nothing, is set aside like one whose
-    /// name says so.
-    fn end(&mut self, kind: FileKind) {
-        let aside = &mut self.rows.report.set_aside;
-        match kind {
-            FileKind::Digest => aside.digest += 1,
-            FileKind::Notification => aside.notification += 1,
-            _ => return,
+        const REASON: &str = "unreadable_file";
+        if error.is_retryable() {
+            self.fail(Failure {
+                place: self.place,
+                reason: REASON,
+                message: error.to_string(),
+            });
+            return;
         }
-        self.rows.report.files = 0;
-        self.rows.report.bytes = 0;
+        self.part.report.files_rejected += 1;
+        *self.part.report.rejects.entry(REASON).or_default() += 1;
+        let row = RejectRow {
+            log_file: self.part.log_file,
+            record_index: None,
+            byte_offset: None,
+            event_id: None,
+            reason: REASON,
+            message: self.arena.alloc_str(&error.to_string()),
+            class: class(false),
+            bytes: None,
+        };
+        self.part.rejects.push((None, row));
     }
 
-    /// Where the storage failed, the whole file is to be read again by a later run: what came out of it
-    /// so far would then be there twice.
-    fn forget_all_but_the_failure(&mut self) {
-        let rejects = std::mem::take(&mut self.rows.rejects);
-        let (files, bytes) = (self.rows.report.files, self.rows.report.bytes);
-        self.rows = Rows::default();
-        self.coverage = Coverage::default();
-        self.rows.rejects = rejects
-            .into_iter()
-            .filter(|(_, row)| row.class == "retryable")
-            .collect();
-        let report = &mut self.rows.report;
-        (report.files, report.bytes, report.files_rejected) = (files, bytes, 1);
-        report.retryable = self.rows.rejects.len() as u64;
-        report.rejects.insert(
-            RejectReason::Read(std::io::ErrorKind::Other.into()).code(),
-            report.retryable,
-        );
+    fn fail(&mut self, failure: Failure) {
+        self.part = failed_part(std::mem::take(&mut self.part), failure);
     }
+}
+
+/// One record, parsed.
+struct RecordTaker<'f, 'r> {
+    reading: Reading<'r, 'f>,
+    arena: &'f Bump,
+    call_arena: &'r Bump,
+    scratch: &'r mut retrial_iam::Scratch<'f>,
+    part: &'r mut FilePart<'f>,
+    file_minute: Option<u32>,
+    body: u64,
+    /// The record's text as it was before it was parsed.
+    original: &'r [u8],
+    index: u64,
+}
+
+impl<'f> RecordTaker<'f, '_> {
+    fn take(&mut self, record: &Record<'_>) {
+        self.part.report.books.records_read += 1;
+        let minute = self
+            .file_minute
+            .unwrap_or_else(|| minute(record.event_time));
+        let session = self.session(record);
+        let run = self.reading.run;
+        if !run.filter.passes(record) {
+            return self.filtered(minute, session);
+        }
+        let known =
+            session_key(record).map_or(Some(None), |key| self.reading.known.of(key, minute));
+        match known {
+            Some(session_known) => {
+                let call = run.replayer.replay(
+                    record,
+                    crate::decide::knowledge(session_known),
+                    self.call_arena,
+                    self.scratch,
+                );
+                let account = record.recipient_account_id.or(call.caller.account);
+                if !run.filter.passes_caller(account, call.caller.principal_arn) {
+                    return self.filtered(minute, session);
+                }
+                let origin = Origin {
+                    log_file: self.part.log_file,
+                    record_index: self.index,
+                    conflict: false,
+                };
+                let decided = self.part.rows.add(run, record, &call, origin, self.arena);
+                self.keep(record, account, minute, Fate::Decided(decided), session);
+            }
+            None => {
+                let caller = Caller::of(record, self.call_arena);
+                let account = record.recipient_account_id.or(caller.account);
+                if !run.filter.passes_caller(account, caller.principal_arn) {
+                    return self.filtered(minute, session);
+                }
+                let fate = Fate::Held {
+                    text: self.arena.alloc_slice_copy(self.original),
+                    record_index: self.index,
+                };
+                self.keep(record, account, minute, fate, session);
+            }
+        }
+    }
+
+    /// The session that the record issued: also where the record itself is filtered, since it is the
+    /// calls of others that it speaks of.
+    fn session(&mut self, record: &Record<'_>) -> Option<usize> {
+        let issued = issued_session(record, self.call_arena)?;
+        let row = session_row(
+            record,
+            &issued,
+            (self.part.log_file, self.index),
+            self.arena,
+        );
+        let number = self.part.sessions.len();
+        let date = event_date(record.event_time);
+        self.part.sessions.push((date, row));
+        Some(number)
+    }
+
+    fn filtered(&mut self, minute: u32, session: Option<usize>) {
+        self.part.report.books.filtered += 1;
+        if session.is_some() {
+            self.part.items.push(Item {
+                minute,
+                fate: Fate::Dropped,
+                session,
+                conflict: false,
+                fingerprint: None,
+                cell: None,
+            });
+        }
+    }
+
+    fn keep(
+        &mut self,
+        record: &Record<'_>,
+        account: Option<&str>,
+        minute: u32,
+        fate: Fate<'f>,
+        session: Option<usize>,
+    ) {
+        let date = event_date(record.event_time);
+        self.part.items.push(Item {
+            minute,
+            fate,
+            session,
+            conflict: false,
+            fingerprint: Some(Fingerprint::new(
+                record.event_id,
+                record.recipient_account_id,
+                self.body,
+                minute,
+            )),
+            cell: Some(self.part.coverage.cell(record, date, account)),
+        });
+    }
+}
+
+/// The minute of a record of a file without any date.
+fn minute(time: Option<Timestamp>) -> u32 {
+    let minutes = time.map_or(0, |time| time.micros().div_euclid(MICROS_A_MINUTE));
+    u32::try_from(minutes).unwrap_or(0)
 }

@@ -136,6 +136,7 @@ impl<'s> UsageGroups<'s> {
     }
 
     /// The groups' memory, as estimated.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -1,19 +1,23 @@
 //! `retrial analyze`.
 
+use std::env;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use retrial_cloudtrail::Limits;
 use retrial_iam::Catalogue;
-use retrial_pipeline::{Filter, Progress, Run, analyze};
+use retrial_pipeline::{
+    Filter, MANIFEST_KEY, Options, PipelineError, PlanOptions, Progress, Run, analyze,
+};
 use retrial_replay::{Assumptions, Mapping, Replayer};
 use retrial_storage::{FolderStore, Store};
 
 use crate::Exit;
 use crate::args::{AnalyzeArgs, FilterArgs, Format};
 use crate::error::ProgramError;
-use crate::input::{self, Planned};
+use crate::input;
 use crate::printer::Printer;
 use crate::progress::Bar;
 use crate::report_json;
@@ -24,8 +28,8 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     let catalogue = Catalogue::bundled();
     let mapping = Mapping::bundled(catalogue)?;
     let loaded = input::snapshot(&args.snapshot.iam, &printer)?;
-    let Planned { sources, plan } = input::plan(&args.sources, &args.snapshot.iam)?;
-    if plan.files().is_empty() && plan.unlisted().is_empty() {
+    let sources = input::sources(&args.sources, &args.snapshot.iam)?;
+    if !is_output(&args.out) && !sources.hold_log_files() {
         let path = args
             .sources
             .iter()
@@ -35,29 +39,36 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
         return Err(ProgramError::NoLogFiles { path });
     }
     let out = args.out.display().to_string();
-    let store = open_output(&args.out, &out)?;
+    let store = FolderStore::create(&args.out).map_err(|cause| ProgramError::Output {
+        path: out.clone(),
+        cause,
+    })?;
     let assumptions = if args.snapshot.strict {
         Assumptions::Refused
     } else {
         Assumptions::Named
     };
     let progress = Arc::new(Progress::default());
+    let (scratch, stop) = (env::temp_dir(), AtomicBool::new(false));
     let run = Run {
-        sources: &sources,
+        sources: &sources.sources,
         replayer: Replayer::new(catalogue, &mapping, &loaded.snapshot, assumptions),
         snapshot_id: loaded.snapshot.id(),
         mapping_version: mapping.version(),
         filter: filter(&args.filter),
         limits: Limits::default(),
         threads: threads(args),
+        scratch: &scratch,
+        stop: &stop,
         progress: &progress,
     };
+    let options = Options::new(PlanOptions {
+        excluded: sources.excluded.clone(),
+        ..PlanOptions::default()
+    });
     let report = {
-        let _bar = Bar::start(&plan, &progress, args.quiet);
-        analyze(&run, &plan, &store).map_err(|cause| ProgramError::Pipeline {
-            path: out.clone(),
-            cause,
-        })?
+        let _bar = Bar::start(&progress, args.quiet);
+        analyze(&run, &store, options).map_err(|cause| output_error(&out, cause))?
     };
     let subject = Subject {
         snapshot: &loaded.snapshot,
@@ -72,20 +83,18 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     Ok(if whole { Exit::Done } else { Exit::Incomplete })
 }
 
-/// The output is opened before the work begins: an hour's work for a folder that cannot be written
-/// helps nobody.
-fn open_output(path: &Path, name: &str) -> Result<FolderStore, ProgramError> {
-    let failed = |cause| ProgramError::Output {
-        path: name.to_owned(),
-        cause,
-    };
-    let store = FolderStore::create(path).map_err(failed)?;
-    if !store.list("").map_err(failed)?.is_empty() {
-        return Err(ProgramError::OutputNotEmpty {
-            path: name.to_owned(),
-        });
+/// Whether there is an output already.
+fn is_output(path: &Path) -> bool {
+    FolderStore::open(path).is_ok_and(|store| matches!(store.size(MANIFEST_KEY), Ok(Some(_))))
+}
+
+fn output_error(path: &str, cause: PipelineError) -> ProgramError {
+    let path = path.to_owned();
+    match cause {
+        PipelineError::NotAnOutput { .. } => ProgramError::OutputNotEmpty { path },
+        PipelineError::Stopped => ProgramError::Stopped { path },
+        cause => ProgramError::Pipeline { path, cause },
     }
-    Ok(store)
 }
 
 fn filter(args: &FilterArgs) -> Filter {

@@ -24,7 +24,9 @@ pub(crate) enum ProgramError {
     Output { path: String, cause: StorageError },
     #[error("the output `{path}` is not empty")]
     OutputNotEmpty { path: String },
-    #[error("cannot write the output `{path}`: {cause}")]
+    #[error("stopped before the end: `{path}` holds what was committed")]
+    Stopped { path: String },
+    #[error("cannot bring the output `{path}` up to date: {cause}")]
     Pipeline { path: String, cause: PipelineError },
     #[error("`{path}` is no output of `retrial analyze`")]
     NotAnOutput { path: String },
@@ -52,14 +54,27 @@ impl ProgramError {
                 "make one with `aws iam get-account-authorization-details > iam.json` and pass `--iam iam.json`",
             ),
             Self::NoLogFiles { .. } => Some("log files end in .json.gz or .json"),
-            Self::OutputNotEmpty { .. } => {
-                Some("name a folder that is empty or does not exist yet")
-            }
+            Self::OutputNotEmpty { .. } => Some(
+                "name a folder that is empty, does not exist yet, or was written by `retrial analyze`",
+            ),
+            Self::Stopped { .. } => Some("the same command goes on from there"),
+            Self::Pipeline { cause, .. } => pipeline_hint(cause),
             Self::Event { .. } => Some("to look for an event id in log files, add `--in FOLDER`"),
             Self::NoSuchPrincipal { .. } => Some(
                 "give the ARN of a user, a role (with its path), a root user or a role's session",
             ),
             _ => None,
         }
+    }
+}
+
+fn pipeline_hint(cause: &PipelineError) -> Option<&'static str> {
+    match cause {
+        PipelineError::Fenced { .. } => Some("let one writer at a time work on an output"),
+        PipelineError::OtherFilter { .. } => Some(
+            "give the same `--account`, `--region`, `--principal` and `--service`, or name another folder",
+        ),
+        PipelineError::OtherFormat { .. } => Some("write to a new folder"),
+        _ => None,
     }
 }

@@ -21,7 +21,7 @@ use serde_json::Value;
 use crate::Exit;
 use crate::args::ExplainArgs;
 use crate::error::ProgramError;
-use crate::input::{self, Planned};
+use crate::input;
 use crate::issuing::{LogFile, session_of};
 use crate::printer::{Printer, printable};
 
@@ -97,10 +97,11 @@ fn find(
     iam: &Path,
     printer: &Printer,
 ) -> Result<Vec<Found>, ProgramError> {
-    let Planned { sources, plan } = input::plan(&[path.to_owned()], iam)?;
+    let sources = input::sources(&[path.to_owned()], iam)?;
+    let log_files = sources.log_files();
     let mut parser = RecordParser::new();
-    for file in plan.files() {
-        let Some(source) = sources.get(file.source) else {
+    for file in &log_files {
+        let Some(source) = sources.sources.get(file.source) else {
             continue;
         };
         // The record may be in what cannot be read: whoever looks for it is told.
@@ -129,12 +130,11 @@ fn find(
             found.is_some()
         });
         if let Some(text) = found {
-            let files: Vec<LogFile<'_>> = plan
-                .files()
+            let files: Vec<LogFile<'_>> = log_files
                 .iter()
                 .filter_map(|file| {
                     Some(LogFile {
-                        source: sources.get(file.source)?.as_ref(),
+                        source: sources.sources.get(file.source)?.as_ref(),
                         key: &file.key,
                     })
                 })

@@ -1,12 +1,13 @@
-//! What the commands read: the snapshot, the sources and the plan.
+//! What the commands read: the snapshot and the sources.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use retrial_cloudtrail::{LogKey, LogKind};
 use retrial_iam::{Catalogue, Snapshot, SnapshotFile};
-use retrial_pipeline::Plan;
-use retrial_storage::{FolderSource, Range, Source};
+use retrial_pipeline::PlannedFile;
+use retrial_storage::{Entry, FolderSource, Range, Source, StorageError};
 
 use crate::error::ProgramError;
 use crate::printer::Printer;
@@ -68,40 +69,66 @@ pub(crate) fn snapshot_files(path: &Path) -> io::Result<Vec<(String, Vec<u8>)>> 
     Ok(files)
 }
 
-/// Sources and the plan over them.
-pub(crate) struct Planned {
+/// The sources, and what is in them that is no log.
+pub(crate) struct Sources {
     pub(crate) sources: Vec<Box<dyn Source>>,
-    pub(crate) plan: Plan,
+    /// For each source the key of the snapshot that lies within it.
+    pub(crate) excluded: Vec<Vec<String>>,
 }
 
-/// The log files of all sources, in order, and what could not be listed. A snapshot that lies within a
-/// source is no log.
-pub(crate) fn plan(paths: &[PathBuf], iam: &Path) -> Result<Planned, ProgramError> {
-    let mut sources: Vec<Box<dyn Source>> = Vec::new();
-    let mut plan = Plan::default();
-    for (index, path) in paths.iter().enumerate() {
+/// Opens the sources. A snapshot that lies within one is no log.
+pub(crate) fn sources(paths: &[PathBuf], iam: &Path) -> Result<Sources, ProgramError> {
+    let mut all = Sources {
+        sources: Vec::new(),
+        excluded: Vec::new(),
+    };
+    for path in paths {
         let source = FolderSource::open(path).map_err(|cause| ProgramError::Source {
             path: path.display().to_string(),
             cause,
         })?;
-        let snapshot = key_within(path, iam);
-        let is_snapshot = |key: &str| {
-            let rest = snapshot
-                .as_deref()
-                .and_then(|snapshot| key.strip_prefix(snapshot));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        for entry in source.list(&Range::default()) {
-            match entry {
-                Ok(entry) if is_snapshot(&entry.key) => plan.set_aside.other += 1,
-                Ok(entry) => plan.add(index, entry.key, entry.size),
-                Err(error) => plan.add_unlisted(error),
-            }
-        }
-        sources.push(Box::new(source));
+        all.sources.push(Box::new(source));
+        all.excluded
+            .push(key_within(path, iam).into_iter().collect());
     }
-    plan.finish();
-    Ok(Planned { sources, plan })
+    Ok(all)
+}
+
+impl Sources {
+    /// Whether there is anything to read, as far as names tell, or anything that cannot be listed.
+    pub(crate) fn hold_log_files(&self) -> bool {
+        self.list().next().is_some()
+    }
+
+    /// All log files, as far as names tell, in the order of their delivery; what cannot be listed is
+    /// passed over.
+    pub(crate) fn log_files(&self) -> Vec<PlannedFile> {
+        let mut files: Vec<PlannedFile> = self.list().filter_map(Result::ok).collect();
+        files.sort_by(|a, b| (a.minute(), &a.key).cmp(&(b.minute(), &b.key)));
+        files
+    }
+
+    fn list(&self) -> impl Iterator<Item = Result<PlannedFile, StorageError>> {
+        let sources = self.sources.iter().zip(&self.excluded).enumerate();
+        sources.flat_map(|(index, (source, excluded))| {
+            let is_log = |key: &str| {
+                let is_excluded = excluded.iter().any(|excluded| {
+                    key.strip_prefix(excluded.as_str())
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                });
+                LogKey::parse(key).kind == LogKind::Events && !is_excluded
+            };
+            source
+                .list(&Range::default())
+                .filter_map(move |entry| match entry {
+                    Ok(Entry { key, size }) if is_log(&key) => {
+                        Some(Ok(PlannedFile::new(index, key, size)))
+                    }
+                    Ok(_) => None,
+                    Err(error) => Some(Err(error)),
+                })
+        })
+    }
 }
 
 /// The key that `path` has in the folder `root`; `None` where it lies outside.

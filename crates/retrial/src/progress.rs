@@ -8,7 +8,7 @@ use std::time::Duration;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use retrial_pipeline::{Plan, Progress};
+use retrial_pipeline::Progress;
 
 /// How often the bar looks at the run.
 const LOOK: Duration = Duration::from_millis(120);
@@ -23,24 +23,27 @@ pub(crate) struct Bar {
 
 impl Bar {
     /// Starts drawing, where standard error is a terminal and nobody asked for quiet.
-    pub(crate) fn start(plan: &Plan, progress: &Arc<Progress>, quiet: bool) -> Bar {
+    pub(crate) fn start(progress: &Arc<Progress>, quiet: bool) -> Bar {
         if quiet || !std::io::stderr().is_terminal() {
             return Bar { stop: None };
         }
-        let bar = ProgressBar::with_draw_target(Some(plan.bytes()), ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
             bar.set_style(style);
         }
-        let (files, progress) = (plan.files().len(), Arc::clone(progress));
+        let progress = Arc::clone(progress);
         let (sender, receiver) = mpsc::channel::<()>();
         let drawing = thread::spawn(move || {
             while receiver.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
                 let per_second =
                     progress.records_read() as f64 / bar.elapsed().as_secs_f64().max(0.001);
+                // Days are planned one at a time.
+                bar.set_length(progress.planned_bytes());
                 bar.set_position(progress.bytes());
                 bar.set_message(format!(
-                    "{}/{files} files  {per_second:.0} records/s",
-                    progress.files()
+                    "{}/{} files  {per_second:.0} records/s",
+                    progress.files(),
+                    progress.planned_files()
                 ));
             }
             bar.finish_and_clear();

@@ -178,6 +178,33 @@ fn books(out: &mut String, report: &Report) -> std::fmt::Result {
         let line = format!("  {name:<14}{:>13}  {note}", grouped(count));
         writeln!(out, "{}", line.trim_end())?;
     }
+    for (count, what) in [
+        (
+            report.conflicts,
+            "records have another's event id and another body",
+        ),
+        (
+            report.waiting,
+            "calls are decided again by the next run: what issued their sessions may still come",
+        ),
+        (
+            report.redecided,
+            "calls of an earlier run were decided again, and are not counted here",
+        ),
+        (
+            report.resumed_batches,
+            "batches were committed before this run went on, and are not counted here",
+        ),
+        (report.read_before, "log files were read by earlier runs"),
+        (
+            report.gone,
+            "log files of the days done anew are not there any more",
+        ),
+    ] {
+        if count > 0 {
+            writeln!(out, "  {} {what}", grouped(count))?;
+        }
+    }
     if !books.balance() {
         writeln!(
             out,
@@ -298,7 +325,7 @@ fn differences(
 }
 
 fn why(group: &Group) -> Option<String> {
-    let layer = words(group.layer?);
+    let layer = words(group.layer.as_deref()?);
     Some(match &group.statement {
         Some(statement) => format!("denied by {statement} ({layer})"),
         None => format!("no statement of the {layer} layer allows it"),

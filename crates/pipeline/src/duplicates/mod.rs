@@ -271,6 +271,7 @@ impl<'s> Duplicates<'s> {
     }
 
     /// Memory in use, but for a slice's own.
+    #[cfg(test)]
     pub(crate) fn bytes(&mut self) -> u64 {
         let runs: u64 = self.committed.iter().map(|c| c.run.bytes()).sum();
         let filters: u64 = self.filters().map(|filter| filter.bytes()).sum();

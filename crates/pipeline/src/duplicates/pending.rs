@@ -127,6 +127,7 @@ impl<'s> Pending<'s> {
     }
 
     /// Memory, but for the filters of spilled runs.
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> u64 {
         let entries: usize = self.levels.iter().map(Level::len).sum();
         let spilled: u64 = self.spilled.iter().map(|s| s.run.bytes()).sum();

@@ -293,6 +293,7 @@ impl Run {
     }
 
     /// Memory, but for the filter's.
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> u64 {
         let cached: usize = self.cache.iter().flatten().map(|(_, b)| b.len()).sum();
         (cached + size_of_val(self.index.fences.as_slice())) as u64

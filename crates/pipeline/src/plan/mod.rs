@@ -8,13 +8,8 @@
 //! * [`discover`] walks the sources down to the delivery days of CloudTrail's layout, so that a day is
 //!   listed by itself; files that stand elsewhere are found at once, and [`order`] brings them into the
 //!   order of days. [`files_from`] reads a list instead.
-//! * [`cut`] cuts a plan's files into slices. Everything that follows from the plan (slices, batches,
-//!   the order of rows) follows from keys and sizes alone, so that the same files give the same output
-//!   on any machine and with any number of threads.
 //! * [`mod@status`] says what the plans and the manifest of an output tell.
 
-mod at_once;
-mod cut;
 mod days;
 mod discover;
 mod earlier;
@@ -30,9 +25,8 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
-pub use at_once::Plan;
-pub(crate) use cut::slices;
 pub use days::{DayRange, DayRangeError};
+pub(crate) use days::{day_number, parse_delivery_date};
 pub use error::{FilesFromProblem, PlanError, PlanProblem};
 pub use file::PlannedFile;
 pub use options::{LOOK_BACK_DAYS, PlanOptions, PlannedBefore};

@@ -1,0 +1,172 @@
+//! The output: claimed by one writer, cleaned of what does not count, changed by swaps of its manifest.
+//!
+//! Whatever is to count is made first, under names that nothing has yet; the swap makes it count; what
+//! no longer counts is deleted last. So a crash at any moment leaves the output as the manifest says,
+//! and objects that it does not name, which the next writer removes.
+
+use std::collections::BTreeSet;
+
+use retrial_storage::{Store, Version};
+use retrial_tables::tables;
+
+use crate::analyze::PipelineError;
+use crate::batch::FinishedFile;
+use crate::manifest::{Header, Manifest, ManifestFile};
+
+/// What stands before the keys of the state's objects.
+const STATE_FOLDER: &str = "_retrial/";
+
+/// What every row of this run stands on.
+#[derive(Clone, Copy)]
+pub(crate) struct Basis<'r> {
+    pub(crate) snapshot_id: &'r str,
+    pub(crate) mapping_version: &'r str,
+}
+
+/// An output that this writer has claimed.
+pub(crate) struct Output<'r> {
+    store: &'r dyn Store,
+    manifest: Manifest,
+    version: Version,
+    /// What counted at the last swap.
+    counted: BTreeSet<String>,
+}
+
+impl<'r> Output<'r> {
+    /// Claims an output for this writer: from here on, every other one is fenced off.
+    ///
+    /// It is also how an output that cannot be written is known before the work, and how a run without
+    /// any record leaves a readable one.
+    pub(crate) fn claim(store: &'r dyn Store, filter: &str) -> Result<Self, PipelineError> {
+        let (mut manifest, previous) = match Manifest::read(store)? {
+            Some((manifest, version)) => (manifest, Some(version)),
+            None if store.list("")?.is_empty() => (Manifest::default(), None),
+            None => {
+                return Err(PipelineError::NotAnOutput {
+                    location: store.location().to_owned(),
+                });
+            }
+        };
+        match &manifest.header.filter {
+            Some(before) if before != filter => {
+                return Err(PipelineError::OtherFilter {
+                    location: store.location().to_owned(),
+                    before: before.clone(),
+                });
+            }
+            Some(_) => {}
+            None => manifest.header.filter = Some(filter.to_owned()),
+        }
+        manifest.header.generation += 1;
+        let version = manifest.swap(store, previous)?;
+        Ok(Self {
+            store,
+            manifest,
+            version,
+            counted: BTreeSet::new(),
+        })
+    }
+
+    /// Removes what does not count: the leftovers of a crash, or of a writer that was fenced.
+    ///
+    /// Only under the tables' folders and the state's: nothing else is ours.
+    pub(crate) fn clean(&self) -> Result<(), PipelineError> {
+        self.store.clean()?;
+        let counts = self.manifest.keys();
+        let folders: Vec<String> = tables()
+            .iter()
+            .map(|table| format!("{}/", table.name))
+            .chain([STATE_FOLDER.to_owned()])
+            .collect();
+        for folder in folders {
+            for entry in self.store.list(&folder)? {
+                if counts.contains(entry.key.as_str()) {
+                    continue;
+                }
+                // Another writer may have claimed the output since, and made an object of this name.
+                self.check_claim()?;
+                self.store.delete(&entry.key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_claim(&self) -> Result<(), PipelineError> {
+        let current = self.store.read(crate::manifest::MANIFEST_KEY)?;
+        if current.is_some_and(|object| object.version == self.version) {
+            return Ok(());
+        }
+        Err(PipelineError::Fenced {
+            location: self.store.location().to_owned(),
+            key: crate::manifest::MANIFEST_KEY.to_owned(),
+        })
+    }
+
+    pub(crate) fn store(&self) -> &'r dyn Store {
+        self.store
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        &self.manifest.header
+    }
+
+    pub(crate) fn files(&self) -> &[ManifestFile] {
+        &self.manifest.files
+    }
+
+    /// Whether what waits has been decided, for now.
+    pub(crate) fn has_tail(&self) -> bool {
+        self.manifest.files.iter().any(|file| file.tail)
+    }
+
+    /// Changes the manifest with the next swap.
+    pub(crate) fn change_later(&mut self, change: impl FnOnce(&mut Manifest)) {
+        self.note_superseded();
+        change(&mut self.manifest);
+    }
+
+    /// What counts now may not count after the next swap.
+    fn note_superseded(&mut self) {
+        let keys = self.manifest.keys().into_iter().map(str::to_owned);
+        let keys: Vec<String> = keys.collect();
+        self.counted.extend(keys);
+    }
+
+    /// Changes the manifest in one swap, then deletes what it does not name any more.
+    pub(crate) fn change(
+        &mut self,
+        change: impl FnOnce(&mut Manifest),
+    ) -> Result<(), PipelineError> {
+        self.change_later(change);
+        self.manifest.header.generation += 1;
+        self.version = self.manifest.swap(self.store, Some(self.version.clone()))?;
+        let counts = self.manifest.keys();
+        for key in &std::mem::take(&mut self.counted) {
+            if !counts.contains(key.as_str()) {
+                self.store.delete(key)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The manifest's line for a file of a batch.
+pub(crate) fn listed(
+    file: FinishedFile,
+    (batch, tail): (u64, bool),
+    basis: Basis<'_>,
+) -> ManifestFile {
+    ManifestFile {
+        table: file.table.to_owned(),
+        event_date: file.event_date,
+        delivery_date: file.delivery_date,
+        batch,
+        tail,
+        key: file.key,
+        rows: file.rows,
+        bytes: file.bytes,
+        snapshot_id: basis.snapshot_id.to_owned(),
+        mapping_version: basis.mapping_version.to_owned(),
+        supersedes: Vec::new(),
+    }
+}
