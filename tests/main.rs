@@ -17,6 +17,7 @@ mod explain;
 mod hostile;
 mod house;
 mod lint;
+mod map;
 mod public_records;
 mod readme;
 mod sample_logs;

@@ -22,6 +22,7 @@ mod changes;
 mod denial;
 mod keys;
 mod mapping;
+mod omission;
 mod outcome;
 mod verdict;
 
@@ -29,7 +30,11 @@ pub use call::{Assumptions, Call, CallRequest, Replayer};
 pub use caller::{Caller, CallerKind};
 pub use changes::Change;
 pub use denial::{Denial, denial};
-pub use mapping::{Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, MappingError};
+pub use mapping::{
+    Asked, Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, MappingError, Traced,
+    TracedAnswer, TracedKey, TracedRequest, TracedResource,
+};
+pub use omission::Omission;
 pub use outcome::Outcome;
 pub use verdict::{Reason, Verdict};
 

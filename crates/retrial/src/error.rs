@@ -32,6 +32,8 @@ pub(crate) enum ProgramError {
     NoRecord { path: String },
     #[error("no record with the event id `{event_id}` in `{path}`")]
     NoSuchEvent { event_id: String, path: String },
+    #[error("no event `{event}` is mapped")]
+    UnmappedEvent { event: String },
     #[error("cannot read the cases `{path}`: {cause}")]
     Cases { path: String, cause: io::Error },
     #[error("the snapshot `{path}` has no principal `{arn}`")]
@@ -52,6 +54,9 @@ impl ProgramError {
                 Some("name a folder that is empty or does not exist yet")
             }
             Self::Event { .. } => Some("to look for an event id in log files, add `--in FOLDER`"),
+            Self::UnmappedEvent { .. } => {
+                Some("give the event's name as CloudTrail writes it, or a file with the record")
+            }
             Self::NoSuchPrincipal { .. } => Some(
                 "give the ARN of a user, a role (with its path), a root user or a role's session",
             ),

@@ -6,10 +6,19 @@ mod error;
 mod explain;
 mod input;
 mod lint;
+mod map;
 mod printer;
 mod progress;
 mod report_json;
 mod request;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "for the thresholds of analyze, which are not wired yet"
+    )
+)]
+mod share;
 mod simulate;
 mod summary;
 mod who_can;
@@ -41,6 +50,7 @@ fn main() -> ExitCode {
         Command::Analyze(args) => analyze::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Lint(args) => lint::run(args),
+        Command::Map(args) => map::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::WhoCan(args) => who_can::run(args),
     };
