@@ -59,6 +59,8 @@ fn a_call_that_waits_for_a_key_nobody_recorded() {
         text.contains("is open: what the request has is unknown"),
         "{text}"
     );
+    let turning = "  the decision, if sagemaker:ResourceTag/owner is\n    ops: allowed\n    any other value: implicit_deny\n    absent: implicit_deny\n";
+    assert!(text.contains(turning), "{text}");
 }
 
 #[test]

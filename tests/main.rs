@@ -20,6 +20,7 @@ mod hostile;
 mod house;
 mod kill;
 mod lint;
+mod map;
 mod public_records;
 mod readme;
 mod replay;

@@ -270,6 +270,14 @@ fn keys_given_unknown_and_left_out() {
         unknown["unknown_keys"],
         json!(["aws:MultiFactorAuthPresent"])
     );
+    assert_eq!(
+        unknown["turning_keys"],
+        json!([{"key": "aws:MultiFactorAuthPresent", "turns": [
+            {"is": "true", "decision": "allowed"},
+            {"other": true, "decision": "implicit_deny"},
+            {"absent": true, "decision": "implicit_deny"},
+        ]}])
+    );
     let by_default = decision(&["--unknown-by-default"]);
     assert_eq!(by_default["decision"], "undetermined");
     let other_team = decision(&[

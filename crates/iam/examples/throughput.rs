@@ -18,8 +18,9 @@ use std::fmt::Write;
 use std::time::Instant;
 
 use retrial_iam::{
-    Catalogue, Context, Decision, Evaluator, KeyState, MissingKeys, Request, Resource, Scratch,
-    SessionPolicies, SimulationCase, Snapshot, SnapshotFile, Values,
+    CaseInputs, CaseReader, Catalogue, Context, Decision, Evaluator, KeyState, MissingKeys,
+    PreparedCase, Request, Resource, Scratch, SessionPolicies, SimulationCase, Snapshot,
+    SnapshotFile, Values,
 };
 
 fn main() {
@@ -49,12 +50,19 @@ fn measure(requests: usize, rounds: usize, mut decide: impl FnMut(usize) -> Deci
 
 fn cases(text: &str, rounds: usize) {
     let catalogue = Catalogue::bundled();
+    let mut reader = CaseReader::default();
     let cases: Vec<SimulationCase> = text
         .lines()
-        .map(|line| SimulationCase::parse(line).unwrap())
+        .map(|line| reader.read(line).unwrap())
         .collect();
-    measure(cases.len(), rounds, |index| {
-        cases[index].run(catalogue).decision
+    let inputs: Vec<CaseInputs> = cases.iter().map(SimulationCase::inputs).collect();
+    let prepared: Vec<PreparedCase> = inputs
+        .iter()
+        .map(|inputs| inputs.prepare(catalogue))
+        .collect();
+    let mut scratch = Scratch::default();
+    measure(prepared.len(), rounds, |index| {
+        prepared[index].decide(&mut scratch).decision
     });
 }
 

@@ -4,6 +4,7 @@
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-basics.html>);
 //! so a caller is more than the principal whose policies count.
 
+use crate::pattern::arn_part;
 use crate::snapshot::{Principal, PrincipalKind};
 
 /// Who asks. `'s` is the life of the principal's policies.
@@ -216,8 +217,7 @@ pub(crate) fn identity_of(arn: &str) -> Option<CallerIdentity<'_>> {
 
 /// `path/name` in `arn:aws:iam::111122223333:role/path/name`.
 pub(crate) fn resource_name(arn: &str) -> &str {
-    arn.splitn(6, ':')
-        .nth(5)
+    arn_part(arn, 5)
         .and_then(|resource| resource.split_once('/'))
         .map_or("", |(_, name)| name)
 }

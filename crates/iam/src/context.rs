@@ -49,8 +49,49 @@ pub enum MissingKeys {
 /// The condition keys of one request.
 #[derive(Debug, Clone)]
 pub struct Context<'a> {
-    entries: Vec<(&'a str, KeyState<'a>)>,
+    entries: Vec<Entry<'a>>,
+    /// Whether one of the entries is of a family.
+    has_families: bool,
     missing: MissingKeys,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry<'a> {
+    fingerprint: Fingerprint,
+    key: &'a str,
+    state: KeyState<'a>,
+}
+
+/// Tells most keys apart at a glance, whatever their case: the end of the key, where keys of one service
+/// differ, and its length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fingerprint {
+    end: u64,
+    length: usize,
+}
+
+impl Fingerprint {
+    fn of(key: &str) -> Fingerprint {
+        // The bit by which ASCII's cases differ.
+        const CASE: u64 = 0x2020_2020_2020_2020;
+        let bytes = key.as_bytes();
+        let end = match bytes.last_chunk() {
+            Some(end) => u64::from_le_bytes(*end),
+            None => bytes
+                .iter()
+                .fold(0, |end, byte| end << 8 | u64::from(*byte)),
+        };
+        Fingerprint {
+            end: end | CASE,
+            length: bytes.len(),
+        }
+    }
+}
+
+impl Entry<'_> {
+    fn is(&self, key: &str, fingerprint: Fingerprint) -> bool {
+        self.fingerprint == fingerprint && (self.key == key || self.key.eq_ignore_ascii_case(key))
+    }
 }
 
 impl<'a> Context<'a> {
@@ -58,6 +99,7 @@ impl<'a> Context<'a> {
     pub fn new(missing: MissingKeys) -> Self {
         Self {
             entries: Vec::new(),
+            has_families: false,
             missing,
         }
     }
@@ -66,28 +108,36 @@ impl<'a> Context<'a> {
     /// A key that ends in `*` (`aws:PrincipalTag/*`, `kms:EncryptionContext:*`) stands for the keys of
     /// its family that are not set themselves.
     pub fn set(&mut self, key: &'a str, state: KeyState<'a>) {
+        let fingerprint = Fingerprint::of(key);
+        self.has_families |= key.ends_with('*');
         match self
             .entries
             .iter_mut()
-            .find(|(name, _)| name.eq_ignore_ascii_case(key))
+            .find(|entry| entry.is(key, fingerprint))
         {
-            Some(entry) => entry.1 = state,
-            None => self.entries.push((key, state)),
+            Some(entry) => entry.state = state,
+            None => self.entries.push(Entry {
+                fingerprint,
+                key,
+                state,
+            }),
         }
     }
 
     /// What was set for `key` or else for its family, whatever its case; `None` where nothing was.
     pub fn get(&self, key: &str) -> Option<KeyState<'a>> {
-        let own = self
-            .entries
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(key));
-        own.or_else(|| {
+        let fingerprint = Fingerprint::of(key);
+        let own = self.entries.iter().find(|entry| entry.is(key, fingerprint));
+        let family = || {
             self.entries
                 .iter()
-                .find(|(name, _)| is_family_of(name, key))
-        })
-        .map(|(_, state)| *state)
+                .find(|entry| is_family_of(entry.key, key))
+        };
+        match own {
+            Some(entry) => Some(entry.state),
+            None if self.has_families => family().map(|entry| entry.state),
+            None => None,
+        }
     }
 
     /// What a key that was not set is.
@@ -97,7 +147,7 @@ impl<'a> Context<'a> {
 
     /// All keys that were set, in the order in which they were set first.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, KeyState<'a>)> + '_ {
-        self.entries.iter().copied()
+        self.entries.iter().map(|entry| (entry.key, entry.state))
     }
 }
 

@@ -14,12 +14,64 @@ pub struct Explanation {
     pub layers: Vec<LayerExplanation>,
     /// As in [`crate::Evaluation`].
     pub unknown_keys: Vec<String>,
+    /// For an undetermined decision: what each of these keys would have to be to turn it.
+    pub turning_keys: Vec<TurningKey>,
     /// As in [`crate::Evaluation`].
     pub unknown_layers: Vec<Layer>,
     /// As in [`crate::Evaluation`].
     pub assumes: Vec<Assumption<'static>>,
     /// For an implicit deny by a layer that its owner can add a statement to: the least one.
     pub remedy: Option<Remedy>,
+}
+
+/// An unknown key, and what the decision would be for each of the values that the policies tell apart;
+/// of more than two thousand operands, for those that come first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurningKey {
+    /// As the policy spells it.
+    pub key: String,
+    /// The classes of its values: those that meet some operand, then any other value, then its absence.
+    pub turns: Vec<Turn>,
+}
+
+/// What a decision would be if one unknown key had certain values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// The values.
+    pub value: TurnValue,
+    /// The decision then; undetermined where it still leans on something else that is unknown.
+    pub decision: Decision,
+}
+
+/// Values of a key that no statement about the action can tell apart.
+///
+/// Of a multivalued key, lists of one such value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TurnValue {
+    /// This very value.
+    Is(String),
+    /// The values that meet just these operands of conditions on the key, whether or not the operator is
+    /// negated.
+    Meeting {
+        /// As the policies write them, each once.
+        operands: Vec<Operand>,
+        /// One of the values.
+        example: String,
+    },
+    /// Every value that meets none of the operands and is not told otherwise, of the type that the
+    /// operators take.
+    Other,
+    /// The key is not in the request.
+    Absent,
+}
+
+/// One value of a condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operand {
+    /// As the policy spells it.
+    pub operator: String,
+    /// One of its values.
+    pub value: String,
 }
 
 /// The least statement that would turn an implicit deny of one layer, and where it would go. Whether

@@ -139,6 +139,18 @@ impl KmsGrant {
         self.operations.iter().flatten().map(|name| &**name)
     }
 
+    /// The values that its constraints ask of a condition key.
+    pub(crate) fn wanted(&self, key: &str) -> impl Iterator<Item = &str> {
+        let pairs = match &self.encryption_context {
+            Constraint::Equals(pairs) | Constraint::Subset(pairs) => pairs.as_ref(),
+            Constraint::None => &[],
+        };
+        pairs
+            .iter()
+            .filter(move |(own, _)| own.eq_ignore_ascii_case(key))
+            .map(|(_, value)| &**value)
+    }
+
     /// Calls `push` with the condition keys that leave the grant open.
     pub(crate) fn unknown_keys<'g>(&'g self, keys: &Keys<'_>, push: &mut impl FnMut(&'g str)) {
         let (Constraint::Equals(pairs) | Constraint::Subset(pairs)) = &self.encryption_context

@@ -60,9 +60,10 @@
 //! policies, resource policies (buckets, keys, repositories, trust policies, …), SCPs, RCPs, VPC
 //! endpoint policies and KMS grants, same-account and cross-account, for users, roles, sessions, root,
 //! services and anonymous callers; every documented condition operator and policy variables.
-//! **Not covered:** S3 ACLs are not evaluated (where one could grant, the answer stays open); of Block
-//! Public Access only `RestrictPublicBuckets` per bucket. What a request asks for is the caller's
-//! matter: this crate knows no API calls and reads no logs.
+//! S3's ACLs of buckets and Block Public Access of buckets and accounts count too.
+//! **Not covered:** the ACLs of S3 objects (where one could grant, the answer stays open), and
+//! `BlockPublicPolicy`, which looks at a document that is no part of the request. What a request asks for
+//! is the caller's matter: this crate knows no API calls and reads no logs.
 
 mod caller;
 mod catalogue;
@@ -77,6 +78,7 @@ mod managed_policies;
 mod pattern;
 mod policy;
 mod request;
+mod s3_bucket;
 pub mod simulate;
 mod snapshot;
 mod truth;
@@ -91,9 +93,9 @@ pub use context::{Context, KeyState, MissingKeys, Values};
 pub use evaluation::{Assumption, Decision, Effect, Evaluation, Layer, Scratch, StatementRef};
 pub use evaluator::Evaluator;
 pub use explanation::{
-    ConditionExplanation, Explanation, FoundKey, LayerExplanation, LayerResult,
+    ConditionExplanation, Explanation, FoundKey, LayerExplanation, LayerResult, Operand,
     PrincipalExplanation, ProposedPrincipal, Remedy, ResourceExplanation, StatementExplanation,
-    UnavailablePolicy,
+    Turn, TurnValue, TurningKey, UnavailablePolicy,
 };
 pub use lint::{
     LintFinding, LintRule, LintedDocument, Linter, PolicyKind, Severity, lint, lint_snapshot_file,
@@ -101,7 +103,10 @@ pub use lint::{
 pub use managed_policies::{ManagedPolicies, ManagedPolicy};
 pub use policy::{CompiledPolicy, PolicyError, PolicyErrorKind};
 pub use request::{Request, Resource, SessionPolicies};
-pub use simulate::{CaseError, DeterminingStatement, SimulationCase, SimulationResult};
+pub use simulate::{
+    CaseError, CaseInputs, CaseReader, DeterminingStatement, PreparedCase, SimulationCase,
+    SimulationResult,
+};
 pub use snapshot::{
     AttachedPolicy, Collected, PolicySource, PolicyUnavailable, Principal, PrincipalKind, Snapshot,
     SnapshotError, SnapshotFile, SnapshotIssue,

@@ -1,7 +1,8 @@
 //! One authorization case made of given documents, without a snapshot folder: a policy's unit test.
 //!
-//! [`SimulationCase::parse`] reads one line of JSON, [`SimulationCase::run`] decides it. What a case
-//! leaves out does not exist: no policy, no key, no organization. Unknown members are errors.
+//! [`SimulationCase::parse`] reads one line of JSON, [`SimulationCase::run`] decides it; [`CaseReader`]
+//! reads many and compiles each document once, and [`PreparedCase::decide`] answers one again and again
+//! without allocating. What a case leaves out does not exist: no policy, no key, no organization. Unknown members are errors.
 //!
 //! ```json
 //! {"id": "readers cannot write",
@@ -22,6 +23,8 @@
 //! * `scps` and `rcps` are lists of levels from the root to the account:
 //!   `{"org_identifier": "r-ab12", "policies": [<document>, …]}`. `FullAWSAccess` must be listed.
 //! * `grants` are KMS grants on the key, as `aws kms list-grants` prints them.
+//! * `s3_bucket` is an entry of a snapshot's `s3-buckets.json`: `OwnershipControls`, `Owner`, `OwnerAccount`,
+//!   `Grants` (its ACL) and `PublicAccessBlockConfiguration`; `s3_account` has that of the bucket's account.
 //! * `facts`: `principal_account_is_management`, `resource_account_is_management`, and
 //!   `session_issuer_arn`, the role of a session with its path.
 //! * `context_unknown` lists keys (`aws:PrincipalTag/*` for a family) of which nobody knows whether the
@@ -35,15 +38,22 @@
 //!   `adjudication` are remarks.
 
 mod form;
+mod prepared;
+
+use std::sync::Arc;
 
 use crate::caller::{Caller, CallerIdentity, RoleName, SessionName};
-use crate::evaluator::{CaseLayers, CaseLevels, CasePolicy, decide_case};
+use crate::evaluator::{CaseLayers, CaseLevels, CasePolicy};
 use crate::kms_grant::KmsGrant;
+use crate::s3_bucket::{Bucket, PublicAccessBlock};
 use crate::snapshot::{AttachedPolicy, Level, Principal};
 use crate::{
-    Assumption, Catalogue, CompiledPolicy, Context, Decision, Effect, KeyState, Layer, MissingKeys,
-    PolicyError, Request, Resource, Scratch, SessionPolicies, StatementRef, Values,
+    Assumption, Catalogue, CompiledPolicy, Decision, Effect, Layer, MissingKeys, PolicyError,
+    Scratch, StatementRef, TurningKey,
 };
+
+pub use form::CaseReader;
+pub use prepared::{CaseInputs, PreparedCase};
 
 /// One case, parsed and compiled.
 #[derive(Debug)]
@@ -61,12 +71,14 @@ pub struct SimulationCase {
     context: Vec<(String, ContextValue)>,
     context_unknown: Vec<String>,
     missing_keys: MissingKeys,
-    session_policies: Vec<CompiledPolicy>,
+    session_policies: Vec<Arc<CompiledPolicy>>,
     resource_policy: Option<AttachedPolicy>,
     endpoint_policies: Vec<AttachedPolicy>,
     scps: Option<Vec<Level>>,
     rcps: Option<Vec<Level>>,
     grants: Vec<KmsGrant>,
+    bucket: Option<Bucket>,
+    account_block: PublicAccessBlock,
     principal_account_is_management: bool,
     resource_account_is_management: bool,
     not_collected: Vec<Layer>,
@@ -94,6 +106,8 @@ pub struct SimulationResult {
     pub determined_by: Vec<DeterminingStatement>,
     /// The keys that would turn an undetermined decision.
     pub unknown_keys: Vec<String>,
+    /// What each of them would have to be.
+    pub turning_keys: Vec<TurningKey>,
     /// The layers that would.
     pub unknown_layers: Vec<Layer>,
     /// What an allow assumes.
@@ -170,7 +184,7 @@ pub enum CaseError {
 impl SimulationCase {
     /// Parses one line.
     pub fn parse(json_line: &str) -> Result<SimulationCase, CaseError> {
-        form::parse(json_line)
+        CaseReader::default().read(json_line)
     }
 
     /// The case's id.
@@ -180,37 +194,15 @@ impl SimulationCase {
 
     /// Decides the case.
     pub fn run(&self, catalogue: &Catalogue) -> SimulationResult {
-        let lists: Vec<Vec<&str>> = self.context.iter().map(|(_, value)| value.list()).collect();
-        let context = self.context(&lists);
-        let session: Vec<&CompiledPolicy> = self.session_policies.iter().collect();
-        let request = Request {
-            action: &self.action,
-            resource: match self.resource.as_str() {
-                "*" => Resource::Any,
-                arn => Resource::Arn(arn),
-            },
-            resource_account: self.resource_account.as_deref(),
-            context: &context,
-            vpc_endpoint: None,
-            session: if self.is_missing(Layer::Session) {
-                SessionPolicies::Unknown
-            } else {
-                SessionPolicies::Known(&session)
-            },
-        };
+        let inputs = self.inputs();
         let mut scratch = Scratch::default();
-        let (decision, layer) = decide_case(
-            self.layers(),
-            self.caller(),
-            &request,
-            catalogue,
-            &mut scratch,
-        );
-        let evaluation = scratch.evaluation(decision, layer);
+        let prepared = inputs.prepare(catalogue);
+        let evaluation = prepared.decide(&mut scratch);
+        let decision = evaluation.decision;
         SimulationResult {
             id: self.id.clone(),
             decision,
-            layer,
+            layer: evaluation.layer,
             determined_by: evaluation
                 .determined_by
                 .iter()
@@ -221,6 +213,7 @@ impl SimulationCase {
                 .iter()
                 .map(|key| (*key).to_owned())
                 .collect(),
+            turning_keys: prepared.turning_keys(),
             unknown_layers: evaluation.unknown_layers.to_vec(),
             assumes: evaluation.assumes.iter().filter_map(owned).collect(),
             expected: self.expected.clone(),
@@ -229,19 +222,9 @@ impl SimulationCase {
         }
     }
 
-    fn context<'c>(&'c self, lists: &'c [Vec<&'c str>]) -> Context<'c> {
-        let mut context = Context::new(self.missing_keys);
-        for ((key, value), list) in self.context.iter().zip(lists) {
-            let values = match value {
-                ContextValue::One(value) => Values::One(value),
-                ContextValue::Many(_) => Values::Many(list),
-            };
-            context.set(key, KeyState::Known(values));
-        }
-        for key in &self.context_unknown {
-            context.set(key, KeyState::Unknown);
-        }
-        context
+    /// The case's values, borrowed for [`CaseInputs::prepare`].
+    pub fn inputs(&self) -> CaseInputs<'_> {
+        CaseInputs::new(self)
     }
 
     fn caller(&self) -> Caller<'_, '_> {
@@ -276,6 +259,8 @@ impl SimulationCase {
                 None => CasePolicy::None,
             },
             grants: (!self.is_missing(Layer::KmsGrant)).then_some(&self.grants),
+            bucket: self.bucket.as_ref(),
+            account_block: self.account_block,
             scps: self.levels(Layer::Scp, self.scps.as_deref()),
             rcps: self.levels(Layer::Rcp, self.rcps.as_deref()),
             endpoint: (!self.is_missing(Layer::VpcEndpoint)).then_some(&self.endpoint_policies),

@@ -48,6 +48,8 @@
 //! `get-public-access-block` and `get-bucket-acl` print, merged, and its account:
 //! `{"OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
 //! "PublicAccessBlockConfiguration": {…}, "Owner": {…}, "Grants": […], "OwnerAccount": "111122223333"}`.
+//! An entry `"*"` has what `aws s3control get-public-access-block` prints: the settings of the account.
+//! Those that nobody told are taken for off.
 
 mod accounts;
 mod details;
@@ -69,6 +71,7 @@ use self::{
     status::{Part, Status, StatusLayer, Statuses},
 };
 use crate::kms_grant::KmsGrant;
+use crate::s3_bucket::{Bucket, PublicAccessBlock};
 use crate::{Catalogue, CompiledPolicy};
 pub(crate) use organization::{FullAccess, Level, Levels};
 
@@ -553,9 +556,27 @@ impl Snapshot {
         }
     }
 
-    /// Whether the bucket keeps everybody but its own account out where its policy is public.
-    pub(crate) fn restricts_public_bucket(&self, bucket: &str) -> bool {
-        self.resources.restricts_public_bucket(bucket)
+    /// What is told of a bucket.
+    pub(crate) fn bucket(&self, name: &str) -> Option<&Bucket> {
+        self.resources.bucket(name)
+    }
+
+    /// Block Public Access of an account and one of its buckets together.
+    pub(crate) fn public_access_block(
+        &self,
+        bucket: Option<&str>,
+        account: &str,
+    ) -> PublicAccessBlock {
+        self.resources.public_access_block(bucket, account)
+    }
+
+    /// The account of a canonical user id, where a bucket that it owns tells it.
+    pub(crate) fn account_of_canonical_id(&self, id: &str) -> Option<&str> {
+        self.resources.account_of_canonical_id(id)
+    }
+
+    pub(crate) fn knows_canonical_id_of(&self, account: &str) -> bool {
+        self.resources.knows_canonical_id_of(account)
     }
 
     /// The service control policies that bind an account, level by level.

@@ -26,6 +26,7 @@ mod issued_session;
 mod keys;
 mod mapping;
 mod memo;
+mod omission;
 mod outcome;
 mod recorded;
 mod session;
@@ -36,8 +37,12 @@ pub use caller::{Caller, CallerKind};
 pub use changes::Change;
 pub use denial::{Denial, denial};
 pub use issued_session::{IssuedSession, issued_session};
-pub use mapping::{Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, MappingError};
+pub use mapping::{
+    Asked, Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, MappingError, Traced,
+    TracedAnswer, TracedKey, TracedRequest, TracedResource,
+};
 pub use memo::Memo;
+pub use omission::Omission;
 pub use outcome::Outcome;
 pub use recorded::{Judgement, RecordedCall, RecordedRequest, Replayed};
 pub use session::{

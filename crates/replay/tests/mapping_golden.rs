@@ -38,6 +38,8 @@ struct Case {
     response: Option<String>,
     resources: Option<String>,
     additional: Option<String>,
+    /// `eventContext` of an enriched record.
+    context: Option<String>,
     error: Option<String>,
     event_type: Option<String>,
     /// The caller's `userIdentity`; by default an IAM user with a path.
@@ -62,12 +64,13 @@ fn record(file: &File, case: &Case) -> String {
         .map(|code| format!(r#","errorCode":"{code}""#))
         .unwrap_or_default();
     format!(
-        r#"{{"eventVersion":"1.11","eventType":"{kind}","eventSource":"{source}","eventName":"{}","awsRegion":"us-east-1","recipientAccountId":"{ACCOUNT}","userIdentity":{identity},"requestParameters":{},"responseElements":{},"resources":{},"additionalEventData":{}{error}}}"#,
+        r#"{{"eventVersion":"1.11","eventType":"{kind}","eventSource":"{source}","eventName":"{}","awsRegion":"us-east-1","recipientAccountId":"{ACCOUNT}","userIdentity":{identity},"requestParameters":{},"responseElements":{},"resources":{},"additionalEventData":{},"eventContext":{}{error}}}"#,
         case.event,
         json(&case.request),
         json(&case.response),
         json(&case.resources),
         json(&case.additional),
+        json(&case.context),
     )
 }
 
@@ -126,11 +129,51 @@ macro_rules! golden {
     };
 }
 
+golden!(ec2, "ec2.toml");
 golden!(ecr, "ecr.toml");
 golden!(iam, "iam.toml");
 golden!(kms, "kms.toml");
+golden!(observability_and_notebooks, "observability.toml");
 golden!(machinelearning, "machinelearning.toml");
 golden!(s3, "s3.toml");
 golden!(sagemaker, "sagemaker.toml");
 golden!(services_without_a_file, "others.toml");
 golden!(sts, "sts.toml");
+
+/// Every event of Amazon S3 whose action has another name (one row each in `s3_renames.tsv`), asked
+/// of a bucket `data` and a key `k`.
+#[test]
+fn s3_renames() {
+    let mapping = mapping();
+    let mut different = Vec::new();
+    for row in include_str!("mapping_golden/s3_renames.tsv")
+        .lines()
+        .skip(1)
+    {
+        let cells: Vec<&str> = row.split('\t').collect();
+        let (event, action, about) = (cells[0], cells[1], cells[2]);
+        let resource = match about {
+            "object" => " arn:aws:s3:::data/k",
+            "bucket" => " arn:aws:s3:::data @",
+            "directory-bucket" => " arn:aws:s3express:us-east-1:111122223333:bucket/data",
+            "*" => " *",
+            _ => " ",
+        };
+        let text = format!(
+            r#"{{"eventType":"AwsApiCall","eventSource":"s3.amazonaws.com","eventName":"{event}","awsRegion":"us-east-1","recipientAccountId":"{ACCOUNT}","userIdentity":{USER},"requestParameters":{{"bucketName":"data","key":"k"}}}}"#
+        );
+        let asked = map_text(&mapping, &text, None, |_, mapped| lines(mapped, None));
+        let begin = format!("required verified {action}{resource}");
+        let is_asked = |line: &&String| line.starts_with(&begin);
+        let others = asked
+            .iter()
+            .filter(|line| line.starts_with("required"))
+            .count();
+        // A copy reads its source besides, which this request does not name.
+        let alone = others == 1 || event.contains("Copy");
+        if asked.iter().filter(is_asked).count() != 1 || !alone {
+            different.push(format!("{row}: {}", asked.join("; ")));
+        }
+    }
+    assert!(different.is_empty(), "\n{}", different.join("\n"));
+}

@@ -23,6 +23,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use mapping_support::{lines, map_text, mapping};
+use retrial_cloudtrail::Parameters;
 use retrial_replay::{Mapped, MappedResource};
 use serde_json::value::RawValue;
 
@@ -69,14 +70,81 @@ fn is_resource(named: &str, resource: &MappedResource<'_>) -> bool {
     }
 }
 
+/// How AWS's word for a resource compares with the mapping's, which does not look at that word.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Compared {
+    /// The same ARN, or one of its spellings.
+    Equal,
+    /// The record hides it; the form that the mapping knows has room for it.
+    FormFits,
+    Differs,
+}
+
+/// Rows of the table of reasons: an event, `*` for any where the record shows no parameters.
+fn reasons() -> BTreeMap<String, String> {
+    let text = include_str!("denials.tsv");
+    let rows = text.lines().filter(|line| !line.starts_with('#'));
+    rows.map(|row| {
+        let (event, reason) = row.split_once('\t').unwrap();
+        (event.to_owned(), reason.to_owned())
+    })
+    .collect()
+}
+
+/// AWS names a resource by its ARN; or, in IAM, by words: `user Ana`, `role R`, `instance profile P`,
+/// `policy <ARN>`. Such words are equal to an ARN of that type (`user/…`, `instance-profile/…`) that
+/// ends in that name, whatever its path, and to the ARN itself; a version (`… version v2`) is no part
+/// of it. What AWS names otherwise (`SecretId`, an id) is compared with the last part of the ARN.
+fn bare_name_fits(words: &str, arn: &str) -> bool {
+    let words = words.split(" version ").next().unwrap_or_default();
+    let kinds = ["user", "role", "group", "policy", "instance profile"];
+    let kind = kinds.iter().find_map(|kind| {
+        let name = words.strip_prefix(kind)?.strip_prefix(' ')?;
+        Some((kind.replace(' ', "-"), name))
+    });
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    let last = resource.rsplit(['/', ':']).next().unwrap_or_default();
+    match kind {
+        Some((_, name)) if name.starts_with("arn:") => name == arn,
+        Some((kind, name)) => {
+            resource.starts_with(&format!("{kind}/")) && last.trim_start_matches('*') == name
+        }
+        None => last == words,
+    }
+}
+
+fn compared(named: &str, resource: &MappedResource<'_>) -> Compared {
+    if is_resource(named, resource) {
+        return Compared::Equal;
+    }
+    if !named.starts_with("arn:") {
+        let of = |arn: &str| bare_name_fits(named, arn);
+        return match *resource {
+            MappedResource::Arn { arn, .. } if of(arn) => Compared::Equal,
+            // The mapping alone has no snapshot: `user/*Ana` is the name with any path.
+            MappedResource::Unknown { pattern, .. } if of(pattern) => Compared::Equal,
+            MappedResource::Unknown { pattern, .. } if pattern.ends_with('*') => Compared::FormFits,
+            _ => Compared::Differs,
+        };
+    }
+    match fits(named, resource) {
+        true => Compared::FormFits,
+        false => Compared::Differs,
+    }
+}
+
 #[test]
-fn every_denial_names_an_action_that_the_mapping_yields() {
+fn every_denial_names_what_the_mapping_yields() {
     let Some(folder) = shared("cloudtrail-samples") else {
         return;
     };
     let mapping = mapping();
+    let reasons = reasons();
     let table = std::fs::read_to_string(folder.join("ground_truth_denials.tsv")).unwrap();
-    let (mut rows, mut arns, mut equal, mut known_form) = (0, 0, 0, 0);
+    let mut counts: BTreeMap<(&str, bool, Compared), usize> = BTreeMap::new();
+    let mut unexplained = Vec::new();
+    let mut used = std::collections::BTreeSet::new();
+    let mut rows = 0;
     for row in table.lines().skip(1) {
         let cells: Vec<&str> = row.split('\t').collect();
         let (event_id, action, named) = (cells[1], cells[7], cells[8]);
@@ -102,25 +170,67 @@ fn every_denial_names_an_action_that_the_mapping_yields() {
                 "{row}: {}",
                 lines(mapped, None).join("; ")
             );
-            if named.starts_with("arn:") {
-                arns += 1;
-                let is_equal = asked
-                    .iter()
-                    .any(|request| is_resource(named, &request.resource));
-                let is_known_form = asked.iter().any(|request| fits(named, &request.resource));
-                equal += usize::from(is_equal);
-                known_form += usize::from(is_equal || is_known_form);
-                if !is_equal && !is_known_form {
-                    eprintln!(
-                        "{action}: AWS named `{named}`: {}",
-                        lines(mapped, None).join("; ")
-                    );
-                }
+            let kind = match named.as_str() {
+                "" => "nothing",
+                "*" => "`*`",
+                named if named.starts_with("arn:") => "an ARN",
+                _ => "words",
+            };
+            if kind == "nothing" {
+                return;
+            }
+            let best = asked
+                .iter()
+                .map(|request| compared(named, &request.resource))
+                .min();
+            let best = best.unwrap_or(Compared::Differs);
+            let shown = matches!(record.request_parameters, Parameters::Object(_));
+            *counts.entry((kind, shown, best)).or_default() += 1;
+            if best == Compared::Equal || !shown && best == Compared::FormFits {
+                return;
+            }
+            let event = action.to_owned();
+            match reasons.contains_key(&event) {
+                true => drop(used.insert(event)),
+                false => unexplained.push(format!(
+                    "{event}\tAWS named `{named}`: {}",
+                    lines(mapped, None).join("; ")
+                )),
             }
         });
     }
     eprintln!(
-        "{rows} denials; of {arns} named ARNs {equal} are equal and {known_form} fit the form"
+        "{rows} denials; what AWS named, whether the record shows parameters, and the mapping:"
+    );
+    for ((kind, shown, compared), count) in &counts {
+        let shown = if *shown { "shown" } else { "not shown" };
+        eprintln!("  {count:>4} {kind}, {shown}: {compared:?}");
+    }
+    let total = |shown: Option<bool>, wanted: Option<Compared>| -> usize {
+        let of = |key: &(&str, bool, Compared)| {
+            key.0 == "an ARN"
+                && shown.is_none_or(|shown| key.1 == shown)
+                && wanted.is_none_or(|wanted| key.2 == wanted)
+        };
+        counts
+            .iter()
+            .filter(|(key, _)| of(key))
+            .map(|(_, count)| count)
+            .sum()
+    };
+    for (what, shown) in [("all", None), ("with parameters", Some(true))] {
+        let (equal, all) = (total(shown, Some(Compared::Equal)), total(shown, None));
+        let share = 100.0 * equal as f64 / all as f64;
+        eprintln!("of {all} named ARNs ({what}) {equal} are equal: {share:.1} %");
+    }
+    assert!(unexplained.is_empty(), "\n{}", unexplained.join("\n"));
+    let unused: Vec<_> = reasons
+        .keys()
+        .filter(|event| !used.contains(*event))
+        .collect();
+    assert!(
+        unused.is_empty(),
+        "reasons that explain nothing: {unused:?}"
     );
     assert_eq!(rows, 189);
 }
@@ -261,4 +371,76 @@ fn the_special_map_holds() {
         }
     }
     assert!(missing.is_empty(), "\n{}", missing.join("\n"));
+}
+
+/// Places that the reference lists by the name of their last member only, and that feed another key
+/// or none, each with the reason.
+fn feeds_another(key: &str, place: &str) -> bool {
+    let is_output = |place: &str| {
+        !place.ends_with("olumeKmsKeyId")
+            && !["KmsKeyId", "HomeEfsFileSystemKmsKeyId"].contains(&place)
+    };
+    match key {
+        // A volume's key is `VolumeKmsKeyId`, or a notebook's, domain's or endpoint's own `KmsKeyId`.
+        "sagemaker:VolumeKmsKeyArn" => is_output(place),
+        // Not the data sets that a query writes, and not what is captured.
+        "sagemaker:OutputKmsKeyArn" => {
+            place.contains("DatasetDefinition") || place.starts_with("DataCaptureConfig")
+        }
+        // The online store's key feeds the other key.
+        "sagemaker:FeatureGroupOfflineStoreKmsKeyArn" => place.starts_with("OnlineStoreConfig"),
+        // Which models are gated is not in the request; a call's parameters are not recorded.
+        "sagemaker:DirectGatedModelAccess" | "sagemaker:TargetModel" => true,
+        _ => place.contains("no field"),
+    }
+}
+
+/// Every field that the reference gives for a SageMaker condition key feeds it.
+#[test]
+fn every_field_of_a_sagemaker_condition_key_feeds_it() {
+    let Some(folder) = shared("reference") else {
+        return;
+    };
+    let mapping = mapping();
+    let text = std::fs::read_to_string(folder.join("sagemaker_condkey_fields.json")).unwrap();
+    let keys: BTreeMap<String, BTreeMap<String, Vec<String>>> =
+        serde_json::from_str(&text).unwrap();
+    let mut missing = Vec::new();
+    let mut fed = 0;
+    for (key, operations) in &keys {
+        for (event, places) in operations {
+            for place in places.iter().filter(|place| !feeds_another(key, place)) {
+                let arn = "arn:aws:x:us-east-1:111122223333:y/z";
+                let request = nested(place, &format!("\"{arn}\""));
+                let text = format!(
+                    r#"{{"eventType":"AwsApiCall","eventSource":"sagemaker.amazonaws.com","eventName":"{event}","awsRegion":"us-east-1","recipientAccountId":"111122223333","requestParameters":{request}}}"#
+                );
+                let lines = map_text(&mapping, &text, None, |_, mapped| lines(mapped, Some(key)));
+                fed += 1;
+                let expected = [format!("{key}={arn}"), format!("{key}=[{arn}]")];
+                if !lines
+                    .iter()
+                    .any(|line| expected.iter().any(|text| line.contains(text)))
+                {
+                    missing.push(format!("{key} {event} {place}: {}", lines.join("; ")));
+                }
+            }
+        }
+    }
+    eprintln!("{fed} fields feed {} keys", keys.len());
+    assert!(missing.is_empty(), "\n{}", missing.join("\n"));
+}
+
+/// `A.B[].C`, as CloudTrail spells it, with this value at its end.
+fn nested(place: &str, value: &str) -> String {
+    let (first, rest) = match place.split_once('.') {
+        Some((first, rest)) => (first, nested(rest, value)),
+        None => (place, value.to_owned()),
+    };
+    let (name, rest) = match first.strip_suffix("[]") {
+        Some(name) => (name, format!("[{rest}]")),
+        None => (first, rest),
+    };
+    let lowered = name[..1].to_ascii_lowercase() + &name[1..];
+    format!(r#"{{"{lowered}":{rest}}}"#)
 }

@@ -41,6 +41,12 @@ pub(crate) enum Command {
     /// Reads the Parquet that `analyze` wrote, and no log file. What the log does not show and the
     /// snapshot does (tags of principals and resources) is the new snapshot's; nothing is written.
     Replay(ReplayArgs),
+    /// Print what AWS asks for an event, and where each value comes from
+    ///
+    /// With a file: for each record in it the requests that AWS authorizes, their resources and the
+    /// condition keys that the call's own parameters feed, each with its place in the record. With
+    /// an event's name: the same as the mapping has it, with the places where a record would show it.
+    Map(MapArgs),
     /// Decide made-up requests: policy unit tests, or one request against a snapshot
     ///
     /// With `--cases`, each line of a file is a case: policies, a request and the decision that is
@@ -143,6 +149,21 @@ pub(crate) struct ExplainArgs {
 
     #[command(flatten)]
     pub(crate) snapshot: SnapshotArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MapArgs {
+    /// A file with records, or an event's name: `CreateModel`, or `s3:CreateBucket`
+    #[arg(value_name = "EVENT")]
+    pub(crate) event: String,
+
+    /// A snapshot of policies, which knows the IAM paths of users, groups and roles
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(crate) iam: Option<PathBuf>,
+
+    /// How it is printed on standard output: `json` is one object per line
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]

@@ -38,6 +38,8 @@ pub(crate) enum ProgramError {
     NoRecord { path: String },
     #[error("no record with the event id `{event_id}` in `{path}`")]
     NoSuchEvent { event_id: String, path: String },
+    #[error("no event `{event}` is mapped")]
+    UnmappedEvent { event: String },
     #[error("cannot read the cases `{path}`: {cause}")]
     Cases { path: String, cause: io::Error },
     #[error("the snapshot `{path}` has no principal `{arn}`")]
@@ -60,6 +62,9 @@ impl ProgramError {
             Self::Stopped { .. } => Some("the same command goes on from there"),
             Self::Pipeline { cause, .. } => pipeline_hint(cause),
             Self::Event { .. } => Some("to look for an event id in log files, add `--in FOLDER`"),
+            Self::UnmappedEvent { .. } => {
+                Some("give the event's name as CloudTrail writes it, or a file with the record")
+            }
             Self::NoSuchPrincipal { .. } => Some(
                 "give the ARN of a user, a role (with its path), a root user or a role's session",
             ),

@@ -10,7 +10,7 @@ use retrial_cloudtrail::{
 };
 use retrial_iam::{
     Catalogue, ConditionExplanation, Explanation, FoundKey, LayerExplanation, LayerResult,
-    PolicyUnavailable, Remedy, Scratch, StatementExplanation, Truth,
+    PolicyUnavailable, Remedy, Scratch, StatementExplanation, Truth, TurnValue, TurningKey,
 };
 use retrial_replay::{
     Assumptions, Call, CallRequest, Mapping, Replayer, Session, SessionKnowledge,
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, ProgramError> {
 }
 
 /// Every record of a file.
-fn whole_file(path: &str, printer: &Printer) -> Result<Vec<Vec<u8>>, ProgramError> {
+pub(crate) fn whole_file(path: &str, printer: &Printer) -> Result<Vec<Vec<u8>>, ProgramError> {
     let failed = |cause| ProgramError::Event {
         path: path.to_owned(),
         cause,
@@ -256,12 +256,36 @@ fn write_call(
             for layer in &explanation.layers {
                 write_layer(out, layer)?;
             }
+            for key in &explanation.turning_keys {
+                write_turning_key(out, key)?;
+            }
             if let Some(remedy) = &explanation.remedy {
                 write_remedy(out, remedy)?;
             }
         }
     }
     writeln!(out)
+}
+
+/// What an unknown key would have to be.
+fn write_turning_key(out: &mut String, key: &TurningKey) -> fmt::Result {
+    writeln!(out, "  the decision, if {} is", printable(&key.key))?;
+    for turn in &key.turns {
+        let value = match &turn.value {
+            TurnValue::Is(value) => printable(value),
+            TurnValue::Meeting { operands, example } => {
+                let met: Vec<String> = operands
+                    .iter()
+                    .map(|operand| format!("{} {}", operand.operator, operand.value))
+                    .collect();
+                format!("one for {}, as {}", listed(&met), printable(example))
+            }
+            TurnValue::Other => "any other value".to_owned(),
+            TurnValue::Absent => "absent".to_owned(),
+        };
+        writeln!(out, "    {value}: {}", turn.decision.name())?;
+    }
+    Ok(())
 }
 
 /// What would allow it; whether it should is for people to say.

@@ -7,11 +7,20 @@ mod explain;
 mod input;
 mod issuing;
 mod lint;
+mod map;
 mod printer;
 mod progress;
 mod replay;
 mod report_json;
 mod request;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "for the thresholds of analyze, which are not wired yet"
+    )
+)]
+mod share;
 mod simulate;
 mod summary;
 mod who_can;
@@ -44,6 +53,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Lint(args) => lint::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Map(args) => map::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::WhoCan(args) => who_can::run(args),
     };

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use retrial_iam::{
     Caller, Catalogue, Context, Evaluation, Evaluator, KeyState, MissingKeys, Principal,
-    PrincipalKind, Request, Resource, Scratch, SessionPolicies, Snapshot, Values,
+    PrincipalKind, Request, Resource, Scratch, SessionPolicies, Snapshot, Turn, TurnValue,
+    TurningKey, Values,
 };
 use serde_json::{Map, Value, json};
 
@@ -35,13 +36,14 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// Asks the evaluator for this caller, and gives its answer to `show`.
+    /// Asks the evaluator for this caller, and gives its answer to `show`, with a way to ask what the
+    /// unknown keys would have to be.
     pub(crate) fn evaluate<'s, T>(
         &self,
         snapshot: &'s Snapshot,
         asker: &Asker<'s, '_>,
         scratch: &mut Scratch<'s>,
-        show: impl FnOnce(&Evaluation<'_, 's>) -> T,
+        show: impl FnOnce(&Evaluation<'_, 's>, &dyn Fn() -> Vec<TurningKey>) -> T,
     ) -> T {
         let catalogue = Catalogue::bundled();
         let own = own_keys(snapshot, asker.principal, &self.args.resource);
@@ -84,9 +86,11 @@ impl<'a> Asked<'a> {
             vpc_endpoint: self.args.vpc_endpoint.as_deref(),
             session: SessionPolicies::None,
         };
-        let evaluation =
-            Evaluator::new(catalogue, snapshot).evaluate_as(asker.caller, &request, scratch);
-        show(&evaluation)
+        let evaluator = Evaluator::new(catalogue, snapshot);
+        let evaluation = evaluator.evaluate_as(asker.caller, &request, scratch);
+        show(&evaluation, &|| {
+            evaluator.turning_keys(asker.caller, &request)
+        })
     }
 }
 
@@ -172,6 +176,34 @@ fn own_keys(
         keys.push((format!("aws:ResourceTag/{key}"), value.clone()));
     }
     keys
+}
+
+/// What unknown keys would have to be, in JSON: `"is"` a value, `"meets"` operands with an `"example"`, `"other"`
+/// or `"absent"`, each with the decision.
+pub(crate) fn turning_keys(keys: &[TurningKey]) -> Value {
+    let turn = |turn: &Turn| {
+        let mut members = match &turn.value {
+            TurnValue::Is(value) => json!({"is": value}),
+            TurnValue::Meeting { operands, example } => {
+                let operands: Vec<Value> = operands
+                    .iter()
+                    .map(|operand| json!({"operator": operand.operator, "value": operand.value}))
+                    .collect();
+                json!({"meets": operands, "example": example})
+            }
+            TurnValue::Other => json!({"other": true}),
+            TurnValue::Absent => json!({"absent": true}),
+        };
+        if let Some(members) = members.as_object_mut() {
+            members.insert("decision".to_owned(), json!(turn.decision.name()));
+        }
+        members
+    };
+    let key = |key: &TurningKey| {
+        let turns: Vec<Value> = key.turns.iter().map(turn).collect();
+        json!({"key": key.key, "turns": turns})
+    };
+    keys.iter().map(key).collect()
 }
 
 /// What an evaluation is in JSON: the members that every line of `simulate` has.

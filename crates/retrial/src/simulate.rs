@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use retrial_iam::{Catalogue, MissingKeys, Scratch, SimulationCase, SimulationResult};
+use retrial_iam::{CaseReader, Catalogue, MissingKeys, Scratch, SimulationCase, SimulationResult};
 use serde_json::{Map, Value, json};
 
 use crate::Exit;
@@ -33,6 +33,7 @@ pub(crate) fn run(args: &SimulateArgs) -> Result<Exit, ProgramError> {
 /// Every line of every file of cases.
 fn cases(args: &SimulateArgs, printer: &Printer) -> Result<Exit, ProgramError> {
     let mut books = Books::default();
+    let mut reader = CaseReader::default();
     for path in &args.cases {
         let text = fs::read_to_string(path).map_err(|cause| ProgramError::Cases {
             path: path.display().to_string(),
@@ -43,7 +44,7 @@ fn cases(args: &SimulateArgs, printer: &Printer) -> Result<Exit, ProgramError> {
             if line.trim().is_empty() {
                 continue;
             }
-            match case(line) {
+            match case(line, &mut reader) {
                 Ok(result) => {
                     books.count(&result);
                     out.push_str(&format!("{}\n", Value::Object(result.line)));
@@ -95,12 +96,13 @@ struct CaseLine {
 }
 
 /// Runs one line: a case, or a condition alone.
-fn case(text: &str) -> Result<CaseLine, String> {
+fn case(text: &str, reader: &mut CaseReader) -> Result<CaseLine, String> {
     let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if value.get("condition").is_some() && value.get("request").is_none() {
         return condition(&value);
     }
-    let result = SimulationCase::parse(text)
+    let result = reader
+        .read(text)
         .map_err(|error| error.to_string())?
         .run(Catalogue::bundled());
     Ok(CaseLine {
@@ -207,6 +209,10 @@ fn line(result: &SimulationResult) -> Map<String, Value> {
     );
     line.insert("determined_by".to_owned(), json!(determined_by));
     line.insert("unknown_keys".to_owned(), json!(result.unknown_keys));
+    if !result.turning_keys.is_empty() {
+        let keys = request::turning_keys(&result.turning_keys);
+        line.insert("turning_keys".to_owned(), keys);
+    }
     line.insert("unknown_layers".to_owned(), json!(layers));
     line.insert("assumes".to_owned(), json!(assumes));
     line.insert("expected".to_owned(), json!(result.expected));
@@ -236,7 +242,19 @@ fn one(args: &SimulateArgs, printer: &Printer) -> Result<Exit, ProgramError> {
     };
     let mut scratch = Scratch::default();
     let asked = Asked::new(asked_for, missing);
-    let mut line = asked.evaluate(&loaded.snapshot, &asker, &mut scratch, request::evaluation);
+    let mut line = asked.evaluate(
+        &loaded.snapshot,
+        &asker,
+        &mut scratch,
+        |evaluation, turning_keys| {
+            let mut line = request::evaluation(evaluation);
+            let keys = turning_keys();
+            if !keys.is_empty() {
+                line.insert("turning_keys".to_owned(), request::turning_keys(&keys));
+            }
+            line
+        },
+    );
     let passed = args
         .expect
         .map(|expected| line.get("decision") == Some(&json!(expected.name())));

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &WhoCanArgs) -> Result<Exit, ProgramError> {
             &loaded.snapshot,
             &Asker::principal(principal),
             &mut scratch,
-            |evaluation| Answer {
+            |evaluation, _| Answer {
                 principal: principal.arn.clone(),
                 decision: evaluation.decision,
                 evaluation: request::evaluation(evaluation),

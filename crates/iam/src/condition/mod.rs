@@ -3,6 +3,7 @@
 //! Operators and keys are joined by AND, the values of a key by OR, under a negated operator by NOR.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html>
 
+mod example;
 pub(crate) mod operator;
 pub(crate) mod value;
 
@@ -42,7 +43,7 @@ enum Wanted {
 
 /// How one value of the request and one value of the policy compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Compared {
+pub(crate) enum Compared {
     Is(Truth),
     /// One of them is not of the operator's type. That is no match; what a negated operator makes of
     /// it is not documented.
@@ -148,6 +149,33 @@ impl Condition {
         if negated { !any } else { any }
     }
 
+    /// Whether it makes a statement for everybody one that S3 does not take for public: a key of these must
+    /// have fixed values, without wildcards or variables.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html#access-control-block-public-access-policy-status>
+    pub(crate) fn fixes_who_asks(&self) -> bool {
+        const KEYS: [&str; 8] = [
+            "aws:principalorgid",
+            "aws:sourcearn",
+            "aws:sourcevpc",
+            "aws:sourcevpce",
+            "aws:sourceowner",
+            "aws:sourceaccount",
+            "s3:dataaccesspointarn",
+            "s3:dataaccesspointaccount",
+        ];
+        let operator = self.operator;
+        let is_positive = !operator.negated && !operator.if_exists;
+        let is_fixed = match &self.wanted {
+            Wanted::Texts(patterns) => patterns.iter().all(Pattern::is_fixed),
+            Wanted::Arns(patterns) => patterns.iter().all(ArnPattern::is_fixed),
+            _ => false,
+        };
+        is_positive
+            && operator.set != SetOperator::All
+            && is_fixed
+            && KEYS.iter().any(|key| key.eq_ignore_ascii_case(self.key()))
+    }
+
     /// Calls `push` with the unknown keys that leave the condition open: its own, those of its
     /// variables; its own also where something else does.
     pub(crate) fn unknown_keys<'p>(&'p self, keys: &Keys<'_>, push: &mut impl FnMut(&'p str)) {
@@ -170,6 +198,32 @@ impl Condition {
                 .iter()
                 .flat_map(move |pattern| pattern.unknown_variables(keys)),
         )
+    }
+
+    /// How a value of the request and each of the policy's values compare.
+    pub(crate) fn compare_each<'a>(&'a self, value: &str, keys: &Keys<'a>) -> Vec<Compared> {
+        if matches!(self.wanted, Wanted::Null(_) | Wanted::Unknown) {
+            return vec![Compared::Is(Truth::False); self.source.values.len()];
+        }
+        let mut all = Vec::new();
+        self.wanted.compare(value, keys, |compared| {
+            all.push(compared);
+            false
+        });
+        all
+    }
+
+    pub(crate) fn has_set_operator(&self) -> bool {
+        self.operator.set != SetOperator::None
+    }
+
+    /// The keys of the variables in its values.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
+        let in_texts = self.wanted.patterns().iter();
+        let in_arns = self.wanted.arns().iter();
+        in_texts
+            .flat_map(Pattern::variable_keys)
+            .chain(in_arns.flat_map(ArnPattern::variable_keys))
     }
 
     /// Why the condition is false or unknown.
@@ -327,7 +381,7 @@ impl Wanted {
                 done,
             ),
             Self::Arns(patterns) => {
-                let found = ArnText::exact(value);
+                let found = ArnText::split(value);
                 patterns
                     .iter()
                     .any(|pattern| done(compare_arn(found, pattern, keys)));

@@ -1,22 +1,26 @@
 //! The layers of one case that is made of given documents.
 
-use super::granting_source::{PolicyKind, granting_sources, rcp_applies};
+use super::granting_source::PolicyKind;
 use super::layers::{EndpointPolicies, Layers, OrganizationPolicies, OwnPolicies, Session};
 use super::managed_key::managed_key_service;
-use super::resource_side::ResourceSide;
+use super::resource_side::{AclSource, CanonicalIds, ResourceSide};
+use super::turning::turning_keys;
 use super::{Question, decide, question};
 use crate::caller::Caller;
 use crate::kms_grant::KmsGrant;
 use crate::pattern::ActionName;
 use crate::request::Request;
+use crate::s3_bucket::{Acl, Bucket, PublicAccessBlock};
 use crate::snapshot::{AttachedPolicy, Found, Level, Levels};
-use crate::{Catalogue, Decision, Layer, Scratch};
+use crate::{Catalogue, Decision, Layer, Scratch, TurningKey};
 
 /// What a case gives, layer by layer; the caller's principal has its identity policies and boundary.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CaseLayers<'s> {
     pub(crate) resource_policy: CasePolicy<'s>,
     pub(crate) grants: Option<&'s [KmsGrant]>,
+    pub(crate) bucket: Option<&'s Bucket>,
+    pub(crate) account_block: PublicAccessBlock,
     pub(crate) scps: CaseLevels<'s>,
     pub(crate) rcps: CaseLevels<'s>,
     /// `None`: not collected.
@@ -50,11 +54,40 @@ pub(crate) fn decide_case<'s>(
     scratch: &mut Scratch<'s>,
 ) -> (Decision, Option<Layer>) {
     scratch.clear();
+    let mut buffer = std::mem::take(&mut scratch.action);
+    let action = ActionName::fold(request.action, &mut buffer);
+    let decided = {
+        let question = question(catalogue, &caller, request, action);
+        let layers = case.layers(&caller, request, &question);
+        decide(&layers, &question, catalogue, scratch)
+    };
+    scratch.action = buffer;
+    decided
+}
+
+/// What the unknown keys of an undetermined case would have to be to turn it.
+pub(crate) fn turning_keys_of_case<'s>(
+    case: CaseLayers<'s>,
+    caller: Caller<'s, '_>,
+    request: &Request<'_>,
+    catalogue: &'s Catalogue,
+) -> Vec<TurningKey> {
+    let mut scratch = Scratch::default();
+    let (decision, _) = decide_case(case, caller, request, catalogue, &mut scratch);
+    if decision != Decision::Undetermined {
+        return Vec::new();
+    }
     let mut buffer = String::new();
     let action = ActionName::fold(request.action, &mut buffer);
     let question = question(catalogue, &caller, request, action);
     let layers = case.layers(&caller, request, &question);
-    decide(&layers, &question, catalogue, scratch)
+    turning_keys(&scratch.unknown_keys, &layers, &question, &|context| {
+        let request = Request {
+            context,
+            ..*request
+        };
+        decide_case(case, caller, &request, catalogue, &mut Scratch::default()).0
+    })
 }
 
 impl<'s> CaseLayers<'s> {
@@ -103,7 +136,7 @@ impl<'s> CaseLayers<'s> {
         question: &Question<'a>,
     ) -> ResourceSide<'s, 'a> {
         let account = super::resource_side::named_owner(request, question).or(question.account);
-        let sources = granting_sources(question.action, request.resource, &question.keys);
+        let sources = question.granting_sources(request.resource);
         let kind = sources.policy.map(|policy| policy.kind);
         let (kind, policy) = match self.resource_policy {
             CasePolicy::Given(policy) => (
@@ -118,16 +151,28 @@ impl<'s> CaseLayers<'s> {
             is_foreign: account != question.account,
             kind,
             policy,
-            acl: false,
+            acl: match self.bucket {
+                Some(bucket) if sources.acl.is_some() && !matches!(bucket.acl, Acl::Off) => {
+                    AclSource::Of(bucket, CanonicalIds::OwnerAlone)
+                }
+                _ => AclSource::None,
+            },
             takes_grants: sources.kms_grant.is_some(),
             grants: match sources.kms_grant {
                 Some(_) => self.grants,
                 None => Some(&[]),
             },
-            managed_key: managed_key_service(question).filter(|_| kind == Some(PolicyKind::Key)),
-            restricts_public: false,
+            managed_key: kind
+                .filter(|kind| *kind == PolicyKind::Key)
+                .and_then(|_| managed_key_service(question)),
+            block: match self.bucket {
+                Some(bucket) if question.action.service == "s3" => {
+                    bucket.block.and(self.account_block)
+                }
+                _ => PublicAccessBlock::default(),
+            },
             may_be_shared: false,
-            rcp_applies: rcp_applies(question.action),
+            rcp_applies: question.rules.rcp_applies(question.action),
         }
     }
 }

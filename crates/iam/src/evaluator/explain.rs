@@ -3,11 +3,12 @@
 use super::layer::{self, LayerTruth, LimitTruth, policies_of, session_policy_name};
 use super::layers::{EndpointPolicies, Layers, OrganizationPolicies, OwnPolicies, Session};
 use super::remedy::remedy;
+use super::turning::turning_keys;
 use super::verdict::Truths;
 use super::{Question, decide, is_always_allowed};
 use crate::caller::Caller;
 use crate::condition::Condition;
-use crate::context::{KeyState, Keys};
+use crate::context::{Context, KeyState, Keys};
 use crate::explanation::{
     ConditionExplanation, Explanation, FoundKey, LayerExplanation, LayerResult,
     PrincipalExplanation, ResourceExplanation, StatementExplanation, UnavailablePolicy,
@@ -17,7 +18,7 @@ use crate::policy::{CompiledPolicy, PrincipalElement, Statement};
 use crate::request::{Request, Resource};
 use crate::snapshot::{AttachedPolicy, Found, PolicySource};
 use crate::truth::Truth;
-use crate::{Catalogue, Decision, Effect, Layer, Scratch};
+use crate::{Decision, Effect, Layer, Scratch};
 
 /// Decides a request and says what each layer made of it.
 pub(super) fn explain<'s, 'a>(
@@ -25,8 +26,9 @@ pub(super) fn explain<'s, 'a>(
     caller: &Caller<'s, 'a>,
     request: &Request<'a>,
     question: &Question<'a>,
-    catalogue: &'s Catalogue,
+    decide_with: &dyn Fn(&Context<'_>) -> Decision,
 ) -> Explanation {
+    let catalogue = question.keys.catalogue;
     let mut scratch = Scratch::default();
     let (decision, layer) = decide(layers, question, catalogue, &mut scratch);
     let truths = layers.truths(question, &mut Vec::new());
@@ -46,6 +48,7 @@ pub(super) fn explain<'s, 'a>(
             .iter()
             .map(|key| (*key).to_owned())
             .collect(),
+        turning_keys: turning_keys(&scratch.unknown_keys, layers, question, decide_with),
         unknown_layers: scratch.unknown_layers.clone(),
         assumes,
         remedy: remedy((decision, layer), caller, request, question),
@@ -90,7 +93,7 @@ impl<'s> Layers<'s, '_> {
     }
 
     /// The policies of a layer that are attached to something; a session's and grants are not.
-    fn policies(&self, layer: Layer) -> Vec<&'s AttachedPolicy> {
+    pub(super) fn policies(&self, layer: Layer) -> Vec<&'s AttachedPolicy> {
         match (layer, self.own) {
             (Layer::Identity, OwnPolicies::Of { identity, .. }) => identity.iter().collect(),
             (Layer::PermissionsBoundary, OwnPolicies::Of { boundary, .. }) => {

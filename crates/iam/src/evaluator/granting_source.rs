@@ -3,8 +3,11 @@
 
 use std::sync::OnceLock;
 
+use rustc_hash::FxHashMap;
+
 use crate::context::Keys;
-use crate::pattern::{ActionName, Pattern, Syntax, Text};
+use crate::pattern::{ActionName, ArnPattern, ArnText, ResourceText, arn_part};
+use crate::policy::Version;
 use crate::request::Resource;
 use crate::truth::Truth;
 
@@ -39,13 +42,20 @@ pub(crate) struct ResourcePolicy<'a> {
     pub(crate) service: &'static str,
 }
 
+/// What the tables say of one service.
+#[derive(Debug, Default)]
+pub(crate) struct ServiceRules {
+    rows: Vec<Row>,
+    takes_rcps: bool,
+}
+
 #[derive(Debug)]
 struct Row {
     service: &'static str,
-    resource: Pattern,
+    resource: ArnPattern,
     kind: Kind,
-    /// `None`: all.
-    actions: Option<Vec<&'static str>>,
+    /// In lower case; `None`: all.
+    actions: Option<Vec<Box<str>>>,
     policy_of: Holder,
 }
 
@@ -67,63 +77,77 @@ const SOURCES: &str = include_str!("../../data/granting-sources.tsv");
 
 const RCP_SERVICES: &str = include_str!("../../data/rcp-services.tsv");
 
-/// What could grant `action` on `resource`.
-pub(crate) fn granting_sources<'a>(
-    action: ActionName<'_>,
-    resource: Resource<'a>,
-    keys: &Keys<'_>,
-) -> GrantingSources<'a> {
-    let (arn, tail) = match resource {
-        Resource::Any => return GrantingSources::default(),
-        Resource::Arn(arn) => match tail(arn) {
-            Some(tail) => (arn, Text::Exact(tail)),
-            None => (arn, Text::Holes("*")),
-        },
-        Resource::Unknown(arn) => (arn, Text::Holes(tail(arn).unwrap_or("*"))),
+/// The rules of the service of `action`.
+pub(crate) fn rules_of(action: ActionName<'_>) -> &'static ServiceRules {
+    static RULES: OnceLock<FxHashMap<&str, ServiceRules>> = OnceLock::new();
+    static NONE: ServiceRules = ServiceRules {
+        rows: Vec::new(),
+        takes_rcps: false,
     };
-    let mut sources = GrantingSources::default();
-    for row in rows_of(action.service) {
-        if row.is_taken(&sources)
-            || !row.grants(action.name)
-            || row.resource.test(tail, keys) == Truth::False
-        {
-            continue;
+    let rules = RULES.get_or_init(|| {
+        let mut rules: FxHashMap<&str, ServiceRules> = FxHashMap::default();
+        // That every line of the compiled-in table is a row is held by a test.
+        for row in table_lines(SOURCES).filter_map(Row::parse) {
+            rules.entry(row.service).or_default().rows.push(row);
         }
-        let holder = row
-            .policy_of
-            .holder(arn)
-            .filter(|holder| matches!(tail, Text::Exact(_)) || !holder.contains('*'));
-        match row.kind {
-            Kind::Policy(kind) => {
-                sources.policy = Some(ResourcePolicy {
-                    kind,
-                    holder,
-                    service: row.service,
-                })
-            }
-            Kind::Acl => sources.acl = Some(holder.and_then(|holder| holder.rsplit(':').next())),
-            Kind::KmsGrant => sources.kms_grant = Some(holder),
+        for service in table_lines(RCP_SERVICES).filter_map(|line| line.split('\t').next()) {
+            rules.entry(service).or_default().takes_rcps = true;
         }
-    }
-    sources
-}
-
-/// Whether resource control policies apply to an action.
-pub(crate) fn rcp_applies(action: ActionName<'_>) -> bool {
-    // "RCPs don't restrict kms:RetireGrant".
-    // <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html>
-    static SERVICES: OnceLock<Vec<&str>> = OnceLock::new();
-    let services = SERVICES.get_or_init(|| {
-        table_lines(RCP_SERVICES)
-            .filter_map(|line| line.split('\t').next())
-            .collect()
+        rules
     });
-    services.binary_search(&action.service).is_ok() && !action.is("kms", "retiregrant")
+    rules.get(action.service).unwrap_or(&NONE)
 }
 
-/// The ARN from its region on.
-fn tail(arn: &str) -> Option<&str> {
-    arn.splitn(4, ':').nth(3)
+impl ServiceRules {
+    /// What could grant `action`, one of the service's, on `resource`.
+    pub(crate) fn granting_sources<'a>(
+        &self,
+        action: ActionName<'_>,
+        (resource, text): (Resource<'a>, ResourceText<'a>),
+        keys: &Keys<'_>,
+    ) -> GrantingSources<'a> {
+        let (Resource::Arn(arn) | Resource::Unknown(arn)) = resource else {
+            return GrantingSources::default();
+        };
+        let text = match text {
+            ResourceText::Arn(text) => text,
+            // A text that is no ARN may be of any type.
+            ResourceText::NoArn | ResourceText::Any => ArnText::with_holes("*"),
+        };
+        let is_exact = text.exact().is_some();
+        let mut sources = GrantingSources::default();
+        for row in &self.rows {
+            if row.is_taken(&sources)
+                || !row.grants(action.name)
+                || row.resource.test(text, keys) == Truth::False
+            {
+                continue;
+            }
+            let holder = row
+                .policy_of
+                .holder(arn)
+                .filter(|holder| is_exact || !holder.contains('*'));
+            match row.kind {
+                Kind::Policy(kind) => {
+                    sources.policy = Some(ResourcePolicy {
+                        kind,
+                        holder,
+                        service: row.service,
+                    })
+                }
+                Kind::Acl => sources.acl = Some(holder.and_then(|holder| arn_part(holder, 5))),
+                Kind::KmsGrant => sources.kms_grant = Some(holder),
+            }
+        }
+        sources
+    }
+
+    /// Whether resource control policies apply to `action`, one of the service's.
+    pub(crate) fn rcp_applies(&self, action: ActionName<'_>) -> bool {
+        // "RCPs don't restrict kms:RetireGrant".
+        // <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html>
+        self.takes_rcps && !action.is("kms", "retiregrant")
+    }
 }
 
 impl Row {
@@ -137,23 +161,17 @@ impl Row {
     }
 
     fn grants(&self, name: &str) -> bool {
-        self.actions.as_ref().is_none_or(|actions| {
-            actions
-                .iter()
-                .any(|action| action.eq_ignore_ascii_case(name))
-        })
+        self.actions
+            .as_ref()
+            .is_none_or(|actions| actions.iter().any(|action| **action == *name))
     }
 
     fn parse(line: &'static str) -> Option<Row> {
         let mut columns = line.split('\t');
         let service = columns.next()?;
-        let resource = Pattern::parse(
-            columns.next()?,
-            Syntax {
-                wildcards: true,
-                variables: false,
-            },
-        );
+        // The tables leave out what the ARNs of one service have in common.
+        let resource = format!("arn:*:*:{}", columns.next()?);
+        let resource = ArnPattern::new(&resource, Version::V2008);
         let kind = match columns.next()? {
             "resource_policy" => Kind::Policy(PolicyKind::Resource),
             "key_policy" => Kind::Policy(PolicyKind::Key),
@@ -164,7 +182,10 @@ impl Row {
         };
         let actions = match columns.next()? {
             "*" => None,
-            list => Some(list.split(',').collect()),
+            list => {
+                let names = list.split(',');
+                Some(names.map(|name| name.to_ascii_lowercase().into()).collect())
+            }
         };
         let policy_of = match columns.next()? {
             "self" => Holder::Itself,
@@ -192,9 +213,12 @@ impl Holder {
             Self::Pieces(pieces) => pieces,
             Self::NotTold => return None,
         };
-        let resource = arn.splitn(6, ':').nth(5)?;
+        let resource = arn_part(arn, 5)?;
         let resource_start = arn.len() - resource.len();
-        match resource.match_indices('/').nth(pieces.saturating_sub(1)) {
+        let mut slashes = (0..)
+            .zip(resource.bytes())
+            .filter(|(_, byte)| *byte == b'/');
+        match slashes.nth(pieces.saturating_sub(1)) {
             Some((cut, _)) => arn.get(..resource_start + cut),
             None => Some(arn),
         }
@@ -207,15 +231,6 @@ fn table_lines(table: &'static str) -> impl Iterator<Item = &'static str> {
         .lines()
         .filter(|line| !line.starts_with('#') && !line.is_empty())
         .skip(1)
-}
-
-/// The rows of a service. That every line of the compiled-in table is a row is held by a test.
-fn rows_of(service: &str) -> &'static [Row] {
-    static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
-    let rows = ROWS.get_or_init(|| table_lines(SOURCES).filter_map(Row::parse).collect());
-    let start = rows.partition_point(|row| row.service < service);
-    let end = rows.partition_point(|row| row.service <= service);
-    rows.get(start..end).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -232,7 +247,6 @@ mod tests {
                 line.split('\t').next().unwrap()
             })
             .collect();
-        assert!(services.is_sorted(), "rows are found by binary search");
         for service in table_lines(RCP_SERVICES)
             .map(|line| line.split('\t').next().unwrap())
             .chain(services)
@@ -264,7 +278,9 @@ mod tests {
             action,
         };
         let mut buffer = String::new();
-        let sources = granting_sources(ActionName::fold(action, &mut buffer), resource, &keys);
+        let action = ActionName::fold(action, &mut buffer);
+        let text = ResourceText::new(resource);
+        let sources = rules_of(action).granting_sources(action, (resource, text), &keys);
         let policy = sources
             .policy
             .map(|policy| format!("{:?} {}", policy.kind, policy.holder.unwrap_or("?")));
@@ -354,11 +370,11 @@ mod tests {
 
     #[test]
     fn rcps_reach_the_listed_services() {
-        let applies = |action| rcp_applies(ActionName::fold(action, &mut String::new()));
-        assert!(
-            table_lines(RCP_SERVICES).is_sorted(),
-            "services are found by binary search"
-        );
+        let applies = |action| {
+            let mut buffer = String::new();
+            let action = ActionName::fold(action, &mut buffer);
+            rules_of(action).rcp_applies(action)
+        };
         assert!(applies("s3:GetObject") && applies("KMS:Decrypt"));
         assert!(
             !applies("kms:RetireGrant")

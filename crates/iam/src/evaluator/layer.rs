@@ -86,7 +86,7 @@ pub(super) fn own<'s>(
             deny = deny.or(Truth::Unknown);
             continue;
         };
-        for statement in policy.about(question.action) {
+        for statement in policy.about_request(question.action, question.resource) {
             let applies = statement.applies(question.resource, &question.keys);
             match statement.effect {
                 Effect::Allow => allow = allow.or(applies),
@@ -117,7 +117,7 @@ pub(super) fn session(
 ) -> LayerTruth {
     let mut truth = LayerTruth::SILENT;
     for (number, policy) in policies.iter().enumerate() {
-        for statement in policy.about(question.action) {
+        for statement in policy.about_request(question.action, question.resource) {
             let applies = statement.applies(question.resource, &question.keys);
             match statement.effect {
                 Effect::Allow => truth.allow = truth.allow.or(applies),
@@ -169,6 +169,15 @@ pub(super) enum Naming {
     Account,
 }
 
+impl Naming {
+    pub(super) fn of(self, truth: PrincipalTruth) -> Truth {
+        match self {
+            Self::Principal => truth.principal,
+            Self::Account => truth.account,
+        }
+    }
+}
+
 /// Evaluates the policy of a resource.
 pub(super) fn resource<'s>(
     attached: &'s AttachedPolicy,
@@ -181,15 +190,12 @@ pub(super) fn resource<'s>(
         allow: PrincipalTruth::NONE,
         deny: Truth::False,
     };
-    for statement in policy.about(question.action) {
+    for statement in policy.about_request(question.action, question.resource) {
         let applies = match statement.effect {
             Effect::Allow => {
                 let found = allowing(statement, question);
                 truth.allow = truth.allow.or(found);
-                match naming {
-                    Naming::Principal => found.principal,
-                    Naming::Account => found.account,
-                }
+                naming.of(found)
             }
             Effect::Deny => {
                 let found = denying(statement, question);
@@ -294,7 +300,7 @@ pub(super) fn limit<'s>(
             unread = true;
             continue;
         };
-        for statement in policy.about(question.action) {
+        for statement in policy.about_request(question.action, question.resource) {
             let applies = limiting(statement, question);
             match statement.effect {
                 Effect::Allow => truth.allow = truth.allow.or(applies),
@@ -385,7 +391,7 @@ impl<'s> UnknownKeys<'_, 's> {
         question: &Question<'_>,
     ) -> bool {
         let mut principal_is_open = false;
-        for statement in policy.about(question.action) {
+        for statement in policy.about_request(question.action, question.resource) {
             if statement.effect != effect || limiting(statement, question) != Truth::Unknown {
                 continue;
             }

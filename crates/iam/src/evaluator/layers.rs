@@ -6,6 +6,7 @@ use super::resource_side::ResourceSide;
 use super::verdict::Truths;
 use crate::caller::{Caller, CallerIdentity};
 use crate::request::{Request, SessionPolicies};
+use crate::s3_bucket::unknown_acl_keys;
 use crate::snapshot::{AttachedPolicy, Found, Levels, Snapshot};
 use crate::truth::Truth;
 use crate::{Assumption, Effect, Layer, Scratch, StatementRef};
@@ -160,6 +161,7 @@ impl<'s: 'a, 'a> Layers<'s, 'a> {
         let resource = self.resource.policy_truth(question, matched);
         Truths {
             has_own_policies: !matches!(self.own, OwnPolicies::Nobodys),
+            refused: self.resource.refused(question),
             is_foreign: self.resource.is_foreign,
             answers_first: self.resource.answers_first(),
             // Assumed: the key policy delegates to the account, the trust policy lets it in.
@@ -362,13 +364,23 @@ impl<'s: 'a, 'a> Layers<'s, 'a> {
             Found::Policy(attached) => attached.policy.as_ref().ok(),
             Found::None | Found::NotCollected => None,
         };
-        let Some(policy) = policy else {
-            return true;
-        };
+        let acl = self.resource.acl_truth(question, &mut Vec::new());
+        let acl_is_open = effect == Effect::Allow
+            && [acl.caller, acl.principal, acl.account].contains(&Truth::Unknown);
         let before = keys.0.len();
+        if effect == Effect::Allow && self.resource.refused(question) == Truth::Unknown {
+            for key in unknown_acl_keys(&question.keys) {
+                keys.push(key);
+            }
+        }
+        let Some(policy) = policy else {
+            let is_collected = matches!(self.resource.policy, Found::None);
+            return !is_collected || acl_is_open || keys.0.len() == before;
+        };
         let principal_is_open = keys.of_policy(policy, effect, question);
-        // An ACL, or a public policy that Block Public Access may or may not see as such.
-        let other = effect == Effect::Allow && (self.resource.acl || keys.0.len() == before);
+        // Else a public policy that Block Public Access may or may not see as such, or an ACL in the
+        // request's body.
+        let other = effect == Effect::Allow && (acl_is_open || keys.0.len() == before);
         principal_is_open || other
     }
 
@@ -384,7 +396,7 @@ impl<'s: 'a, 'a> Layers<'s, 'a> {
             return true;
         };
         for policy in policies {
-            for statement in policy.about(question.action) {
+            for statement in policy.about_request(question.action, question.resource) {
                 let open = statement.effect == effect
                     && statement.applies(question.resource, &question.keys) == Truth::Unknown;
                 if open {

@@ -17,6 +17,7 @@ mod layers;
 mod managed_key;
 mod remedy;
 mod resource_side;
+mod turning;
 mod verdict;
 
 use crate::caller::{Caller, CallerIdentity};
@@ -25,8 +26,9 @@ use crate::pattern::{ActionName, ResourceText};
 use crate::request::{Request, Resource};
 use crate::snapshot::{Principal, Snapshot};
 use crate::truth::Truth;
-use crate::{Catalogue, Decision, Effect, Evaluation, Explanation, Layer, Scratch};
-pub(crate) use case::{CaseLayers, CaseLevels, CasePolicy, decide_case};
+use crate::{Catalogue, Decision, Effect, Evaluation, Explanation, Layer, Scratch, TurningKey};
+pub(crate) use case::{CaseLayers, CaseLevels, CasePolicy, decide_case, turning_keys_of_case};
+use granting_source::{GrantingSources, ServiceRules, rules_of};
 use layers::Layers;
 use verdict::Truths;
 
@@ -41,12 +43,21 @@ pub struct Evaluator<'s> {
 #[derive(Debug, Clone, Copy)]
 struct Question<'a> {
     action: ActionName<'a>,
+    rules: &'static ServiceRules,
     resource: ResourceText<'a>,
     keys: Keys<'a>,
     caller: CallerIdentity<'a>,
     /// The caller's account, where it has one.
     account: Option<&'a str>,
     has_boundary: bool,
+}
+
+impl<'a> Question<'a> {
+    /// What could grant the request beside the caller's own policies.
+    fn granting_sources(&self, resource: Resource<'a>) -> GrantingSources<'a> {
+        self.rules
+            .granting_sources(self.action, (resource, self.resource), &self.keys)
+    }
 }
 
 impl<'s> Evaluator<'s> {
@@ -90,6 +101,15 @@ impl<'s> Evaluator<'s> {
         scratch.evaluation(decision, layer)
     }
 
+    /// What each unknown key of an undetermined request would have to be to turn the decision; as in
+    /// [`Explanation::turning_keys`].
+    pub fn turning_keys<'a>(&self, caller: Caller<'s, 'a>, request: &Request<'a>) -> Vec<TurningKey>
+    where
+        's: 'a,
+    {
+        self.explain_as(caller, request).turning_keys
+    }
+
     /// Decides one request and says why.
     pub fn explain(&self, principal: &'s Principal, request: &Request<'_>) -> Explanation {
         self.explain_as(Caller::principal(principal), request)
@@ -104,7 +124,14 @@ impl<'s> Evaluator<'s> {
         let action = ActionName::fold(request.action, &mut buffer);
         let question = question(self.catalogue, &caller, request, action);
         let layers = Layers::new(self.snapshot, &caller, request, &question);
-        explain::explain(&layers, &caller, request, &question, self.catalogue)
+        explain::explain(&layers, &caller, request, &question, &|context| {
+            let request = Request {
+                context,
+                ..*request
+            };
+            let mut scratch = Scratch::default();
+            self.evaluate_as(caller, &request, &mut scratch).decision
+        })
     }
 }
 
@@ -125,6 +152,7 @@ fn question<'a>(
     };
     Question {
         action,
+        rules: rules_of(action),
         resource,
         keys: Keys {
             context: request.context,

@@ -1,7 +1,7 @@
 //! The least statement that would turn an implicit deny, and where it would go.
 
 use super::Question;
-use super::granting_source::{PolicyKind, granting_sources};
+use super::granting_source::PolicyKind;
 use crate::caller::{Caller, CallerIdentity, RoleName};
 use crate::explanation::{ProposedPrincipal, Remedy};
 use crate::request::{Request, Resource};
@@ -29,7 +29,7 @@ pub(super) fn remedy(
             (boundary.id.to_string(), None, true)
         }
         Layer::Resource => {
-            let sources = granting_sources(question.action, request.resource, &question.keys);
+            let sources = question.granting_sources(request.resource);
             let policy = sources.policy?;
             (
                 policy.holder?.to_owned(),

@@ -1,17 +1,18 @@
 //! The resource's side of a request: its owner, its policy, and what else could grant access to it.
 
 use super::Question;
-use super::granting_source::{PolicyKind, granting_sources, rcp_applies};
+use super::granting_source::PolicyKind;
 use super::layer::{self, Naming, ResourceTruth};
 use super::managed_key::{managed_key_allows, managed_key_service};
-use crate::StatementRef;
 use crate::caller::CallerIdentity;
 use crate::kms_grant::KmsGrant;
-use crate::pattern::ResourceText;
+use crate::pattern::{ResourceText, arn_part};
 use crate::policy::PrincipalTruth;
 use crate::request::{Request, Resource};
+use crate::s3_bucket::{AclCaller, Bucket, PublicAccessBlock, acl_allows, sets_public_acl};
 use crate::snapshot::{Collected, Found, Snapshot};
 use crate::truth::Truth;
+use crate::{Effect, Layer, StatementRef};
 
 /// Asks the snapshot of all resources of a service, where nobody knows which one it is: empty only
 /// if none of them has a policy.
@@ -27,8 +28,8 @@ pub(super) struct ResourceSide<'s, 'a> {
     /// What its policy means, where its type has one.
     pub(super) kind: Option<PolicyKind>,
     pub(super) policy: Found<'s>,
-    /// An ACL that nobody evaluates could grant the action.
-    pub(super) acl: bool,
+    /// The ACL that could grant the action.
+    pub(super) acl: AclSource<'s>,
     /// A grant could allow the action.
     pub(super) takes_grants: bool,
     /// `None`: not collected.
@@ -37,10 +38,28 @@ pub(super) struct ResourceSide<'s, 'a> {
     pub(super) managed_key: Option<&'a str>,
     /// Its type has no policy that is known of, and yet it is another account's.
     pub(super) may_be_shared: bool,
-    /// S3 keeps other accounts out where the bucket's policy is public.
-    pub(super) restricts_public: bool,
+    /// Block Public Access of the bucket and its account.
+    pub(super) block: PublicAccessBlock,
     /// Resource control policies reach the action.
     pub(super) rcp_applies: bool,
+}
+
+/// The ACL of a bucket.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AclSource<'s> {
+    /// None can grant the action.
+    None,
+    /// There may be one, and nobody knows of which bucket.
+    NotCollected,
+    Of(&'s Bucket, CanonicalIds<'s>),
+}
+
+/// Where it is told whose a canonical user id is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum CanonicalIds<'s> {
+    Of(&'s Snapshot),
+    /// The bucket tells its owner's alone.
+    OwnerAlone,
 }
 
 /// Somebody's grant of which nothing is known.
@@ -56,7 +75,7 @@ impl<'s: 'a, 'a> ResourceSide<'s, 'a> {
         request: &Request<'a>,
         question: &Question<'a>,
     ) -> ResourceSide<'s, 'a> {
-        let sources = granting_sources(question.action, request.resource, &question.keys);
+        let sources = question.granting_sources(request.resource);
         let collected_in = || snapshot.owner_of_policy(sources.policy?.holder?);
         let account = named_owner(request, question)
             .or_else(collected_in)
@@ -74,8 +93,13 @@ impl<'s: 'a, 'a> ResourceSide<'s, 'a> {
                 ),
             }
         });
-        let acl = sources.acl.is_some_and(|bucket| {
-            snapshot.bucket_acl(bucket.unwrap_or(EVERY_RESOURCE), owner) != Collected::Empty
+        let acl = sources.acl.map_or(AclSource::None, |bucket| {
+            let name = bucket.unwrap_or(EVERY_RESOURCE);
+            match (snapshot.bucket_acl(name, owner), snapshot.bucket(name)) {
+                (Collected::Empty, _) => AclSource::None,
+                (_, Some(bucket)) => AclSource::Of(bucket, CanonicalIds::Of(snapshot)),
+                (_, None) => AclSource::NotCollected,
+            }
         });
         let no_grants: Option<&'s [KmsGrant]> = Some(&[]);
         let grants = sources.kms_grant.map_or(no_grants, |key| {
@@ -84,7 +108,7 @@ impl<'s: 'a, 'a> ResourceSide<'s, 'a> {
         let bucket = sources
             .policy
             .filter(|policy| policy.service == "s3")
-            .and_then(|policy| policy.holder?.rsplit(':').next());
+            .and_then(|policy| arn_part(policy.holder?, 5));
         let kind = sources.policy.map(|policy| policy.kind);
         ResourceSide {
             account,
@@ -94,13 +118,20 @@ impl<'s: 'a, 'a> ResourceSide<'s, 'a> {
             acl,
             takes_grants: sources.kms_grant.is_some(),
             grants,
-            managed_key: managed_key_service(question).filter(|_| kind == Some(PolicyKind::Key)),
+            managed_key: kind
+                .filter(|kind| *kind == PolicyKind::Key)
+                .and_then(|_| managed_key_service(question)),
             // No type of resource that AWS documents can be shared without a policy: the recorded
             // account may be the odd thing here, and is no reason for a firm answer.
             may_be_shared: kind.is_none()
                 && question.account.is_some_and(|own| account != Some(own)),
-            restricts_public: bucket.is_some_and(|bucket| snapshot.restricts_public_bucket(bucket)),
-            rcp_applies: rcp_applies(question.action),
+            block: match kind {
+                Some(_) if question.action.service == "s3" => {
+                    snapshot.public_access_block(bucket, owner)
+                }
+                _ => PublicAccessBlock::default(),
+            },
+            rcp_applies: question.rules.rcp_applies(question.action),
         }
     }
 
@@ -119,7 +150,7 @@ impl<'s: 'a, 'a> ResourceSide<'s, 'a> {
                 if let Ok(policy) = &attached.policy {
                     truth =
                         layer::resource(attached, policy, question, self.naming(question), matched);
-                    if self.restricts_public && self.keeps_out(question) {
+                    if self.block.restrict_public_buckets && self.keeps_out(question) {
                         truth.allow = truth.allow.and(!policy.is_public());
                     }
                 }
@@ -135,10 +166,63 @@ impl<'s: 'a, 'a> ResourceSide<'s, 'a> {
             Found::None if self.may_be_shared => truth.allow = OPEN,
             Found::None => {}
         }
-        if self.acl {
-            truth.allow = truth.allow.or(OPEN);
-        }
+        truth.allow = truth.allow.or(self.acl_truth(question, matched));
         truth
+    }
+
+    /// What the ACL allows.
+    pub(super) fn acl_truth(
+        &self,
+        question: &Question<'_>,
+        matched: &mut Vec<StatementRef<'s>>,
+    ) -> PrincipalTruth {
+        let (bucket, ids) = match self.acl {
+            AclSource::None => return PrincipalTruth::NONE,
+            AclSource::NotCollected => return OPEN,
+            AclSource::Of(bucket, ids) => (bucket, ids),
+        };
+        let owner = bucket.owner.as_ref();
+        let caller = AclCaller {
+            identity: question.caller,
+            account: question.account,
+            account_of_id: &|id| match ids {
+                CanonicalIds::Of(snapshot) => snapshot.account_of_canonical_id(id),
+                CanonicalIds::OwnerAlone => owner
+                    .filter(|(own, _)| **own == *id)
+                    .map(|(_, account)| &**account),
+            },
+            own_id_is_known: question.account.is_some_and(|account| match ids {
+                CanonicalIds::Of(snapshot) => snapshot.knows_canonical_id_of(account),
+                CanonicalIds::OwnerAlone => owner.is_some_and(|(_, own)| **own == *account),
+            }),
+        };
+        let naming = self.naming(question);
+        acl_allows(
+            (bucket, self.block),
+            question.action.name,
+            &caller,
+            |index, truth| {
+                if naming.of(truth) == Truth::True {
+                    matched.push(StatementRef {
+                        layer: Layer::Resource,
+                        policy: &bucket.acl_id,
+                        index,
+                        sid: None,
+                        effect: Effect::Allow,
+                    });
+                }
+            },
+        )
+    }
+
+    /// Whether Block Public Access refuses the request because of the ACL that it sets. Where ACLs are
+    /// off, S3 takes none, whatever the block says.
+    pub(super) fn refused(&self, question: &Question<'_>) -> Truth {
+        if self.block.block_public_acls && !matches!(self.acl, AclSource::None) {
+            sets_public_acl(question.action.name, &question.keys)
+        } else {
+            Truth::False
+        }
     }
 
     /// What the grants on the key allow.

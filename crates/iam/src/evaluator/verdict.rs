@@ -19,6 +19,8 @@ use crate::truth::Truth;
 pub(super) struct Truths {
     /// The caller has policies of its own, or could have them.
     pub(super) has_own_policies: bool,
+    /// The resource's service refuses the request, whatever policies say.
+    pub(super) refused: Truth,
     /// The resource belongs to another account.
     pub(super) is_foreign: bool,
     /// The resource's policy must allow whatever the caller's own policies say.
@@ -72,6 +74,7 @@ impl Truths {
             .and(self.scp.allow)
             .and(self.rcp.allow)
             .and(self.endpoint.allow)
+            .and(!self.refused)
     }
 
     /// The sources that grant on the resource's side.
@@ -115,7 +118,9 @@ impl Truths {
 
     /// The layer that keeps [`Self::allow`] from being true.
     pub(super) fn blocking_layer(&self) -> Layer {
-        if self.rcp.allow == Truth::False {
+        if self.refused == Truth::True {
+            Layer::Resource
+        } else if self.rcp.allow == Truth::False {
             Layer::Rcp
         } else if self.scp.allow == Truth::False {
             Layer::Scp
@@ -155,6 +160,7 @@ impl Truths {
             Layer::Identity => self.identity.allow,
             Layer::PermissionsBoundary => self.boundary.allow,
             Layer::Session => self.session.allow,
+            Layer::Resource if self.refused == Truth::Unknown => Truth::Unknown,
             Layer::Resource => open_if_any(self.resource.allow),
             Layer::Scp => self.scp.allow,
             Layer::Rcp => self.rcp.allow,
@@ -338,6 +344,7 @@ mod tests {
                 for (session, scp) in three() {
                     check(&Truths {
                         has_own_policies: flags & 1 != 0,
+                        refused: Truth::False,
                         is_foreign: flags & 2 != 0,
                         answers_first: flags & 4 != 0,
                         delegates: allow.account,

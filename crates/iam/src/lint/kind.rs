@@ -112,7 +112,8 @@ fn member<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
     }
 }
 
-/// The quotas of the kinds.
+/// The quotas of the kinds. That of trust policies is a default: "Role trust policy length" can be raised
+/// in Service Quotas, to what AWS has changed over time (4,096, then 8,192).
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>,
 /// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html#min-max-values>,
@@ -139,7 +140,7 @@ pub(super) fn size(text: &str, kind: PolicyKind, report: &mut Report<'_>) {
             without,
             2_048,
             "a trust policy",
-            "the quota can be raised to 4,096 on request",
+            "the quota can be raised on request",
         ),
         PolicyKind::Session => (
             all,

@@ -11,7 +11,10 @@ use rustc_hash::FxBuildHasher;
 pub(crate) struct ActionName<'a> {
     pub(crate) service: &'a str,
     pub(crate) name: &'a str,
-    name_hash: u64,
+    /// Both, with the colon.
+    pub(crate) text: &'a str,
+    /// Of the text.
+    pub(crate) hash: u64,
 }
 
 impl<'a> ActionName<'a> {
@@ -21,11 +24,16 @@ impl<'a> ActionName<'a> {
         buffer.clear();
         buffer.push_str(action);
         buffer.make_ascii_lowercase();
-        let (service, name) = buffer.split_once(':').unwrap_or(("", buffer));
+        let buffer: &'a str = buffer;
+        let colon = buffer.bytes().position(|byte| byte == b':');
+        let (service, name) = colon
+            .and_then(|colon| Some((buffer.get(..colon)?, buffer.get(colon + 1..)?)))
+            .unwrap_or(("", buffer));
         ActionName {
             service,
             name,
-            name_hash: hash(name),
+            text: buffer,
+            hash: hash_of_action(buffer),
         }
     }
 
@@ -53,10 +61,7 @@ pub(crate) struct ActionElement {
 struct ServiceActions {
     /// In lower case.
     service: Box<str>,
-    /// The hashes of the names without wildcards, sorted: `ReadOnlyAccess` lists thousands of names,
-    /// and looking at each would cost more than all else.
-    hashes: Box<[u64]>,
-    /// Those names in lower case, in the order of their hashes.
+    /// The names without wildcards, in lower case, sorted: `ReadOnlyAccess` lists thousands of names.
     names: Box<[Box<str>]>,
     patterns: Box<[NamePattern]>,
 }
@@ -120,6 +125,18 @@ impl ActionElement {
             .ok()
     }
 
+    /// The names, in lower case, that the patterns of a slot spell out.
+    pub(crate) fn names(&self, slot: usize) -> Option<impl Iterator<Item = &str>> {
+        let service = self.services.get(slot)?;
+        Some(service.names.iter().map(|name| &**name))
+    }
+
+    /// How many patterns with wildcards an action whose service has this slot is compared with.
+    pub(crate) fn pattern_count(&self, slot: Option<usize>) -> usize {
+        let of_service = slot.and_then(|slot| self.services.get(slot));
+        self.any_service.len() + of_service.map_or(0, |service| service.patterns.len())
+    }
+
     /// Whether the statement is about this action, whose service has this slot.
     pub(crate) fn matches(&self, action: ActionName<'_>, slot: Option<usize>) -> bool {
         self.lists(action, slot) != self.negated
@@ -140,41 +157,28 @@ impl ActionElement {
 impl ServiceActions {
     fn new(patterns: &[(Box<str>, &str)]) -> Option<ServiceActions> {
         let (service, _) = patterns.first()?;
-        let mut names: Vec<(u64, Box<str>)> = Vec::new();
+        let mut names: Vec<Box<str>> = Vec::new();
         let mut wild = Vec::new();
         for (_, name) in patterns {
             if has_wildcard(name) {
                 wild.push(NamePattern::new(name));
             } else {
-                let name = name.to_ascii_lowercase().into_boxed_str();
-                names.push((hash(&name), name));
+                names.push(name.to_ascii_lowercase().into_boxed_str());
             }
         }
         names.sort_unstable();
-        let (hashes, names): (Vec<u64>, Vec<Box<str>>) = names.into_iter().unzip();
         Some(ServiceActions {
             service: service.clone(),
-            hashes: hashes.into(),
             names: names.into(),
             patterns: wild.into_boxed_slice(),
         })
     }
 
     fn lists(&self, action: ActionName<'_>) -> bool {
-        let first = self.hashes.partition_point(|hash| *hash < action.name_hash);
-        let same_hash = self
-            .hashes
-            .get(first..)
-            .unwrap_or_default()
-            .iter()
-            .take_while(|hash| **hash == action.name_hash)
-            .count();
         let named = self
             .names
-            .get(first..first + same_hash)
-            .unwrap_or_default()
-            .iter()
-            .any(|name| name.as_ref() == action.name);
+            .binary_search_by(|name| name.as_ref().cmp(action.name))
+            .is_ok();
         named
             || self
                 .patterns
@@ -183,8 +187,9 @@ impl ServiceActions {
     }
 }
 
-fn hash(name: &str) -> u64 {
-    FxBuildHasher.hash_one(name)
+/// The hash of [`ActionName::text`].
+pub(crate) fn hash_of_action(text: &str) -> u64 {
+    FxBuildHasher.hash_one(text)
 }
 
 fn has_wildcard(text: &str) -> bool {

@@ -10,8 +10,10 @@ mod action;
 mod resource;
 mod unknown;
 
-pub(crate) use action::{ActionElement, ActionName};
-pub(crate) use resource::{ArnPattern, ArnText, ResourceElement, ResourceText};
+pub(crate) use action::{ActionElement, ActionName, hash_of_action};
+pub(crate) use resource::{
+    ArnPattern, ArnText, PrefixEnd, ResourceElement, ResourceText, arn_part,
+};
 
 use crate::context::{KeyState, Keys, Values};
 use crate::truth::Truth;
@@ -161,11 +163,12 @@ impl Pattern {
     pub(crate) fn test<'a>(&'a self, text: Text<'_>, keys: &Keys<'a>) -> Truth {
         match (text, self.atoms.as_ref()) {
             (_, [Atom::AnyText]) => Truth::True,
+            (Text::Exact(text), []) => Truth::from(text.is_empty()),
             (Text::Exact(text), [Atom::Literal(literal)]) => Truth::from(text == literal.as_ref()),
-            (Text::Exact(text), [Atom::Literal(literal), ..])
-                if !text.starts_with(literal.as_ref()) =>
+            (Text::Exact(text), [Atom::Literal(literal), rest @ ..])
+                if !text.starts_with(literal.as_ref()) || matches!(rest, [Atom::AnyText]) =>
             {
-                Truth::False
+                Truth::from(text.starts_with(literal.as_ref()))
             }
             (text, _) if self.has_variables => self.test_with_variables(text, keys),
             (Text::Exact(text), _) => Truth::from(self.matches(text, keys, false)),
@@ -214,6 +217,30 @@ impl Pattern {
     /// The keys of its variables.
     pub(crate) fn variable_keys(&self) -> impl Iterator<Item = &str> {
         self.variables().map(|variable| variable.key.as_ref())
+    }
+
+    pub(crate) fn has_wildcards(&self) -> bool {
+        let is_wildcard = |atom: &Atom| matches!(atom, Atom::AnyText | Atom::AnyCharacter);
+        self.atoms.iter().any(is_wildcard)
+    }
+
+    /// Whether it is one text.
+    pub(crate) fn is_fixed(&self) -> bool {
+        !self.has_wildcards() && !self.has_variables
+    }
+
+    /// A text that matches, with `text` in place of each `*`; `None` where a variable has no known value.
+    pub(crate) fn example(&self, text: &str, keys: &Keys<'_>) -> Option<String> {
+        let mut example = String::new();
+        for atom in &self.atoms {
+            match (atom, literal(atom, keys)) {
+                (_, Some(literal)) => example.push_str(literal),
+                (Atom::AnyCharacter, None) => example.push('x'),
+                (Atom::AnyText, None) => example.push_str(text),
+                (Atom::Literal(_) | Atom::Variable(_), None) => return None,
+            }
+        }
+        Some(example)
     }
 
     /// The keys of its variables whose state is unknown.
@@ -267,6 +294,22 @@ fn literal<'a>(atom: &'a Atom, keys: &Keys<'a>) -> Option<&'a str> {
             VariableValue::None | VariableValue::Unknown => None,
         },
         Atom::AnyCharacter | Atom::AnyText => None,
+    }
+}
+
+/// Where `literal`, which is not empty, first stands in `text`. What patterns look for is a colon or a
+/// slash with a short name: the standard library's search takes longer to set up than this to run.
+fn place_of(literal: &str, text: &str) -> Option<usize> {
+    let (literal, text) = (literal.as_bytes(), text.as_bytes());
+    let first = literal.first()?;
+    let mut start = 0;
+    loop {
+        let rest = text.get(start..)?;
+        let place = rest.iter().position(|byte| byte == first)?;
+        if rest.get(place..)?.starts_with(literal) {
+            return Some(start + place);
+        }
+        start += place + 1;
     }
 }
 
@@ -383,7 +426,7 @@ impl<'a> Matcher<'_, 'a> {
         let mut rest = text;
         loop {
             if let Some(Atom::Literal(literal)) = piece.first() {
-                rest = rest.get(rest.find(literal.as_ref())?..)?;
+                rest = rest.get(place_of(literal, rest)?..)?;
             }
             if let Some(after) = self.strip_prefix(piece, rest) {
                 return Some(after);

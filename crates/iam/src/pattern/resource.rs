@@ -15,12 +15,29 @@ const PARTS: usize = 6;
 /// An ARN pattern.
 #[derive(Debug)]
 pub(crate) struct ArnPattern {
-    parts: [Pattern; PARTS],
+    /// What every ARN that matches begins with: most patterns are told apart by it alone.
+    prefix: Prefix,
+    shape: Shape,
     /// How many parts were written.
     written: usize,
-    /// What every ARN that matches begins with: most patterns are told apart by it alone.
-    prefix: Box<str>,
-    shape: Shape,
+    /// Apart, so that a list of patterns is short to walk through.
+    parts: Box<[Pattern; PARTS]>,
+}
+
+/// The beginning of a text.
+#[derive(Debug)]
+struct Prefix {
+    text: Box<str>,
+    /// `None` where it is too short to have one.
+    end: Option<PrefixEnd>,
+}
+
+/// The last bytes of a prefix: ARNs begin alike, and differ there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PrefixEnd {
+    bytes: [u8; PrefixEnd::LENGTH],
+    /// Where in the text they stand.
+    start: usize,
 }
 
 /// What follows the prefix.
@@ -43,6 +60,23 @@ pub(crate) struct ArnText<'a> {
     parts: [&'a str; PARTS],
     /// All of it, where there are no holes.
     exact: Option<&'a str>,
+}
+
+/// One of the parts of an ARN, from 0; the sixth is the rest with its colons.
+pub(crate) fn arn_part(arn: &str, number: usize) -> Option<&str> {
+    let mut rest = arn;
+    for _ in 0..number {
+        rest = rest.get(colon(rest)? + 1..)?;
+    }
+    match colon(rest) {
+        Some(end) if number + 1 < PARTS => rest.get(..end),
+        _ => Some(rest),
+    }
+}
+
+/// The place of the first colon. Parts are short: a search by the word is not worth its set-up.
+fn colon(text: &str) -> Option<usize> {
+    text.bytes().position(|byte| byte == b':')
 }
 
 /// The resource of a request, made ready for many patterns.
@@ -71,10 +105,10 @@ impl ArnPattern {
         let parts = parts.map(|part| Pattern::parse(part.unwrap_or("*"), syntax));
         let (prefix, shape) = prefix_and_shape(&parts);
         ArnPattern {
-            parts,
-            written,
-            prefix,
+            prefix: Prefix::new(prefix),
             shape,
+            written,
+            parts: Box::new(parts),
         }
     }
 
@@ -89,15 +123,19 @@ impl ArnPattern {
     }
 
     /// Whether the ARN matches; a pattern with a variable that has no value matches nothing.
+    #[inline]
     pub(crate) fn test<'a>(&'a self, text: ArnText<'_>, keys: &Keys<'a>) -> Truth {
-        if let Some(exact) = text.exact {
-            match self.shape {
-                _ if !exact.starts_with(self.prefix.as_ref()) => return Truth::False,
-                Shape::Literal => return Truth::from(exact.len() == self.prefix.len()),
-                Shape::Prefix => return Truth::True,
-                Shape::General | Shape::MisplacedVariable => {}
+        match text.exact {
+            Some(exact) if !self.prefix.begins(exact) => Truth::False,
+            Some(exact) if self.shape == Shape::Literal => {
+                Truth::from(exact.len() == self.prefix.text.len())
             }
+            Some(_) if self.shape == Shape::Prefix => Truth::True,
+            _ => self.test_parts(text, keys),
         }
+    }
+
+    fn test_parts<'a>(&'a self, text: ArnText<'_>, keys: &Keys<'a>) -> Truth {
         if self.shape == Shape::MisplacedVariable {
             return Truth::False;
         }
@@ -134,11 +172,56 @@ impl ArnPattern {
         self.parts.iter().flat_map(Pattern::variable_keys)
     }
 
+    pub(crate) fn has_wildcards(&self) -> bool {
+        self.parts.iter().any(Pattern::has_wildcards)
+    }
+
+    /// Whether it is one ARN.
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.shape == Shape::Literal && self.is_complete()
+    }
+
+    /// An ARN that matches, with `text` in place of each `*`; `None` where a variable has no known value.
+    pub(crate) fn example(&self, text: &str, keys: &Keys<'_>) -> Option<String> {
+        let parts: Option<Vec<String>> = self
+            .parts
+            .iter()
+            .map(|part| part.example(text, keys))
+            .collect();
+        Some(parts?.join(":"))
+    }
+
     /// The keys of its variables whose state is unknown.
     pub(crate) fn unknown_variables<'p>(&'p self, keys: Keys<'_>) -> impl Iterator<Item = &'p str> {
         self.parts
             .iter()
             .flat_map(move |part| part.unknown_variables(keys))
+    }
+}
+
+impl Prefix {
+    fn new(text: Box<str>) -> Prefix {
+        let end = text.as_bytes().last_chunk().map(|bytes| PrefixEnd {
+            bytes: *bytes,
+            start: text.len() - PrefixEnd::LENGTH,
+        });
+        Prefix { text, end }
+    }
+
+    #[inline]
+    fn begins(&self, text: &str) -> bool {
+        self.end.is_none_or(|end| end.is_in(text)) && text.starts_with(self.text.as_ref())
+    }
+}
+
+impl PrefixEnd {
+    const LENGTH: usize = 8;
+
+    /// Whether the bytes stand at their place: the rest of the prefix may still differ.
+    #[inline]
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        let rest = text.as_bytes().get(self.start..).unwrap_or_default();
+        rest.first_chunk() == Some(&self.bytes)
     }
 }
 
@@ -202,13 +285,18 @@ impl<'a> Iterator for Pieces<'a> {
 
 impl<'a> ArnText<'a> {
     /// Splits this very ARN; `None` where it is none.
-    pub(crate) fn exact(text: &'a str) -> Option<ArnText<'a>> {
-        let mut pieces = text.splitn(PARTS, ':');
-        let mut parts = [""; PARTS];
-        for part in &mut parts {
-            *part = pieces.next()?;
+    pub(crate) fn split(text: &'a str) -> Option<ArnText<'a>> {
+        let mut rest = text.strip_prefix("arn:")?;
+        let mut parts = ["arn", "", "", "", "", ""];
+        for part in parts.iter_mut().skip(1).take(PARTS - 2) {
+            let end = colon(rest)?;
+            *part = rest.get(..end)?;
+            rest = rest.get(end + 1..)?;
         }
-        (parts.first() == Some(&"arn")).then_some(ArnText {
+        if let Some(last) = parts.last_mut() {
+            *last = rest;
+        }
+        Some(ArnText {
             parts,
             exact: Some(text),
         })
@@ -216,11 +304,21 @@ impl<'a> ArnText<'a> {
 
     /// Splits an ARN in which each `*` is a hole; the last hole takes the parts that are missing.
     pub(crate) fn with_holes(text: &'a str) -> ArnText<'a> {
-        let mut pieces = text.splitn(PARTS, ':');
         ArnText {
-            parts: std::array::from_fn(|_| pieces.next().unwrap_or("*")),
+            parts: std::array::from_fn(|number| arn_part(text, number).unwrap_or("*")),
             exact: None,
         }
+    }
+
+    /// All of it, where there are no holes.
+    pub(crate) fn exact(&self) -> Option<&'a str> {
+        self.exact
+    }
+
+    /// The sixth part.
+    pub(crate) fn resource(&self) -> &'a str {
+        let [.., resource] = self.parts;
+        resource
     }
 
     /// The account, where the ARN shows one: twelve digits.
@@ -236,7 +334,7 @@ impl<'a> ResourceText<'a> {
         match resource {
             Resource::Any => ResourceText::Any,
             Resource::Arn(arn) => {
-                ArnText::exact(arn).map_or(ResourceText::NoArn, ResourceText::Arn)
+                ArnText::split(arn).map_or(ResourceText::NoArn, ResourceText::Arn)
             }
             Resource::Unknown(arn) => ResourceText::Arn(ArnText::with_holes(arn)),
         }
@@ -251,7 +349,7 @@ impl<'a> ResourceText<'a> {
             "aws-us-gov" => "arn:aws-us-gov:s3:::*",
             _ => "arn:aws:s3:::*",
         };
-        ArnText::exact(arn).map_or(ResourceText::NoArn, ResourceText::Arn)
+        ArnText::split(arn).map_or(ResourceText::NoArn, ResourceText::Arn)
     }
 }
 
@@ -288,6 +386,17 @@ impl ResourceElement {
     /// The patterns as written.
     pub(crate) fn source(&self) -> &[Box<str>] {
         &self.source
+    }
+
+    /// What each of the patterns needs an ARN to have; `None` where some ARN without any may match.
+    pub(crate) fn prefix_ends(&self) -> Option<Vec<PrefixEnd>> {
+        if self.negated {
+            return None;
+        }
+        self.patterns
+            .iter()
+            .map(|pattern| pattern.prefix.end)
+            .collect()
     }
 
     /// Whether the statement is about this resource.

@@ -1,11 +1,12 @@
 //! Policy documents.
 //!
 //! [`json`] reads the text and keeps places, [`document`] checks the elements, and this module
-//! compiles them: patterns parsed, values of conditions typed, statements indexed by service, so
-//! that a request looks only at the statements that can be about its action.
+//! compiles them: patterns parsed, values of conditions typed, statements indexed by action, so
+//! that a request looks only at the statements about its own.
 
 mod document;
 pub(crate) mod error;
+mod index;
 pub(crate) mod json;
 mod principal;
 
@@ -19,31 +20,14 @@ use crate::context::Keys;
 use crate::pattern::{ActionElement, ActionName, ResourceElement, ResourceText};
 use crate::truth::Truth;
 use document::{Document, StatementSource};
+use index::StatementIndex;
 
 /// A policy document, parsed, checked and compiled for matching. Made once per content and shared.
 #[derive(Debug)]
 pub struct CompiledPolicy {
     statements: Box<[Statement]>,
-    /// Sorted by service: the statements that can be about its actions, in the document's order.
-    by_service: Box<[ServiceStatements]>,
-    /// The statements that can be about the actions of a service that has no entry.
-    any_service: Box<[Candidate]>,
+    index: StatementIndex,
     is_public: Truth,
-}
-
-#[derive(Debug)]
-struct ServiceStatements {
-    /// In lower case.
-    service: Box<str>,
-    statements: Box<[Candidate]>,
-}
-
-/// A statement that can be about the actions of a service.
-#[derive(Debug)]
-struct Candidate {
-    statement: usize,
-    /// The service's slot in the statement's `Action`.
-    slot: Option<usize>,
 }
 
 /// One statement, compiled.
@@ -104,23 +88,8 @@ impl CompiledPolicy {
             .zip(document.statements)
             .map(|(index, source)| Statement::new(index, source, version))
             .collect();
-        let mut services: Vec<&str> = statements
-            .iter()
-            .flat_map(|statement| statement.action.services())
-            .collect();
-        services.sort_unstable();
-        services.dedup();
-        let by_service = services
-            .into_iter()
-            .map(|service| ServiceStatements {
-                service: service.into(),
-                statements: candidates(&statements, Some(service)),
-            })
-            .collect();
-        let any_service = candidates(&statements, None);
         CompiledPolicy {
-            by_service,
-            any_service,
+            index: StatementIndex::new(&statements),
             is_public: statements
                 .iter()
                 .map(Statement::is_public)
@@ -134,37 +103,17 @@ impl CompiledPolicy {
         &'p self,
         action: ActionName<'_>,
     ) -> impl Iterator<Item = &'p Statement> {
-        let found = self
-            .by_service
-            .binary_search_by(|entry| entry.service.as_ref().cmp(action.service))
-            .ok();
-        let entry = found.and_then(|index| self.by_service.get(index));
-        let candidates: &[Candidate] = entry.map_or(&self.any_service, |entry| &entry.statements);
-        candidates.iter().filter_map(move |candidate| {
-            let statement = self.statements.get(candidate.statement)?;
-            statement
-                .action
-                .matches(action, candidate.slot)
-                .then_some(statement)
-        })
+        self.index.about(&self.statements, action, None)
     }
-}
 
-/// The statements that can be about the actions of a service; `None` for one that no statement names.
-fn candidates(statements: &[Statement], service: Option<&str>) -> Box<[Candidate]> {
-    let candidate = |(index, statement): (usize, &Statement)| {
-        let slot = service.and_then(|service| statement.action.slot(service));
-        let possible = slot.is_some() || !statement.action.is_limited_to_services();
-        possible.then_some(Candidate {
-            statement: index,
-            slot,
-        })
-    };
-    statements
-        .iter()
-        .enumerate()
-        .filter_map(candidate)
-        .collect()
+    /// The same, perhaps without some that cannot apply because of the resource.
+    pub(crate) fn about_request<'p>(
+        &'p self,
+        action: ActionName<'_>,
+        resource: ResourceText<'_>,
+    ) -> impl Iterator<Item = &'p Statement> {
+        self.index.about(&self.statements, action, Some(resource))
+    }
 }
 
 impl Statement {
@@ -195,6 +144,9 @@ impl Statement {
             .is_some_and(PrincipalElement::names_everybody);
         match (self.effect, names_everybody) {
             (Effect::Allow, true) if self.conditions.is_empty() => Truth::True,
+            (Effect::Allow, true) if self.conditions.iter().any(Condition::fixes_who_asks) => {
+                Truth::False
+            }
             (Effect::Allow, true) => Truth::Unknown,
             _ => Truth::False,
         }

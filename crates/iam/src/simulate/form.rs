@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -10,6 +11,8 @@ use serde_json::value::RawValue;
 use super::{CaseError, ContextValue, SimulationCase};
 use crate::caller::{Caller, CallerIdentity, RoleName, identity_of, last_piece, resource_name};
 use crate::kms_grant::KmsGrant;
+use crate::pattern::arn_part;
+use crate::s3_bucket::{Bucket, BucketForm, PublicAccessBlock};
 use crate::snapshot::{
     AttachedPolicy, FullAccess, Level, PolicySource, PolicyUnavailable, Principal, PrincipalKind,
 };
@@ -36,6 +39,8 @@ struct CaseForm<'a> {
     vpc_endpoint_policies: Option<Vec<&'a RawValue>>,
     #[serde(borrow, default)]
     grants: Vec<&'a RawValue>,
+    s3_bucket: Option<BucketForm>,
+    s3_account: Option<AccountForm>,
     #[serde(default)]
     facts: Facts,
     #[serde(default)]
@@ -105,6 +110,13 @@ struct LevelForm<'a> {
     policies: Vec<&'a RawValue>,
 }
 
+/// What `aws s3control get-public-access-block` prints.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct AccountForm {
+    public_access_block_configuration: PublicAccessBlock,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Facts {
@@ -121,9 +133,62 @@ enum MissingKeysForm {
     ByCatalogue,
 }
 
-type Grammar = fn(&str) -> Result<CompiledPolicy, PolicyError>;
+/// Reads cases, and compiles each document once, however many of them have it.
+#[derive(Debug, Default)]
+pub struct CaseReader {
+    documents: Documents,
+}
 
-pub(super) fn parse(json_line: &str) -> Result<SimulationCase, CaseError> {
+/// The documents that were compiled, by their text.
+///
+/// # Memory
+/// At most [`Documents::MOST`] of each kind, and those of cases that are still held.
+#[derive(Debug, Default)]
+struct Documents {
+    identity: FxHashMap<Box<str>, Arc<CompiledPolicy>>,
+    resource: FxHashMap<Box<str>, Arc<CompiledPolicy>>,
+}
+
+/// What the elements of a document may be.
+#[derive(Debug, Clone, Copy)]
+enum Grammar {
+    Identity,
+    Resource,
+}
+
+impl Documents {
+    /// More than a file of unit tests has.
+    const MOST: usize = 4096;
+
+    fn compile(
+        &mut self,
+        grammar: Grammar,
+        text: &str,
+    ) -> Result<Arc<CompiledPolicy>, PolicyError> {
+        let (compiled, compile): (_, fn(&str) -> _) = match grammar {
+            Grammar::Identity => (&mut self.identity, CompiledPolicy::identity),
+            Grammar::Resource => (&mut self.resource, CompiledPolicy::resource),
+        };
+        if let Some(known) = compiled.get(text) {
+            return Ok(Arc::clone(known));
+        }
+        let policy = Arc::new(compile(text)?);
+        if compiled.len() >= Self::MOST {
+            compiled.clear();
+        }
+        compiled.insert(text.into(), Arc::clone(&policy));
+        Ok(policy)
+    }
+}
+
+impl CaseReader {
+    /// Reads one line.
+    pub fn read(&mut self, json_line: &str) -> Result<SimulationCase, CaseError> {
+        parse(json_line, &mut self.documents)
+    }
+}
+
+fn parse(json_line: &str, documents: &mut Documents) -> Result<SimulationCase, CaseError> {
     let form: CaseForm<'_> = serde_json::from_str(json_line).map_err(form_error)?;
     let not_collected = form
         .not_collected
@@ -135,8 +200,12 @@ pub(super) fn parse(json_line: &str) -> Result<SimulationCase, CaseError> {
         return Err(CaseError::Expected(expected.clone()));
     }
     let path_is_unknown = form.facts.session_issuer_arn.is_none();
+    let principal = principal(&form, &not_collected, documents)?;
+    let bucket = form
+        .s3_bucket
+        .map(|bucket| Bucket::new(bucket_name(&form.request.resource.arn), bucket));
     Ok(SimulationCase {
-        principal: principal(&form, &not_collected)?,
+        principal,
         id: form.id,
         action: form.request.action,
         caller: form.request.principal,
@@ -154,33 +223,44 @@ pub(super) fn parse(json_line: &str) -> Result<SimulationCase, CaseError> {
             MissingKeysForm::Absent => MissingKeys::Absent,
             MissingKeysForm::ByCatalogue => MissingKeys::ByCatalogue,
         },
-        session_policies: compile_all(
+        session_policies: documents.compile_all(
             "session_policies",
             form.session_policies.as_deref().unwrap_or_default(),
-            CompiledPolicy::identity,
+            Grammar::Identity,
         )?,
         resource_policy: form
             .resource_policy
             .map(|raw| {
                 let id = "resource_policy".to_owned();
-                attached(id, PolicySource::Resource, raw, CompiledPolicy::resource)
+                documents.attached(id, PolicySource::Resource, (raw, Grammar::Resource))
             })
             .transpose()?,
-        endpoint_policies: attached_all(
+        endpoint_policies: documents.attached_all(
             "vpc_endpoint_policies",
             &PolicySource::VpcEndpoint,
             form.vpc_endpoint_policies.as_deref().unwrap_or_default(),
-            CompiledPolicy::resource,
+            Grammar::Resource,
         )?,
-        scps: levels("scps", form.scps.as_deref(), CompiledPolicy::identity)?,
-        rcps: levels("rcps", form.rcps.as_deref(), CompiledPolicy::resource)?,
+        scps: documents.levels("scps", form.scps.as_deref(), Grammar::Identity)?,
+        rcps: documents.levels("rcps", form.rcps.as_deref(), Grammar::Resource)?,
         grants: grants(&form.grants)?,
+        bucket,
+        account_block: form
+            .s3_account
+            .map(|account| account.public_access_block_configuration)
+            .unwrap_or_default(),
         principal_account_is_management: form.facts.principal_account_is_management,
         resource_account_is_management: form.facts.resource_account_is_management,
         not_collected,
         expected,
         expected_allowed: form.expected_allowed,
     })
+}
+
+/// The bucket in the ARN of it or one of its objects.
+fn bucket_name(arn: &str) -> &str {
+    let resource = arn_part(arn, 5).unwrap_or(arn);
+    resource.split('/').next().unwrap_or(resource)
 }
 
 fn form_error(error: serde_json::Error) -> CaseError {
@@ -243,76 +323,92 @@ fn grants(raw: &[&RawValue]) -> Result<Vec<KmsGrant>, CaseError> {
         .collect()
 }
 
-fn compile(member: &str, raw: &RawValue, grammar: Grammar) -> Result<CompiledPolicy, CaseError> {
-    grammar(raw.get()).map_err(|error| CaseError::Policy {
-        member: member.to_owned(),
-        error,
-    })
-}
+impl Documents {
+    fn compile_member(
+        &mut self,
+        member: &str,
+        (raw, grammar): (&RawValue, Grammar),
+    ) -> Result<Arc<CompiledPolicy>, CaseError> {
+        self.compile(grammar, raw.get())
+            .map_err(|error| CaseError::Policy {
+                member: member.to_owned(),
+                error,
+            })
+    }
 
-fn compile_all(
-    member: &str,
-    raw: &[&RawValue],
-    grammar: Grammar,
-) -> Result<Vec<CompiledPolicy>, CaseError> {
-    raw.iter()
-        .enumerate()
-        .map(|(index, raw)| compile(&format!("{member}[{index}]"), raw, grammar))
-        .collect()
-}
+    fn compile_all(
+        &mut self,
+        member: &str,
+        raw: &[&RawValue],
+        grammar: Grammar,
+    ) -> Result<Vec<Arc<CompiledPolicy>>, CaseError> {
+        raw.iter()
+            .enumerate()
+            .map(|(index, raw)| self.compile_member(&format!("{member}[{index}]"), (raw, grammar)))
+            .collect()
+    }
 
-fn attached(
-    id: String,
-    source: PolicySource,
-    raw: &RawValue,
-    grammar: Grammar,
-) -> Result<AttachedPolicy, CaseError> {
-    let policy = compile(&id, raw, grammar)?;
-    Ok(AttachedPolicy {
-        id: id.into(),
-        source,
-        policy: Ok(Arc::new(policy)),
-        bundled_date: None,
-    })
-}
-
-fn attached_all(
-    member: &str,
-    source: &PolicySource,
-    raw: &[&RawValue],
-    grammar: Grammar,
-) -> Result<Vec<AttachedPolicy>, CaseError> {
-    raw.iter()
-        .enumerate()
-        .map(|(index, raw)| attached(format!("{member}[{index}]"), source.clone(), raw, grammar))
-        .collect()
-}
-
-fn levels(
-    member: &str,
-    levels: Option<&[LevelForm<'_>]>,
-    grammar: Grammar,
-) -> Result<Option<Vec<Level>>, CaseError> {
-    let level = |(index, form): (usize, &LevelForm<'_>)| {
-        let source = PolicySource::Organization(form.org_identifier.as_str().into());
-        let policies = attached_all(
-            &format!("{member}[{index}].policies"),
-            &source,
-            &form.policies,
-            grammar,
-        )?;
-        Ok(Level {
-            full_access: FullAccess::NotAttached,
-            policies,
+    fn attached(
+        &mut self,
+        id: String,
+        source: PolicySource,
+        document: (&RawValue, Grammar),
+    ) -> Result<AttachedPolicy, CaseError> {
+        let policy = self.compile_member(&id, document)?;
+        Ok(AttachedPolicy {
+            id: id.into(),
+            source,
+            policy: Ok(policy),
+            bundled_date: None,
         })
-    };
-    levels
-        .map(|levels| levels.iter().enumerate().map(level).collect())
-        .transpose()
+    }
+
+    fn attached_all(
+        &mut self,
+        member: &str,
+        source: &PolicySource,
+        raw: &[&RawValue],
+        grammar: Grammar,
+    ) -> Result<Vec<AttachedPolicy>, CaseError> {
+        raw.iter()
+            .enumerate()
+            .map(|(index, raw)| {
+                self.attached(format!("{member}[{index}]"), source.clone(), (raw, grammar))
+            })
+            .collect()
+    }
+
+    fn levels(
+        &mut self,
+        member: &str,
+        levels: Option<&[LevelForm<'_>]>,
+        grammar: Grammar,
+    ) -> Result<Option<Vec<Level>>, CaseError> {
+        let level = |(index, form): (usize, &LevelForm<'_>)| {
+            let source = PolicySource::Organization(form.org_identifier.as_str().into());
+            let policies = self.attached_all(
+                &format!("{member}[{index}].policies"),
+                &source,
+                &form.policies,
+                grammar,
+            )?;
+            Ok(Level {
+                full_access: FullAccess::NotAttached,
+                policies,
+            })
+        };
+        levels
+            .map(|levels| levels.iter().enumerate().map(level).collect())
+            .transpose()
+    }
 }
 
 /// Whoever has the identity policies of the case: the role of a session, the user of a federated one.
-fn principal(form: &CaseForm<'_>, not_collected: &[Layer]) -> Result<Option<Principal>, CaseError> {
+fn principal(
+    form: &CaseForm<'_>,
+    not_collected: &[Layer],
+    documents: &mut Documents,
+) -> Result<Option<Principal>, CaseError> {
     let text = form.request.principal.as_str();
     let Some(identity) = identity_of(text) else {
         return if is_without_policies(text) {
@@ -322,11 +418,11 @@ fn principal(form: &CaseForm<'_>, not_collected: &[Layer]) -> Result<Option<Prin
         };
     };
     let mut principal = empty_principal(text, identity, form.facts.session_issuer_arn.as_deref())?;
-    principal.identity = attached_all(
+    principal.identity = documents.attached_all(
         "identity_policies",
         &PolicySource::Managed,
         &form.identity_policies,
-        CompiledPolicy::identity,
+        Grammar::Identity,
     )?;
     if not_collected.contains(&Layer::Identity) {
         principal.identity.push(unseen("identity_policies"));
@@ -337,11 +433,10 @@ fn principal(form: &CaseForm<'_>, not_collected: &[Layer]) -> Result<Option<Prin
             Some(unseen("permission_boundary"))
         }
         [] => None,
-        [boundary] => Some(attached(
+        [boundary] => Some(documents.attached(
             "permission_boundary[0]".to_owned(),
             PolicySource::Managed,
-            boundary,
-            CompiledPolicy::identity,
+            (boundary, Grammar::Identity),
         )?),
         more => return Err(CaseError::Boundaries(more.len())),
     };

@@ -4,8 +4,9 @@
 //! `list-organizational-units-for-parent` and `list-accounts` (with the `ParentId` of each), and of each
 //! policy `describe-policy` (with its `Targets` from `list-targets-for-policy`).
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 use super::{AttachedPolicy, PolicySource, PolicyUnavailable};
@@ -111,11 +112,11 @@ pub(super) struct Organization {
     management_account: Option<String>,
     roots: Vec<Root>,
     /// The parent of each account and unit.
-    parents: HashMap<String, String>,
+    parents: FxHashMap<String, String>,
     accounts: Vec<String>,
     policies: Vec<Policy>,
     /// By account, service control policies first.
-    bound: HashMap<String, [Bound; 2]>,
+    bound: FxHashMap<String, [Bound; 2]>,
 }
 
 /// What binds one account: the policies of one type, from the root to the account.
@@ -218,7 +219,7 @@ impl Organization {
             parents: nodes.map(|node| (node.id, node.parent_id)).collect(),
             accounts,
             policies: file.policies,
-            bound: HashMap::new(),
+            bound: FxHashMap::default(),
         }
     }
 

@@ -218,7 +218,7 @@ impl<'a> Reader<'a, '_> {
                 self.listing(path, (account, StatusLayer::VpcEndpointPolicy, "ec2"), read);
             }
             FileKind::S3Buckets { account } => {
-                let read = text().and_then(|text| self.resources.read_buckets(text));
+                let read = text().and_then(|text| self.resources.read_buckets(account, text));
                 self.listing(path, (account, StatusLayer::S3Acl, "s3"), read);
             }
             FileKind::Unknown => self.issues.add(

@@ -11,6 +11,7 @@ use std::{
     sync::Arc,
 };
 
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -22,21 +23,27 @@ use super::{
 };
 use crate::CompiledPolicy;
 use crate::kms_grant::KmsGrant;
+use crate::pattern::arn_part;
+use crate::s3_bucket::{Acl, Bucket, BucketForm, PublicAccessBlock};
 
 /// The resources of all accounts. ARNs, endpoint ids and bucket names are unique over accounts.
 #[derive(Debug, Default)]
 pub(super) struct Resources {
     /// By service, then by ARN; none where the file lists the resource with `null`.
-    policies: HashMap<String, HashMap<String, Option<PolicyDocument>>>,
+    policies: FxHashMap<String, FxHashMap<String, Option<PolicyDocument>>>,
     /// By ARN, where that does not tell it: the account in whose folder the policy stands.
-    owners: HashMap<String, String>,
+    owners: FxHashMap<String, String>,
     /// By key ARN.
-    grants: HashMap<String, Option<Grants>>,
-    tags: HashMap<String, Vec<(String, String)>>,
-    endpoints: HashMap<String, Endpoint>,
-    buckets: HashMap<String, Bucket>,
+    grants: FxHashMap<String, Option<Grants>>,
+    tags: FxHashMap<String, Vec<(String, String)>>,
+    endpoints: FxHashMap<String, Endpoint>,
+    buckets: FxHashMap<String, Bucket>,
+    /// Block Public Access of whole accounts.
+    account_blocks: FxHashMap<String, PublicAccessBlock>,
+    /// The account of each canonical user id that a bucket's owner tells.
+    canonical_ids: FxHashMap<Box<str>, Box<str>>,
     /// By account.
-    files: HashMap<String, Vec<ReadFile>>,
+    files: FxHashMap<String, Vec<ReadFile>>,
 }
 
 #[derive(Debug)]
@@ -51,14 +58,6 @@ struct Grants {
     /// As JSON.
     text: Box<str>,
     grants: Box<[KmsGrant]>,
-}
-
-#[derive(Debug)]
-struct Bucket {
-    /// ACLs can grant.
-    has_acl: bool,
-    /// `RestrictPublicBuckets`
-    restricts_public: bool,
 }
 
 #[derive(Debug)]
@@ -88,31 +87,6 @@ struct EndpointEntry {
     vpc_endpoint_id: String,
     vpc_id: Option<String>,
     policy_document: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct BucketEntry {
-    ownership_controls: Option<OwnershipControls>,
-    public_access_block_configuration: Option<PublicAccessBlock>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct PublicAccessBlock {
-    restrict_public_buckets: Option<bool>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct OwnershipControls {
-    rules: Vec<OwnershipRule>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct OwnershipRule {
-    object_ownership: String,
 }
 
 /// What a file lists.
@@ -251,26 +225,25 @@ impl Resources {
     }
 
     /// `s3-buckets.json`
-    pub(super) fn read_buckets(&mut self, text: &str) -> Result<Listing, JsonProblem> {
-        let entries: Entries<'_, BucketEntry> = read_one(text)?;
+    pub(super) fn read_buckets(
+        &mut self,
+        account: &str,
+        text: &str,
+    ) -> Result<Listing, JsonProblem> {
+        let entries: Entries<'_, BucketForm> = read_one(text)?;
         let mut listing = Listing::default();
-        for (bucket, entry) in entries.0 {
-            // Without ownership controls, or with other ones, ACLs of the bucket and its objects count.
-            // https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
-            let mut rules = entry
-                .ownership_controls
-                .into_iter()
-                .flat_map(|controls| controls.rules);
-            let enforced = rules.any(|rule| rule.object_ownership == "BucketOwnerEnforced");
-            listing.holds_any |= !enforced;
-            let bucket_entry = Bucket {
-                has_acl: !enforced,
-                restricts_public: entry
-                    .public_access_block_configuration
-                    .and_then(|block| block.restrict_public_buckets)
-                    .unwrap_or(false),
-            };
-            insert_first(&mut self.buckets, bucket, bucket_entry, &mut listing);
+        for (name, form) in entries.0 {
+            if name == EVERY_RESOURCE {
+                let block = form.public_access_block_configuration.unwrap_or_default();
+                self.account_blocks.insert(account.to_owned(), block);
+                continue;
+            }
+            let bucket = Bucket::new(&name, form);
+            listing.holds_any |= !matches!(bucket.acl, Acl::Off);
+            if let Some((id, account)) = &bucket.owner {
+                self.canonical_ids.insert(id.clone(), account.clone());
+            }
+            insert_first(&mut self.buckets, name, bucket, &mut listing);
         }
         Ok(listing)
     }
@@ -341,16 +314,38 @@ impl Resources {
         Some(&self.grants.get(key_arn)?.as_ref()?.grants)
     }
 
-    pub(super) fn restricts_public_bucket(&self, bucket: &str) -> bool {
-        self.buckets
-            .get(bucket)
-            .is_some_and(|bucket| bucket.restricts_public)
+    pub(super) fn bucket(&self, name: &str) -> Option<&Bucket> {
+        self.buckets.get(name)
+    }
+
+    /// The settings of an account, and of a bucket of it.
+    pub(super) fn public_access_block(
+        &self,
+        bucket: Option<&str>,
+        account: &str,
+    ) -> PublicAccessBlock {
+        let of_account = self.account_blocks.get(account).copied();
+        let of_bucket = bucket.and_then(|name| Some(self.buckets.get(name)?.block));
+        of_account
+            .unwrap_or_default()
+            .and(of_bucket.unwrap_or_default())
+    }
+
+    /// The account of a canonical user id.
+    pub(super) fn account_of_canonical_id(&self, id: &str) -> Option<&str> {
+        self.canonical_ids.get(id).map(|account| &**account)
+    }
+
+    pub(super) fn knows_canonical_id_of(&self, account: &str) -> bool {
+        self.canonical_ids.values().any(|known| **known == *account)
     }
 
     pub(super) fn bucket_acl(&self, bucket: &str, account: &str, statuses: &Statuses) -> Collected {
         match self.buckets.get(bucket) {
-            Some(bucket) if bucket.has_acl => Collected::Present,
-            Some(_) => Collected::Empty,
+            Some(bucket) => match bucket.acl {
+                Acl::Off => Collected::Empty,
+                Acl::NotTold | Acl::Grants(_) => Collected::Present,
+            },
             None => {
                 let part = Part {
                     account,
@@ -484,7 +479,7 @@ fn endpoint_document(id: &str, text: String, problems: &mut Vec<String>) -> Poli
 
 /// The first of two entries with the same name counts.
 fn insert_first<V>(
-    map: &mut HashMap<String, V>,
+    map: &mut FxHashMap<String, V>,
     name: Cow<'_, str>,
     value: V,
     listing: &mut Listing,
@@ -501,20 +496,18 @@ fn insert_first<V>(
 
 /// The resource whose policy counts: for an S3 object its bucket.
 fn policy_holder<'r>(service: &str, resource_arn: &'r str) -> &'r str {
-    match resource_arn.split_once(":::") {
-        Some((_, resource)) if service == "s3" => match resource.split_once('/') {
-            Some((_, key)) => resource_arn
-                .get(..resource_arn.len() - key.len() - 1)
-                .unwrap_or(resource_arn),
-            None => resource_arn,
-        },
-        _ => resource_arn,
+    if service != "s3" || !region_of(resource_arn).is_empty() {
+        return resource_arn;
+    }
+    match resource_arn.bytes().position(|byte| byte == b'/') {
+        Some(end) => resource_arn.get(..end).unwrap_or(resource_arn),
+        None => resource_arn,
     }
 }
 
 /// The region in an ARN; empty where it has none.
 fn region_of(arn: &str) -> &str {
-    arn.split(':').nth(3).unwrap_or_default()
+    arn_part(arn, 3).unwrap_or_default()
 }
 
 /// Whether an endpoint policy is the one that AWS sets where nobody gave one.

@@ -1,7 +1,6 @@
 //! `snapshot.json`: when a snapshot was taken, and which layers were collected.
 
-use std::collections::HashMap;
-
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
 /// A layer that has a status of its own in `snapshot.json`.
@@ -50,7 +49,7 @@ pub(super) struct Statuses {
     pub(super) taken_at: Option<String>,
     pub(super) collected_by: Option<String>,
     /// By account; `*` is one of the keys.
-    entries: HashMap<String, Vec<Entry>>,
+    entries: FxHashMap<String, Vec<Entry>>,
 }
 
 #[derive(Debug)]
@@ -104,7 +103,7 @@ impl Statuses {
                 "`taken_at` is `{taken_at}`, which is no time of ISO 8601 with its offset"
             ));
         }
-        let mut entries: HashMap<String, Vec<Entry>> = HashMap::new();
+        let mut entries: FxHashMap<String, Vec<Entry>> = FxHashMap::default();
         for entry in file.layers {
             let Some(layer) = StatusLayer::parse(&entry.layer) else {
                 problems.push(format!(
@@ -143,6 +142,9 @@ impl Statuses {
     /// What the entries say of a part: of several that fit, the most specific one, and of equally
     /// specific ones the worst. Where the region is not known, each region's entry could be the one.
     pub(super) fn of(&self, part: Part<'_>) -> Option<Status> {
+        if self.entries.is_empty() {
+            return None;
+        }
         let fits = |pattern: &str, value: &str| pattern == "*" || pattern == value;
         let mut best: Option<(u8, Status)> = None;
         let mut some_region: Option<Status> = None;

@@ -233,6 +233,47 @@ fn block_public_access_keeps_strangers_out() {
     assert_eq!(answer(true), "implicit_deny by resource");
 }
 
+#[test]
+fn an_acl_names_the_accounts_whose_ids_a_snapshot_tells() {
+    let buckets = r#"{
+        "data": {"Owner": {"ID": "1111"}, "OwnerAccount": "111122223333", "Grants": [
+            {"Grantee": {"Type": "CanonicalUser", "ID": "4444"}, "Permission": "READ"}]},
+        "*": {"PublicAccessBlockConfiguration": {"IgnorePublicAcls": true}}}"#;
+    let others = r#"{"theirs": {"Owner": {"ID": "4444"}, "OwnerAccount": "444455556666", "Grants": []},
+        "more": {"Owner": {"ID": "7777"}, "OwnerAccount": "777788889999", "Grants": []}}"#;
+    let snapshot = collected(&[
+        ("accounts/111122223333/s3-buckets.json", buckets),
+        ("accounts/444455556666/s3-buckets.json", others),
+    ]);
+    let context = empty_context();
+    let ask = |arn: &str, action: &str, resource: &str| {
+        let mut principal = principal(arn, &[], None);
+        principal.identity = role(&[&statement(
+            r#""Effect": "Allow", "Action": "*", "Resource": "*""#,
+        )])
+        .identity;
+        let question = Request {
+            resource_account: Some(ACCOUNT),
+            ..request(action, Resource::Arn(resource), &context)
+        };
+        line(&snapshot, Caller::principal(&principal), &question)
+    };
+    let list = |arn| ask(arn, "s3:ListBucket", "arn:aws:s3:::data");
+    assert_eq!(
+        list("arn:aws:iam::444455556666:user/u"),
+        "allowed [identity 0] [resource 0]"
+    );
+    // The id is another account's.
+    assert_eq!(
+        list("arn:aws:iam::777788889999:user/u"),
+        "implicit_deny by resource"
+    );
+    assert_eq!(
+        list("arn:aws:iam::222233334444:user/u"),
+        "implicit_deny by resource"
+    );
+}
+
 fn key_file(statement: &str) -> String {
     format!(r#"{{"{KEY}": {{"Version": "2012-10-17", "Statement": [{statement}]}}}}"#)
 }

@@ -18,6 +18,8 @@ mod kleene;
 mod laws;
 mod layers;
 mod policy_errors;
+mod s3;
 mod simulation;
 mod support;
+mod turning;
 mod vectors;

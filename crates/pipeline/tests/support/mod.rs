@@ -17,7 +17,7 @@ use retrial_tables::{Table, TableReader};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub const ACCOUNT: &str = "111122223333";
+pub(crate) const ACCOUNT: &str = "111122223333";
 
 fn snapshot() -> Snapshot {
     let policies = json!([{"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": [
@@ -64,12 +64,12 @@ fn ana() -> Value {
 }
 
 /// A call of a user, which waits for nothing.
-pub fn user_call(id: &str) -> Value {
+pub(crate) fn user_call(id: &str) -> Value {
     record(id, "ListTrainingJobs", "sagemaker.amazonaws.com", ana())
 }
 
 /// A call with the credentials of a session.
-pub fn session_call(id: &str, access_key_id: &str) -> Value {
+pub(crate) fn session_call(id: &str, access_key_id: &str) -> Value {
     let identity = json!({
         "type": "AssumedRole", "principalId": "AROAEXAMPLETRAINER000:s", "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/Trainer/s"),
         "accountId": ACCOUNT, "accessKeyId": access_key_id,
@@ -82,7 +82,7 @@ pub fn session_call(id: &str, access_key_id: &str) -> Value {
 }
 
 /// The record that issues a session, which a session policy keeps from all but listing endpoints.
-pub fn issue(id: &str, access_key_id: &str) -> Value {
+pub(crate) fn issue(id: &str, access_key_id: &str) -> Value {
     let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sagemaker:ListEndpoints", "Resource": "*"}]});
     let mut issue = record(id, "AssumeRole", "sts.amazonaws.com", ana());
     issue["requestParameters"] = json!({"roleArn": format!("arn:aws:iam::{ACCOUNT}:role/Trainer"), "roleSessionName": "s", "policy": policy.to_string()});
@@ -94,18 +94,18 @@ pub fn issue(id: &str, access_key_id: &str) -> Value {
 }
 
 /// A folder with logs and outputs.
-pub struct World {
-    pub folder: TempDir,
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
     snapshot: Snapshot,
     mapping: Mapping,
 }
 
 /// What a run is made with, beside the logs.
-pub struct With<'w> {
-    pub threads: usize,
-    pub plan: PlanOptions,
-    pub stop: bool,
-    pub sources: Option<&'w [Box<dyn Source>]>,
+pub(crate) struct With<'w> {
+    pub(crate) threads: usize,
+    pub(crate) plan: PlanOptions,
+    pub(crate) stop: bool,
+    pub(crate) sources: Option<&'w [Box<dyn Source>]>,
 }
 
 impl Default for With<'_> {
@@ -120,7 +120,7 @@ impl Default for With<'_> {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
             snapshot: snapshot(),
@@ -128,12 +128,12 @@ impl World {
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// A log file that was delivered in a region at a time such as `20261102T0805Z`.
-    pub fn log(&self, region: &str, stamp: &str, records: &[Value]) {
+    pub(crate) fn log(&self, region: &str, stamp: &str, records: &[Value]) {
         let (year, month, day) = (&stamp[..4], &stamp[4..6], &stamp[6..8]);
         let folder = self.path("logs").join(format!(
             "AWSLogs/{ACCOUNT}/CloudTrail/{region}/{year}/{month}/{day}"
@@ -143,17 +143,17 @@ impl World {
         fs::write(folder.join(name), json!({"Records": records}).to_string()).unwrap();
     }
 
-    pub fn source(&self) -> Box<dyn Source> {
+    pub(crate) fn source(&self) -> Box<dyn Source> {
         Box::new(FolderSource::open(&self.path("logs")).unwrap())
     }
 
-    pub fn run(&self, out: &str) -> Report {
+    pub(crate) fn run(&self, out: &str) -> Report {
         let store = FolderStore::create(&self.path(out)).unwrap();
         self.run_with(&store, With::default()).unwrap()
     }
 
     /// Slices of a file or two, batches of a few.
-    pub fn run_with(&self, store: &dyn Store, with: With<'_>) -> Result<Report, PipelineError> {
+    pub(crate) fn run_with(&self, store: &dyn Store, with: With<'_>) -> Result<Report, PipelineError> {
         let own = [self.source()];
         let scratch = self.path("scratch");
         let run = Run {
@@ -184,7 +184,7 @@ impl World {
     }
 
     /// All objects of an output by key; the manifest without its generation, which counts swaps.
-    pub fn objects(&self, out: &str) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn objects(&self, out: &str) -> BTreeMap<String, Vec<u8>> {
         let store = FolderStore::open(&self.path(out)).unwrap();
         let mut objects = BTreeMap::new();
         for entry in store.list("").unwrap() {
@@ -201,7 +201,7 @@ impl World {
     }
 
     #[track_caller]
-    pub fn same_objects(&self, left: &str, right: &str) {
+    pub(crate) fn same_objects(&self, left: &str, right: &str) {
         let (left, right) = (self.objects(left), self.objects(right));
         let keys = |objects: &BTreeMap<String, Vec<u8>>| -> Vec<String> {
             objects.keys().cloned().collect()
@@ -212,13 +212,13 @@ impl World {
         }
     }
 
-    pub fn manifest(&self, out: &str) -> Manifest {
+    pub(crate) fn manifest(&self, out: &str) -> Manifest {
         let store = FolderStore::open(&self.path(out)).unwrap();
         Manifest::read(&store).unwrap().unwrap().0
     }
 
     /// The rows that count of a table, as text, sorted.
-    pub fn rows<T: Table>(&self, out: &str) -> Vec<String>
+    pub(crate) fn rows<T: Table>(&self, out: &str) -> Vec<String>
     where
         for<'r> T::Row<'r>: std::fmt::Debug,
     {

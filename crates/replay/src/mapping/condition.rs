@@ -5,7 +5,11 @@ use super::view::View;
 
 /// Alternatives of which one must hold; each a list of tests that must all hold.
 #[derive(Debug, Clone)]
-pub(super) struct Condition(Vec<Vec<Test>>);
+pub(super) struct Condition {
+    /// As the data file writes it.
+    text: Box<str>,
+    alternatives: Vec<Vec<Test>>,
+}
 
 #[derive(Debug, Clone)]
 enum Test {
@@ -32,16 +36,21 @@ impl Condition {
                 .map(|test| Test::parse(test.trim()))
                 .collect()
         };
-        text.split('|')
-            .map(alternative)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        Ok(Self {
+            text: text.into(),
+            alternatives: text.split('|').map(alternative).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// As the data file writes it.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// Whether it holds for the record.
     pub(super) fn holds(&self, view: &View<'_, '_>) -> Holds {
         let mut answer = Holds::No;
-        for tests in &self.0 {
+        for tests in &self.alternatives {
             let mut all = Holds::Yes;
             for test in tests {
                 match test.holds(view) {
@@ -64,7 +73,7 @@ impl Condition {
 
     /// Whether it holds for a request that sends nothing: then its request is the usual one.
     pub(super) fn holds_for_nothing(&self) -> bool {
-        self.0
+        self.alternatives
             .iter()
             .any(|tests| tests.iter().all(|test| matches!(test, Test::NotSent(_))))
     }

@@ -32,6 +32,12 @@ pub(super) enum MappingProblem {
         /// its full name
         action: String,
     },
+    /// `newer` lists what the catalogue has by now.
+    #[error("the catalogue has the action `{action}` by now")]
+    NotNewer {
+        /// its full name
+        action: String,
+    },
     /// The catalogue has no such resource type.
     #[error("no resource type `{kind}` of `{service}` in the catalogue")]
     UnknownType {

@@ -55,6 +55,15 @@ pub(super) struct ServiceForm {
     /// Whether the service writes names in ARNs in lower case.
     #[serde(default)]
     pub(super) lower_case: bool,
+    /// Whether names stand at any depth of the request, also with a capital letter (Amazon EC2).
+    #[serde(default)]
+    pub(super) nested: bool,
+    /// The words before a type's name in the events that make a thing of that type.
+    #[serde(default)]
+    pub(super) made_by: Vec<String>,
+    /// What the events of `made_by` that have no row ask besides.
+    #[serde(default)]
+    pub(super) also: Vec<Spanned<RequestForm>>,
     /// Types that another resource of this file covers wherever an action takes both.
     #[serde(default)]
     pub(super) covered_types: Vec<String>,
@@ -64,6 +73,8 @@ pub(super) struct ServiceForm {
     pub(super) resources: BTreeMap<Spanned<String>, ResourceForm>,
     #[serde(default)]
     pub(super) events: BTreeMap<Spanned<String>, Vec<Spanned<RequestForm>>>,
+    /// Operations whose actions the catalogue does not have yet.
+    pub(super) newer: Option<Spanned<String>>,
     /// Events that look like calls and that no action authorizes, each with the reason.
     #[serde(default)]
     pub(super) no_action: BTreeMap<Spanned<String>, String>,
@@ -102,6 +113,8 @@ pub(super) struct ResourceForm {
     pub(super) name: BTreeMap<String, OneOrMore>,
     /// A name that begins like this is another thing's (`alias/` in a `keyId`).
     pub(super) not: Option<String>,
+    /// A name that does not begin like this is another thing's (`i-` in a `resourceId`).
+    pub(super) begins: Option<String>,
     /// The field with the account that owns it.
     pub(super) account: Option<String>,
     /// Whether its owner is anyone where the record does not say who.
@@ -184,7 +197,7 @@ pub(super) enum KeyForm {
     /// Fields, all of whose values count.
     Fields(Vec<String>),
     /// Anything else.
-    Rule(KeyRuleForm),
+    Rule(Box<KeyRuleForm>),
 }
 
 /// A condition key's rule; exactly one of the first seven says where its values come from.
@@ -223,6 +236,10 @@ pub(super) struct KeyRuleForm {
     /// The key compares ARNs, and the field may hold another form: then the value is unknown.
     #[serde(default)]
     pub(super) arn_only: bool,
+    /// What AWS writes before the field's value.
+    pub(super) before: Option<String>,
+    /// The key compares ARNs of this type, and the field holds a name.
+    pub(super) arn_of: Option<String>,
 }
 
 /// `"a"` or `["a", "b"]`.

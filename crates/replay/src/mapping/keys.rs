@@ -9,6 +9,7 @@ use retrial_cloudtrail::{Json, JsonKind};
 use retrial_iam::{KeyState, Values};
 
 use super::path::{Path, Sent};
+use super::template::Template;
 use super::view::View;
 
 /// One condition key and where its values come from.
@@ -32,6 +33,9 @@ pub(super) enum KeySource {
         default: Option<Box<str>>,
         unknown_if_not_sent: bool,
         arn_only: bool,
+        before: Option<Box<str>>,
+        /// The ARN template whose one variable a value fills.
+        arn_of: Option<Template>,
     },
     /// Always this.
     Value(Box<str>),
@@ -80,6 +84,8 @@ impl KeyPlan {
             default,
             unknown_if_not_sent,
             arn_only,
+            before,
+            arn_of,
         } = &self.source
         else {
             return None;
@@ -102,6 +108,20 @@ impl KeyPlan {
                     None => false,
                 },
             );
+        }
+        if let Some(before) = before {
+            for text in texts.iter_mut().filter(|text| !text.starts_with(&**before)) {
+                *text = bumpalo::format!(in view.arena, "{}{}", before, text).into_bump_str();
+            }
+        }
+        if let Some(template) = arn_of {
+            for text in texts.iter_mut().filter(|text| !text.starts_with("arn:")) {
+                // Services lower-case names in ARNs, and not all of them are known to.
+                if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                    return Some(KeyState::Unknown);
+                }
+                *text = template.fill(view, view.facts.account, &[Some(text)]);
+            }
         }
         if *arn_only && texts.iter().any(|text| !text.starts_with("arn:")) {
             return Some(KeyState::Unknown);

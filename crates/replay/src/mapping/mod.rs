@@ -11,6 +11,7 @@
 mod compile;
 mod condition;
 mod error;
+mod event_context;
 mod files;
 mod form;
 mod keys;
@@ -21,6 +22,7 @@ mod resource;
 mod same_name;
 mod sources;
 mod template;
+mod trace;
 mod view;
 
 use std::sync::OnceLock;
@@ -32,7 +34,10 @@ use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::partition_of;
+
 pub use error::MappingError;
+pub use trace::{Asked, Traced, TracedAnswer, TracedKey, TracedRequest, TracedResource};
 
 use compile::Compiler;
 use error::{MappingProblem, Source};
@@ -82,6 +87,33 @@ pub struct Facts<'a> {
     pub caller_name: Option<&'a str>,
     /// The `errorCode` of a call that failed.
     pub failed_with: Option<&'a str>,
+}
+
+impl<'a> Facts<'a> {
+    /// What the record itself says, and the snapshot.
+    pub fn of(
+        record: &Record<'a>,
+        catalogue: &'a Catalogue,
+        snapshot: Option<&'a Snapshot>,
+    ) -> Self {
+        let identity = record.user_identity.unwrap_or_default();
+        let issuer = identity.session_issuer.and_then(|issuer| issuer.arn);
+        let caller_arn = issuer.or(identity.arn);
+        let region = record.aws_region.unwrap_or_default();
+        let owner = record.recipient_account_id.or(identity.account_id);
+        let is_user = identity.kind == Some("IAMUser");
+        Self {
+            catalogue,
+            snapshot,
+            partition: partition_of(caller_arn, region),
+            region,
+            account: owner.unwrap_or_default(),
+            caller_account: identity.account_id,
+            caller_arn,
+            caller_name: identity.user_name.filter(|_| is_user),
+            failed_with: record.error_code,
+        }
+    }
 }
 
 /// What a record asks for.
@@ -267,61 +299,54 @@ impl Mapping {
             return Mapped::Unmapped;
         };
         let mut view = View::new(record, facts, arena);
-        if let Some(service) = self.sources.told_apart(event_source, &view) {
-            return self.map_in(service, event, &mut view);
-        }
-        if let Some(index) = self.by_event_source.get(event_source) {
-            return self
-                .services
-                .get(*index)
-                .map_or(Mapped::Unmapped, |service| {
-                    self.map_planned(service, event, &mut view)
-                });
-        }
-        for prefix in self.sources.prefixes(event_source) {
-            let mapped = self.map_in(prefix, event, &mut view);
-            if !matches!(mapped, Mapped::Unmapped) {
-                return mapped;
-            }
-        }
-        Mapped::Unmapped
-    }
-
-    fn map_in<'a>(&'a self, prefix: &str, event: &str, view: &mut View<'a, '_>) -> Mapped<'a> {
-        if let Some(service) = self
-            .by_prefix
-            .get(prefix)
-            .and_then(|index| self.services.get(*index))
-        {
-            return self.map_planned(service, event, view);
-        }
-        let Some((name, plan)) = self.without_file.get_key_value(prefix) else {
-            return Mapped::Unmapped;
-        };
-        let service = plan.get_or_init(|| ServicePlan {
-            keys: self.common_keys.clone(),
-            unlisted: self.sources.unlisted(name),
-            ..ServicePlan::same_name_only(name, self.catalogue)
-        });
-        self.map_planned(service, event, view)
-    }
-
-    fn map_planned<'a>(
-        &'a self,
-        service: &'a ServicePlan,
-        event: &str,
-        view: &mut View<'a, '_>,
-    ) -> Mapped<'a> {
-        match self
-            .planned(service, event)
-            .or_else(|| self.planned(service, without_version(event)?))
-        {
-            Some(plan) => {
+        match self.found(event_source, event, &view) {
+            Some((service, plan)) => {
                 view.kinds = Some(service.kinds(self.catalogue));
-                plan.fill(service, self.catalogue, view)
+                plan.fill(service, self.catalogue, &view)
             }
             None => Mapped::Unmapped,
         }
+    }
+
+    /// The service that authorizes the calls of an `eventSource`, and what it asks for this event.
+    fn found<'a>(
+        &'a self,
+        event_source: &str,
+        event: &str,
+        view: &View<'_, '_>,
+    ) -> Option<(&'a ServicePlan, &'a EventPlan)> {
+        if let Some(prefix) = self.sources.told_apart(event_source, view) {
+            return self.found_in(self.service(prefix)?, event);
+        }
+        if let Some(index) = self.by_event_source.get(event_source) {
+            return self.found_in(self.services.get(*index)?, event);
+        }
+        self.sources
+            .prefixes(event_source)
+            .find_map(|prefix| self.found_in(self.service(prefix)?, event))
+    }
+
+    /// The service with this IAM prefix.
+    fn service(&self, prefix: &str) -> Option<&ServicePlan> {
+        if let Some(index) = self.by_prefix.get(prefix) {
+            return self.services.get(*index);
+        }
+        let (name, plan) = self.without_file.get_key_value(prefix)?;
+        Some(plan.get_or_init(|| ServicePlan {
+            keys: self.common_keys.clone(),
+            unlisted: self.sources.unlisted(name),
+            ..ServicePlan::same_name_only(name, self.catalogue)
+        }))
+    }
+
+    fn found_in<'a>(
+        &self,
+        service: &'a ServicePlan,
+        event: &str,
+    ) -> Option<(&'a ServicePlan, &'a EventPlan)> {
+        self.planned(service, event)
+            .or_else(|| self.planned(service, without_version(event)?))
+            .map(|plan| (service, plan))
     }
 
     fn planned<'s>(&self, service: &'s ServicePlan, event: &str) -> Option<&'s EventPlan> {
@@ -421,6 +446,11 @@ mod tests {
         check(
             "[events]\nX = [{}]\n",
             "s3.toml:5: no action `s3:X` in the catalogue",
+        );
+        check("newer = \"GetObjects\"\n", "");
+        check(
+            "newer = \"GetObject\"\n",
+            "s3.toml:4: the catalogue has the action `s3:GetObject` by now",
         );
         check(
             "[events]\nGetObject = [{ on = \"objects\" }]\n",

@@ -1,14 +1,18 @@
 //! Where a value stands in a record: `vpcConfig.subnets`, `inputDataConfig[].dataSource`,
-//! `response:role.arn`, `copy-source:version`.
+//! `**.instanceId`, `response:role.arn`, `copy-source:version`.
 
 use bumpalo::collections::Vec as BumpVec;
 use retrial_cloudtrail::{Json, JsonKind};
+
+use crate::omission::HIDDEN;
 
 use super::view::{COPY_SOURCE_PARTS, RECORD_FIELDS, Shown, View};
 
 /// A place in a record.
 #[derive(Debug, Clone)]
 pub(super) struct Path {
+    /// As the data file writes it.
+    text: Box<str>,
     root: Root,
     steps: Vec<Step>,
 }
@@ -34,7 +38,12 @@ struct Step {
     each: bool,
     /// `name*`: every member whose name begins so.
     prefix: bool,
+    /// `**.name`: the member of this name at any depth.
+    anywhere: bool,
 }
+
+/// How deep `**` looks; AWS's requests are flatter.
+const DEPTH: usize = 16;
 
 /// What is known of the value in a place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,14 +55,6 @@ pub(super) enum Sent {
     /// The record does not show whether.
     Hidden,
 }
-
-/// What CloudTrail writes where it hides a value.
-/// See <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>.
-const HIDDEN: [&str; 3] = [
-    "HIDDEN_DUE_TO_SECURITY_REASONS",
-    "Value hidden due to security reasons.",
-    "***",
-];
 
 impl Path {
     /// Reads `root:a.b[].c`; `None` where it has not this form.
@@ -67,7 +68,12 @@ impl Path {
             None => (Root::Request, text),
         };
         let mut steps = Vec::new();
+        let mut anywhere = false;
         for part in rest.split('.') {
+            if part == "**" && !anywhere {
+                anywhere = true;
+                continue;
+            }
             let (part, each) = match part.strip_suffix("[]") {
                 Some(part) => (part, true),
                 None => (part, false),
@@ -85,15 +91,28 @@ impl Path {
                 name: name.into(),
                 each,
                 prefix,
+                anywhere: std::mem::take(&mut anywhere),
             });
         }
+        if anywhere {
+            return None;
+        }
         let derived = match root {
-            Root::Record => Some(&RECORD_FIELDS),
-            Root::CopySource => Some(&COPY_SOURCE_PARTS),
+            Root::Record => Some(RECORD_FIELDS.as_slice()),
+            Root::CopySource => Some(COPY_SOURCE_PARTS.as_slice()),
             _ => None,
         };
         let known = derived.is_none_or(|names| names.contains(&rest));
-        known.then_some(Self { root, steps })
+        known.then_some(Self {
+            text: text.into(),
+            root,
+            steps,
+        })
+    }
+
+    /// As the data file writes it.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// The JSON values in this place, each given to `found`.
@@ -179,6 +198,35 @@ fn walk<'a>(value: Json<'a>, steps: &[Step], found: &mut dyn FnMut(Json<'a>)) {
         found(value);
         return;
     };
+    if step.anywhere {
+        everywhere(value, DEPTH, &mut |object| {
+            enter_step(object, step, rest, found)
+        });
+    } else {
+        enter_step(value, step, rest, found);
+    }
+}
+
+/// All objects in a value, outermost first.
+fn everywhere<'a>(value: Json<'a>, depth: usize, found: &mut dyn FnMut(Json<'a>)) {
+    let Some(depth) = depth.checked_sub(1) else {
+        return;
+    };
+    match value.kind() {
+        JsonKind::Object => {
+            found(value);
+            value
+                .members()
+                .for_each(|(_, member)| everywhere(member, depth, found));
+        }
+        JsonKind::Array => value
+            .items()
+            .for_each(|item| everywhere(item, depth, found)),
+        _ => {}
+    }
+}
+
+fn enter_step<'a>(value: Json<'a>, step: &Step, rest: &[Step], found: &mut dyn FnMut(Json<'a>)) {
     let mut enter = |member: Json<'a>| {
         if step.each {
             // One item may stand without its list (XML bodies, old records).
@@ -231,7 +279,13 @@ fn leaf_texts<'a>(
                 leaf_texts(item, view, texts, hidden);
             }
         }),
-        JsonKind::Null | JsonKind::Object => {}
+        // Amazon EC2's newer requests write `{"content": "vpce-1", "tag": 1}` for an item of a list.
+        JsonKind::Object => {
+            if let Some(content) = value.get("content").filter(|_| value.get("tag").is_some()) {
+                texts.extend(content.as_str());
+            }
+        }
+        JsonKind::Null => {}
     }
 }
 

@@ -3,13 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use bumpalo::collections::Vec as BumpVec;
-use retrial_iam::{Action, Catalogue};
+use retrial_iam::{Action, Catalogue, KeyState};
 use rustc_hash::FxHashMap;
 
 use super::condition::{Condition, Holds};
+use super::event_context;
 use super::keys::{KeyPlan, KeySource};
 use super::kinds::Kinds;
-use super::resource::{Found, How, ResourcePlan};
+use super::resource::{Found, How, Origin, ResourcePlan};
 use super::template::{Template, account_of};
 use super::view::View;
 use super::{Certainty, Mapped, MappedRequest, MappedResource};
@@ -18,6 +19,8 @@ use super::{Certainty, Mapped, MappedRequest, MappedResource};
 #[derive(Debug)]
 pub(super) struct ServicePlan {
     pub(super) service: Box<str>,
+    /// The data file, where there is one.
+    pub(super) file: Option<&'static str>,
     pub(super) events: FxHashMap<Box<str>, EventPlan>,
     /// `Get*` and the like, in the file's order.
     pub(super) event_prefixes: Vec<(Box<str>, EventPlan)>,
@@ -30,6 +33,10 @@ pub(super) struct ServicePlan {
     pub(super) same_name_certainty: Certainty,
     pub(super) names_certainty: Certainty,
     pub(super) lower_case: bool,
+    pub(super) nested: bool,
+    pub(super) made_by: Vec<String>,
+    /// What an event of `made_by` asks besides.
+    pub(super) also: Vec<RequestPlan>,
     pub(super) covered_types: Vec<String>,
     /// Whether someone reviewed all its actions.
     pub(super) reviewed: bool,
@@ -46,9 +53,9 @@ pub(super) enum EventPlan {
 }
 
 /// One request of an event.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct RequestPlan {
-    pub(super) action: &'static str,
+    pub(super) action: Box<str>,
     pub(super) targets: Targets,
     pub(super) when: Option<Condition>,
     pub(super) possible: bool,
@@ -59,10 +66,12 @@ pub(super) struct RequestPlan {
 }
 
 /// The resources of a request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Targets {
     /// The action has none.
     Any,
+    /// Nobody knows.
+    Unknown,
     /// This very ARN.
     Literal(Template),
     /// Each of these.
@@ -75,9 +84,9 @@ pub(super) enum Targets {
 }
 
 /// A request's resource and what follows from how it was found.
-struct Target<'a> {
-    found: Found<'a>,
-    possible: bool,
+pub(super) struct Target<'a> {
+    pub(super) found: Found<'a>,
+    pub(super) possible: bool,
 }
 
 impl ServicePlan {
@@ -91,7 +100,7 @@ impl ServicePlan {
 impl EventPlan {
     /// The requests for one record.
     pub(super) fn fill<'a>(
-        &self,
+        &'a self,
         service: &ServicePlan,
         catalogue: &Catalogue,
         view: &View<'a, '_>,
@@ -111,7 +120,7 @@ impl EventPlan {
 
 impl RequestPlan {
     fn fill<'a>(
-        &self,
+        &'a self,
         service: &ServicePlan,
         catalogue: &Catalogue,
         view: &View<'a, '_>,
@@ -136,34 +145,49 @@ impl RequestPlan {
             let required = !possible && !target.possible;
             let resource = target.found.resource;
             let same = |other: &&mut MappedRequest<'a>| {
-                other.action == self.action && other.resource.is_same(&resource)
+                *other.action == *self.action && other.resource.is_same(&resource)
             };
             if let Some(other) = requests.iter_mut().find(same) {
                 other.required |= required;
                 continue;
             }
             requests.push(MappedRequest {
-                action: self.action,
+                action: &self.action,
                 required,
                 certainty: certainty.min(target.found.certainty),
                 resource,
-                keys,
+                keys: self.with_context(keys, &resource, view),
             });
         }
     }
 
-    fn keys<'a>(
+    /// The keys with what an enriched record says besides.
+    fn with_context<'a>(
         &self,
-        service: &ServicePlan,
-        catalogue: &Catalogue,
+        keys: &'a [(&'a str, KeyState<'a>)],
+        resource: &MappedResource<'a>,
         view: &View<'a, '_>,
-    ) -> &'a [(&'a str, retrial_iam::KeyState<'a>)] {
+    ) -> &'a [(&'a str, KeyState<'a>)] {
+        let Some(context) = view.record.event_context else {
+            return keys;
+        };
+        let mut all = BumpVec::from_iter_in(keys.iter().copied(), view.arena);
+        event_context::add(context, &self.action, resource, view, &mut all);
+        all.into_bump_slice()
+    }
+
+    /// The rules of the keys that the request feeds.
+    pub(super) fn key_plans<'p>(
+        &'p self,
+        service: &'p ServicePlan,
+        catalogue: &Catalogue,
+    ) -> impl Iterator<Item = &'p KeyPlan> {
         let taken = self.service_keys.get_or_init(|| {
             // What a row says of a key, it says of the key's old names.
             let name = |key: &KeyPlan| key.present_name.clone().unwrap_or_else(|| key.key.clone());
             let overridden = |key: &KeyPlan| self.keys.iter().any(|own| own.key == name(key));
             let taken = |key: &KeyPlan| {
-                !overridden(key) && catalogue.key_applies(self.action, &key.example())
+                !overridden(key) && catalogue.key_applies(&self.action, &key.example())
             };
             let indices = service
                 .keys
@@ -173,14 +197,19 @@ impl RequestPlan {
                 .map(|(index, _)| index);
             indices.collect()
         });
+        let of_service = taken.iter().filter_map(|index| service.keys.get(*index));
+        self.keys.iter().chain(of_service)
+    }
+
+    fn keys<'a>(
+        &self,
+        service: &ServicePlan,
+        catalogue: &Catalogue,
+        view: &View<'a, '_>,
+    ) -> &'a [(&'a str, KeyState<'a>)] {
         let mut keys = BumpVec::new_in(view.arena);
-        for key in self
-            .keys
-            .iter()
-            .chain(taken.iter().filter_map(|index| service.keys.get(*index)))
-        {
-            key.add(view, &mut keys);
-        }
+        self.key_plans(service, catalogue)
+            .for_each(|key| key.add(view, &mut keys));
         keys.into_bump_slice()
     }
 }
@@ -196,8 +225,8 @@ impl KeyPlan {
 }
 
 impl Targets {
-    fn find<'a>(
-        &self,
+    pub(super) fn find<'a>(
+        &'a self,
         service: &ServicePlan,
         view: &View<'a, '_>,
         targets: &mut BumpVec<'a, Target<'a>>,
@@ -208,6 +237,19 @@ impl Targets {
                     resource: MappedResource::Any,
                     certainty: Certainty::Verified,
                     how: How::Given,
+                    origin: Origin::Fixed,
+                },
+                possible: false,
+            }),
+            Self::Unknown => targets.push(Target {
+                found: Found {
+                    resource: MappedResource::Unknown {
+                        pattern: "*",
+                        account: None,
+                    },
+                    certainty: Certainty::Guessed,
+                    how: How::NotFound,
+                    origin: Origin::NotRecorded,
                 },
                 possible: false,
             }),
@@ -226,6 +268,7 @@ impl Targets {
                         resource,
                         certainty: Certainty::Verified,
                         how: How::Given,
+                        origin: Origin::Fixed,
                     },
                     possible: false,
                 });
@@ -250,8 +293,8 @@ impl Targets {
 /// rest, one that is the only required type was asked about too, whatever it was.
 fn listed<'a>(
     service: &ServicePlan,
-    required: &[Arc<ResourcePlan>],
-    optional: &[Arc<ResourcePlan>],
+    required: &'a [Arc<ResourcePlan>],
+    optional: &'a [Arc<ResourcePlan>],
     view: &View<'a, '_>,
     targets: &mut BumpVec<'a, Target<'a>>,
 ) {
@@ -323,6 +366,7 @@ fn not_found<'a>(
         resource: MappedResource::Unknown { pattern, account },
         certainty,
         how: How::NotFound,
+        origin: Origin::NotRecorded,
     }
 }
 

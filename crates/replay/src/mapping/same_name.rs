@@ -11,7 +11,7 @@ use super::form::RecordedForm;
 use super::path::Path;
 use super::plan::{EventPlan, RequestPlan, ServicePlan, Targets};
 use super::resource::ResourcePlan;
-use super::template::{Template, field_of};
+use super::template::{Template, fields_of};
 
 impl ServicePlan {
     /// A service that no file describes: events are the actions of the same name.
@@ -24,6 +24,7 @@ impl ServicePlan {
         };
         Self {
             service: service.into(),
+            file: None,
             events: FxHashMap::default(),
             event_prefixes: Vec::new(),
             resources: FxHashMap::default(),
@@ -33,6 +34,9 @@ impl ServicePlan {
             same_name_certainty: Certainty::Derived,
             names_certainty: Certainty::Guessed,
             lower_case: false,
+            nested: false,
+            made_by: Vec::new(),
+            also: Vec::new(),
             covered_types: Vec::new(),
             reviewed: false,
             unlisted: FxHashMap::default(),
@@ -45,15 +49,19 @@ impl ServicePlan {
         action: Action<'static>,
         catalogue: &'static Catalogue,
     ) -> EventPlan {
-        EventPlan::Requests(vec![RequestPlan {
-            action: action.full_name,
+        let mut requests = vec![RequestPlan {
+            action: action.full_name.into(),
             targets: self.listed_targets(action, catalogue),
             when: None,
             possible: false,
             certainty: self.same_name_certainty,
             keys: Vec::new(),
             service_keys: OnceLock::new(),
-        }])
+        }];
+        if self.made_with(action).next().is_some() {
+            requests.extend(self.also.iter().cloned());
+        }
+        EventPlan::Requests(requests)
     }
 
     pub(super) fn listed_targets(
@@ -73,10 +81,13 @@ impl ServicePlan {
                     .covered_types
                     .iter()
                     .any(|covered| covered == kind.name);
-            if let Some(resource) = self
+            if let Some(mut resource) = self
                 .resource_of_type(service, kind.name, catalogue)
                 .filter(|_| !covered)
             {
+                if self.makes(action, kind.name) {
+                    resource = Arc::new(resource.made());
+                }
                 if kind.required {
                     &mut required
                 } else {
@@ -95,6 +106,24 @@ impl ServicePlan {
         Targets::Listed { required, optional }
     }
 
+    /// Whether an action makes a thing of this type: `CreateVpcEndpoint` and `vpc-endpoint`.
+    fn makes(&self, action: Action<'static>, kind: &str) -> bool {
+        let letters = |text: &str| {
+            let letters = text.chars().filter(char::is_ascii_alphanumeric);
+            letters.collect::<String>().to_ascii_lowercase()
+        };
+        self.made_with(action)
+            .any(|made| letters(made) == letters(kind))
+    }
+
+    /// What an action makes, if it begins with a word of `made_by`.
+    fn made_with(&self, action: Action<'static>) -> impl Iterator<Item = &'static str> {
+        let name = action.full_name.split(':').nth(1).unwrap_or_default();
+        self.made_by
+            .iter()
+            .filter_map(move |word| name.strip_prefix(word.as_str()))
+    }
+
     /// How to find a resource of this type: the file's way, or by the names of its ARN's variables.
     pub(super) fn resource_of_type(
         &self,
@@ -109,13 +138,11 @@ impl ServicePlan {
         }
         let kind = catalogue.resource_type(service, kind)?;
         let template = Template::parse_first(kind.arn);
-        // The name, or a list of names.
-        let fields = |variable: &str| [field_of(variable), format!("{}s", field_of(variable))];
         let names = template
             .variables()
             .iter()
             .map(|variable| {
-                fields(variable)
+                fields_of(variable, self.nested)
                     .iter()
                     .filter_map(|field| Path::parse(field))
                     .collect()
@@ -129,6 +156,7 @@ impl ServicePlan {
             arn: Vec::new(),
             names,
             not: None,
+            begins: None,
             account: None,
             foreign: false,
             path: None,

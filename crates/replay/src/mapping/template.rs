@@ -78,6 +78,18 @@ impl Template {
         }
     }
 
+    /// The same with `*` in place of the resource's own variables.
+    pub(super) fn with_stars(&self) -> Self {
+        let star = |piece: &Piece| match piece {
+            Piece::Variable(_) => Piece::Text("*".into()),
+            other => other.clone(),
+        };
+        Self {
+            pieces: self.pieces.iter().map(star).collect(),
+            variables: Vec::new(),
+        }
+    }
+
     /// The names of the resource's own variables, in order.
     pub(super) fn variables(&self) -> &[Box<str>] {
         &self.variables
@@ -123,9 +135,25 @@ pub(super) fn account_of(arn: &str) -> Option<&str> {
         .filter(|account| !account.is_empty() && *account != "*")
 }
 
+/// The fields that may fill a variable: its name, or a list of names; in Amazon EC2 at any depth, and
+/// in newer requests with a capital letter.
+pub(super) fn fields_of(variable: &str, nested: bool) -> Vec<String> {
+    let field = field_of(variable);
+    if nested {
+        vec![
+            format!("**.{field}"),
+            format!("**.{variable}"),
+            format!("**.{variable}s"),
+        ]
+    } else {
+        let list = format!("{field}s");
+        vec![field, list]
+    }
+}
+
 /// A variable as `requestParameters` spells it: only its first letter is lowered
 /// (`MLModelId` becomes `mLModelId`).
-pub(super) fn field_of(variable: &str) -> String {
+fn field_of(variable: &str) -> String {
     let mut letters = variable.chars();
     letters
         .next()

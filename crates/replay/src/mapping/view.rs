@@ -30,6 +30,8 @@ pub(super) struct Recorded<'a> {
     pub(super) account: Option<&'a str>,
     pub(super) kind: Option<&'static str>,
     pub(super) place: Place,
+    /// The member that holds it, in a request or a response.
+    pub(super) member: &'a str,
 }
 
 /// Where an ARN stands.
@@ -98,6 +100,7 @@ impl<'a, 'r> View<'a, 'r> {
                         account: item.account_id,
                         kind: self.kind_of(arn),
                         place: Place::Resources,
+                        member: "",
                     });
                 }
             }
@@ -127,7 +130,7 @@ impl<'a, 'r> View<'a, 'r> {
         deeper: bool,
         found: &mut BumpVec<'a, Recorded<'a>>,
     ) {
-        for (_, member) in value.members() {
+        for (name, member) in value.members() {
             if let Some(arn) = member.as_str() {
                 if arn.starts_with("arn:")
                     && let Some(kind) = self.kind_of(arn)
@@ -137,6 +140,7 @@ impl<'a, 'r> View<'a, 'r> {
                         account: None,
                         kind: Some(kind),
                         place,
+                        member: name,
                     });
                 }
             } else if deeper {
@@ -166,13 +170,52 @@ impl<'a, 'r> View<'a, 'r> {
             "eventName" => self.record.event_name,
             "eventSource" => self.record.event_source,
             "awsRegion" => self.record.aws_region,
+            // Who calls with a principal's permissions on its behalf is an AWS service.
+            "byAwsService" => self.record.user_identity?.invoked_by.map(|_| "true"),
+            "sameKey" => self.same_key(),
+            "accessPointArn" => self.access_point_arn(),
             _ => None,
         }
+    }
+
+    /// Whether the two keys of a ReEncrypt are one; CloudTrail records both.
+    fn same_key(&self) -> Option<&'a str> {
+        let mut keys = self.recorded().iter().map(|item| item.arn);
+        let first = keys.next()?;
+        Some(match keys.next() {
+            Some(second) if second != first => "false",
+            Some(_) => "true",
+            None => return None,
+        })
+    }
+
+    /// The access point that the request went through, or its alias, which hides the ARN.
+    fn access_point_arn(&self) -> Option<&'a str> {
+        let recorded = self.record.resources().find_map(|item| {
+            let arn = item.arn?;
+            item.kind?.ends_with("AccessPoint").then_some(arn)
+        });
+        let Shown::Object(parameters) = self.shown else {
+            return recorded;
+        };
+        recorded.or_else(|| {
+            let bucket = parameters.get("bucketName").and_then(Json::as_str)?;
+            let is_access_point = bucket.contains(":accesspoint/") || bucket.ends_with("-s3alias");
+            is_access_point.then_some(bucket)
+        })
     }
 }
 
 /// The names that [`View::record_field`] knows.
-pub(super) const RECORD_FIELDS: [&str; 4] = ["errorCode", "eventName", "eventSource", "awsRegion"];
+pub(super) const RECORD_FIELDS: [&str; 7] = [
+    "errorCode",
+    "eventName",
+    "eventSource",
+    "awsRegion",
+    "byAwsService",
+    "sameKey",
+    "accessPointArn",
+];
 
 impl<'a> CopySource<'a> {
     fn parse(text: &'a str, arena: &'a Bump) -> Option<Self> {

@@ -23,24 +23,7 @@ pub fn map_text<T>(
     let arena = Bump::new();
     RecordParser::new()
         .parse(&mut bytes, |record| {
-            let identity = record.user_identity.unwrap_or_default();
-            let issuer = identity.session_issuer.and_then(|issuer| issuer.arn);
-            let facts = Facts {
-                catalogue: Catalogue::bundled(),
-                snapshot,
-                partition: "aws",
-                region: record.aws_region.unwrap_or_default(),
-                account: record
-                    .recipient_account_id
-                    .or(identity.account_id)
-                    .unwrap_or_default(),
-                caller_account: identity.account_id,
-                caller_arn: issuer.or(identity.arn),
-                caller_name: identity
-                    .user_name
-                    .filter(|_| identity.kind == Some("IAMUser")),
-                failed_with: record.error_code,
-            };
+            let facts = Facts::of(record, Catalogue::bundled(), snapshot);
             let mapped = mapping.map(record, &facts, &arena);
             read(record, &mapped)
         })

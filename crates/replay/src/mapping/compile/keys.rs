@@ -9,6 +9,7 @@ use super::{Compiler, Result};
 use crate::mapping::error::MappingProblem;
 use crate::mapping::form::{KeyForm, KeyRuleForm, OneOrMore};
 use crate::mapping::keys::{KeyPlan, KeySource};
+use crate::mapping::template::Template;
 
 impl Compiler<'_> {
     pub(super) fn service_keys(
@@ -55,7 +56,7 @@ impl Compiler<'_> {
             },
             KeyForm::Rule(rule) => rule,
         };
-        let mut sources = self.sources(rule, span)?;
+        let mut sources = self.sources(key, rule, span)?;
         let (Some(source), true) = (sources.pop(), sources.is_empty()) else {
             let key = key.to_owned();
             return Err(self.source.error(span, MappingProblem::KeySource { key }));
@@ -80,8 +81,36 @@ impl Compiler<'_> {
         })
     }
 
+    /// The ARN template of `arn_of`, a type of the key's service.
+    fn arn_template(
+        &self,
+        key: &str,
+        rule: &KeyRuleForm,
+        span: &Range<usize>,
+    ) -> Result<Option<Template>> {
+        let Some(kind) = &rule.arn_of else {
+            return Ok(None);
+        };
+        let service = key.split(':').next().unwrap_or_default();
+        let found = self.catalogue.resource_type(service, kind);
+        let template = found.map(|found| Template::parse(found.arn));
+        template
+            .filter(|template| template.variables().len() == 1)
+            .map(Some)
+            .ok_or_else(|| {
+                let (service, kind) = (service.to_owned(), kind.clone());
+                self.source
+                    .error(span, MappingProblem::UnknownType { service, kind })
+            })
+    }
+
     /// What a rule says of where the values come from; a good one says it once.
-    fn sources(&self, rule: &KeyRuleForm, span: &Range<usize>) -> Result<Vec<KeySource>> {
+    fn sources(
+        &self,
+        key: &str,
+        rule: &KeyRuleForm,
+        span: &Range<usize>,
+    ) -> Result<Vec<KeySource>> {
         let paths = |fields: &OneOrMore| {
             fields
                 .0
@@ -97,6 +126,8 @@ impl Compiler<'_> {
                 default: rule.default.as_deref().map(Into::into),
                 unknown_if_not_sent: rule.unknown_if_not_sent,
                 arn_only: rule.arn_only,
+                before: rule.before.as_deref().map(Into::into),
+                arn_of: self.arn_template(key, rule, span)?,
             });
         }
         sources.extend(

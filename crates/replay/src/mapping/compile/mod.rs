@@ -46,9 +46,12 @@ impl Compiler<'_> {
                 .error(&form.service.span(), MappingProblem::NoPages));
         }
         let mut plan = ServicePlan::same_name_only(&service, self.catalogue);
+        plan.file = Some(self.source.file);
         plan.same_name_certainty = form.same_name;
         plan.names_certainty = form.names;
         plan.lower_case = form.lower_case;
+        plan.nested = form.nested;
+        plan.made_by = form.made_by;
         plan.covered_types = form.covered_types;
         plan.reviewed = form.same_name == Certainty::Verified;
         for (name, resource) in form.resources {
@@ -57,8 +60,16 @@ impl Compiler<'_> {
                 .insert(name.into_inner().into(), Arc::new(resource));
         }
         plan.keys = self.service_keys(form.keys)?;
+        for request in &form.also {
+            let mut also = std::mem::take(&mut plan.also);
+            self.request(&plan, "", request, &form.conditions, &mut also)?;
+            plan.also = also;
+        }
         for (names, requests) in form.events {
             self.event(&mut plan, &names, &requests, &form.conditions)?;
+        }
+        if let Some(names) = &form.newer {
+            self.newer(&mut plan, names)?;
         }
         for (names, _) in form.no_action {
             self.insert(&mut plan, &names, || EventPlan::NoAction)?;
@@ -85,6 +96,30 @@ impl Compiler<'_> {
             let mut compiled = Some(compiled);
             self.insert(plan, &event, || {
                 EventPlan::Requests(compiled.take().unwrap_or_default())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Events whose actions the catalogue does not have yet: of the same name, on nobody knows what.
+    fn newer(&self, plan: &mut ServicePlan, names: &Spanned<String>) -> Result<()> {
+        for name in names.get_ref().split_whitespace() {
+            let action = format!("{}:{name}", plan.service);
+            if self.catalogue.action(&plan.service, name).is_some() {
+                let problem = MappingProblem::NotNewer { action };
+                return Err(self.source.error(&names.span(), problem));
+            }
+            let event = Spanned::new(names.span(), name.to_owned());
+            self.insert(plan, &event, || {
+                EventPlan::Requests(vec![RequestPlan {
+                    action: action.as_str().into(),
+                    targets: Targets::Unknown,
+                    when: None,
+                    possible: false,
+                    certainty: Certainty::Guessed,
+                    keys: Vec::new(),
+                    service_keys: OnceLock::new(),
+                }])
             })?;
         }
         Ok(())
@@ -155,7 +190,7 @@ impl Compiler<'_> {
         }
         let action = self.action(plan, form.action.as_deref().unwrap_or(event), &span)?;
         compiled.push(RequestPlan {
-            action: action.full_name,
+            action: action.full_name.into(),
             targets: self.targets(plan, action, form, &span)?,
             when,
             possible: form.possible,
@@ -195,7 +230,7 @@ impl Compiler<'_> {
             None => self.condition(field, &BTreeMap::new(), span)?,
         };
         Ok(RequestPlan {
-            action: self.action(plan, "iam:PassRole", span)?.full_name,
+            action: self.action(plan, "iam:PassRole", span)?.full_name.into(),
             targets: Targets::Each(vec![Arc::new(self.resource(plan, &name, role)?)]),
             when: Some(sent),
             possible: form.possible,

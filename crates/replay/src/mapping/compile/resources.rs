@@ -9,7 +9,7 @@ use crate::mapping::form::ResourceForm;
 use crate::mapping::path::Path;
 use crate::mapping::plan::ServicePlan;
 use crate::mapping::resource::{Otherwise, ResourcePlan};
-use crate::mapping::template::{Template, field_of};
+use crate::mapping::template::{Template, fields_of};
 
 impl Compiler<'_> {
     pub(super) fn resource(
@@ -30,7 +30,7 @@ impl Compiler<'_> {
                 .error(&span, MappingProblem::UnknownType { service, kind }));
         };
         let template = Template::parse(kind.arn);
-        let names = self.names(name, &form, &template)?;
+        let names = self.names(plan, name, &form, &template)?;
         let paths = |fields: &[String]| {
             fields
                 .iter()
@@ -44,6 +44,7 @@ impl Compiler<'_> {
             arn: paths(&form.arn.0)?,
             names,
             not: form.not.map(Into::into),
+            begins: form.begins.map(Into::into),
             account: form
                 .account
                 .as_deref()
@@ -73,6 +74,7 @@ impl Compiler<'_> {
     /// For each variable of the template the fields that fill it.
     fn names(
         &self,
+        plan: &ServicePlan,
         name: &Spanned<String>,
         form: &ResourceForm,
         template: &Template,
@@ -94,7 +96,7 @@ impl Compiler<'_> {
         let mut names = Vec::new();
         for variable in template.variables() {
             let fields = form.name.get(&**variable).map(|fields| fields.0.clone());
-            let fields = fields.unwrap_or_else(|| vec![field_of(variable)]);
+            let fields = fields.unwrap_or_else(|| fields_of(variable, plan.nested));
             names.push(
                 fields
                     .iter()

@@ -3,7 +3,7 @@
 use bumpalo::collections::Vec as BumpVec;
 use retrial_cloudtrail::Json;
 
-use super::{Finds, Found, How, ResourcePlan};
+use super::{Finds, Found, How, Origin, ResourcePlan};
 use crate::mapping::MappedResource;
 use crate::mapping::template::{Template, account_of};
 use crate::mapping::view::{Shown, View};
@@ -42,6 +42,7 @@ impl ResourcePlan {
                 },
                 certainty: self.certainty,
                 how: How::NotFound,
+                origin: Origin::NotRecorded,
             });
         } else {
             self.push_arn(arn, account, view, finds);

@@ -28,6 +28,7 @@ pub(in crate::mapping) struct ResourcePlan {
     /// For each variable of the template the fields that fill it.
     pub(in crate::mapping) names: Vec<Vec<Path>>,
     pub(in crate::mapping) not: Option<Box<str>>,
+    pub(in crate::mapping) begins: Option<Box<str>>,
     pub(in crate::mapping) account: Option<Path>,
     pub(in crate::mapping) foreign: bool,
     pub(in crate::mapping) path: Option<PathForm>,
@@ -59,6 +60,28 @@ pub(in crate::mapping) struct Found<'a> {
     pub(in crate::mapping) resource: MappedResource<'a>,
     pub(in crate::mapping) certainty: Certainty,
     pub(in crate::mapping) how: How,
+    pub(in crate::mapping) origin: Origin<'a>,
+}
+
+/// Where a resource came from.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::mapping) enum Origin<'a> {
+    /// `resources[]`
+    Recorded,
+    /// A field with its ARN.
+    Field(&'a Path),
+    /// A field of this name, which holds an ARN of its type.
+    AnyField(&'a str),
+    /// Names in fields, which fill the ARN's template.
+    Names(&'a ResourcePlan),
+    /// The access point that the request went through.
+    AccessPoint,
+    /// What AWS means where none is named.
+    Usual,
+    /// The action has no resource.
+    Fixed,
+    /// The record has it not.
+    NotRecorded,
 }
 
 /// How a resource was found.
@@ -78,23 +101,27 @@ type Finds<'a> = BumpVec<'a, Found<'a>>;
 
 impl ResourcePlan {
     /// The resources of this kind in the record; where there is none, one whose form alone is known.
-    pub(in crate::mapping) fn find<'a>(&self, view: &View<'a, '_>, finds: &mut Finds<'a>) {
+    pub(in crate::mapping) fn find<'a>(&'a self, view: &View<'a, '_>, finds: &mut Finds<'a>) {
         let before = finds.len();
         if let Some(suffix) = &self.through_access_point
             && self.access_point(suffix, view, finds)
         {
+            mark(finds, before, Origin::AccessPoint);
             return;
         }
         self.recorded(view, finds);
+        mark(finds, before, Origin::Recorded);
         if finds.len() == before {
             self.arn_fields(view, finds);
         }
         let mut values = BumpVec::new_in(view.arena);
         if finds.len() == before {
             self.named(view, &mut values, finds);
+            mark(finds, before, Origin::Names(self));
         }
         if finds.len() == before {
             self.otherwise(view, &values, finds);
+            mark(finds, before, Origin::Usual);
         }
         if finds.len() == before {
             let pattern = self.pattern(view, &values);
@@ -104,6 +131,7 @@ impl ResourcePlan {
                 resource,
                 certainty: self.certainty,
                 how: How::NotFound,
+                origin: Origin::NotRecorded,
             });
         }
     }
@@ -152,7 +180,7 @@ impl ResourcePlan {
             .filter(|account| !account.is_empty())
     }
 
-    fn arn_fields<'a>(&self, view: &View<'a, '_>, finds: &mut Finds<'a>) {
+    fn arn_fields<'a>(&'a self, view: &View<'a, '_>, finds: &mut Finds<'a>) {
         let before = finds.len();
         let mut texts = BumpVec::new_in(view.arena);
         for path in &self.arn {
@@ -167,6 +195,7 @@ impl ResourcePlan {
                 );
             }
             if finds.len() > before {
+                mark(finds, before, Origin::Field(path));
                 return;
             }
         }
@@ -177,7 +206,9 @@ impl ResourcePlan {
                     .iter()
                     .filter(|item| item.place == place && item.kind == Some(&*self.kind))
                 {
+                    let first = finds.len();
                     self.push_arn(item.arn, account_of(item.arn), view, finds);
+                    mark(finds, first, Origin::AnyField(item.member));
                 }
                 if finds.len() > before {
                     return;
@@ -205,11 +236,21 @@ impl ResourcePlan {
                 }
             }
             Some(Otherwise::Literal(template)) => {
-                let mut literals = BumpVec::new_in(view.arena);
-                literals.resize(template.variables().len(), Some(""));
                 let account = self.default_account(view).unwrap_or_default();
-                let arn = template.fill(view, account, &literals);
-                self.push_arn(arn, account_of(arn), view, finds);
+                let mut texts = BumpVec::new_in(view.arena);
+                match template.variables() {
+                    [] => texts.push(""),
+                    fields => fields
+                        .iter()
+                        .filter_map(|field| Path::parse(field))
+                        .for_each(|path| {
+                            path.texts(view, &mut texts);
+                        }),
+                }
+                for text in texts {
+                    let arn = template.fill(view, account, &[Some(text)]);
+                    self.push_arn(arn, account_of(arn), view, finds);
+                }
             }
             Some(Otherwise::Caller) | None => {}
         }
@@ -231,13 +272,7 @@ impl ResourcePlan {
             );
             return unknown.fill(view, account, &fields);
         }
-        let refused = |value: &str| {
-            value.starts_with("arn:")
-                || self
-                    .not
-                    .as_ref()
-                    .is_some_and(|not| value.starts_with(&**not))
-        };
+        let refused = |value: &str| value.starts_with("arn:") || !self.is_name(value);
         let mut kept = BumpVec::new_in(view.arena);
         for value in values {
             kept.push(value.filter(|value| !refused(value)).map(|value| {
@@ -249,6 +284,22 @@ impl ResourcePlan {
             }));
         }
         self.template.fill(view, account, &kept)
+    }
+
+    /// The same kind where the call makes a new one: AWS compares the ARN with `*` for its id.
+    /// See <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-policies-for-amazon-ec2.html>.
+    pub(in crate::mapping) fn made(&self) -> Self {
+        Self {
+            otherwise: Some(Otherwise::Literal(self.template.with_stars())),
+            ..self.clone()
+        }
+    }
+
+    /// Whether a text may be a name of this kind.
+    fn is_name(&self, text: &str) -> bool {
+        let begins =
+            |start: &Option<Box<str>>| start.as_deref().map(|start| text.starts_with(start));
+        begins(&self.not) != Some(true) && begins(&self.begins) != Some(false)
     }
 
     fn push_arn<'a>(
@@ -277,6 +328,7 @@ impl ResourcePlan {
             resource,
             certainty: self.certainty,
             how: How::Given,
+            origin: Origin::NotRecorded,
         });
     }
 
@@ -289,5 +341,12 @@ impl ResourcePlan {
             None => bumpalo::format!(in view.arena, "{}{}", arn, ending).into_bump_str(),
         };
         view.arena.alloc_slice_copy(&[other])
+    }
+}
+
+/// Says where what was found from `before` on came from.
+fn mark<'a>(finds: &mut Finds<'a>, before: usize, origin: Origin<'a>) {
+    for found in finds.iter_mut().skip(before) {
+        found.origin = origin;
     }
 }

@@ -2,7 +2,7 @@
 
 use bumpalo::collections::Vec as BumpVec;
 
-use super::{Finds, Found, How, ResourcePlan};
+use super::{Finds, Found, How, Origin, ResourcePlan};
 use crate::mapping::MappedResource;
 use crate::mapping::form::PathForm;
 use crate::mapping::path::Path;
@@ -22,7 +22,9 @@ impl ResourcePlan {
             let mut texts = BumpVec::new_in(view.arena);
             for path in paths {
                 path.texts(view, &mut texts);
-                texts.retain(|text| !text.is_empty());
+                texts.retain(|text| {
+                    !text.is_empty() && (self.begins.is_none() || self.is_name(text))
+                });
                 if !texts.is_empty() {
                     break;
                 }
@@ -75,8 +77,9 @@ impl ResourcePlan {
             }
             return;
         }
-        if let (Some(not), Some(Some(first))) = (&self.not, values.first())
-            && first.starts_with(&**not)
+        if values
+            .first()
+            .is_some_and(|first| first.is_some_and(|first| !self.is_name(first)))
         {
             return;
         }
@@ -137,7 +140,13 @@ impl ResourcePlan {
         finds.push(Found {
             resource,
             certainty: self.names_certainty.min(self.certainty),
-            how: How::Named,
+            // What an id begins with says of which type it is.
+            how: if self.begins.is_some() {
+                How::Given
+            } else {
+                How::Named
+            },
+            origin: Origin::NotRecorded,
         });
     }
 
@@ -196,6 +205,7 @@ impl ResourcePlan {
                     resource,
                     certainty: self.certainty,
                     how: How::NotFound,
+                    origin: Origin::NotRecorded,
                 });
             }
         }

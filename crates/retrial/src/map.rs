@@ -1,0 +1,244 @@
+//! `retrial map`: what AWS asks for an event, and where each value comes from.
+
+use std::fmt::{self, Write};
+use std::path::Path;
+
+use bumpalo::Bump;
+use retrial_cloudtrail::RecordParser;
+use retrial_iam::{Catalogue, Snapshot};
+use retrial_replay::{
+    Asked, Mapping, Traced, TracedAnswer, TracedKey, TracedRequest, TracedResource,
+};
+use serde_json::{Value, json};
+
+use crate::args::{Format, MapArgs};
+use crate::error::ProgramError;
+use crate::printer::{Printer, printable};
+use crate::{Exit, explain, input};
+
+pub(crate) fn run(args: &MapArgs) -> Result<Exit, ProgramError> {
+    let printer = Printer::new(false);
+    let mapping = Mapping::bundled(Catalogue::bundled())?;
+    let mut whole = true;
+    let snapshot = match &args.iam {
+        Some(path) => {
+            let loaded = input::snapshot(path, &printer)?;
+            whole = loaded.whole;
+            Some(loaded.snapshot)
+        }
+        None => None,
+    };
+    if is_file(&args.event) {
+        for text in explain::whole_file(&args.event, &printer)? {
+            match of_record(&mapping, text, snapshot.as_ref()) {
+                Ok(mapped) => printer.data(&mapped.shown(args.format))?,
+                Err(message) => {
+                    printer.warning(&format!("a record that cannot be read: {message}"));
+                    whole = false;
+                }
+            }
+        }
+    } else {
+        let (service, event) = match args.event.rsplit_once(':') {
+            Some((service, event)) => (Some(service), event),
+            None => (None, args.event.as_str()),
+        };
+        let plans = mapping.plans(service, event);
+        if plans.is_empty() {
+            let event = args.event.clone();
+            return Err(ProgramError::UnmappedEvent { event });
+        }
+        for plan in plans {
+            let mapped = MappedEvent {
+                title: format!("{} {}", plan.service, plan.event),
+                event_id: None,
+                planned: true,
+                traced: Some(plan),
+            };
+            printer.data(&mapped.shown(args.format))?;
+        }
+    }
+    Ok(if whole { Exit::Done } else { Exit::Incomplete })
+}
+
+/// Whether the argument means a file: it is one, or has the form of a path.
+fn is_file(event: &str) -> bool {
+    Path::new(event).exists() || event.contains(['/', '\\', '.']) && !event.contains(':')
+}
+
+/// One event, ready to be shown.
+struct MappedEvent {
+    title: String,
+    event_id: Option<String>,
+    /// Whether there is no record: only places are known.
+    planned: bool,
+    /// `None`: unmapped.
+    traced: Option<Traced>,
+}
+
+fn of_record(
+    mapping: &Mapping,
+    mut text: Vec<u8>,
+    snapshot: Option<&Snapshot>,
+) -> Result<MappedEvent, String> {
+    let arena = Bump::new();
+    let mapped = RecordParser::new().parse(&mut text, |record| MappedEvent {
+        title: format!(
+            "{} {}",
+            record.event_source.unwrap_or("(not shown)"),
+            record.event_name.unwrap_or("(not shown)")
+        ),
+        event_id: record.event_id.map(str::to_owned),
+        planned: false,
+        traced: mapping.trace(record, snapshot, &arena),
+    });
+    mapped.map_err(|error| error.to_string())
+}
+
+impl MappedEvent {
+    fn shown(&self, format: Format) -> String {
+        match format {
+            Format::Json => format!("{}\n", self.json()),
+            Format::Text => {
+                let mut out = String::new();
+                // Writing to a String does not fail.
+                let _ = self.write(&mut out);
+                out
+            }
+        }
+    }
+
+    fn write(&self, out: &mut String) -> fmt::Result {
+        writeln!(out, "{}", printable(&self.title))?;
+        if let Some(id) = &self.event_id {
+            writeln!(out, "  event     {}", printable(id))?;
+        }
+        let Some(traced) = &self.traced else {
+            return writeln!(out, "  unmapped: nobody knows what AWS asks for it\n");
+        };
+        writeln!(out, "  service   {}", traced.service)?;
+        writeln!(out, "  by        {}", rule(traced))?;
+        match &traced.answer {
+            TracedAnswer::NoPermissionNeeded => writeln!(out, "  it needs no permission")?,
+            TracedAnswer::NotAnIamAction => writeln!(out, "  no IAM action authorizes it")?,
+            TracedAnswer::Requests(requests) => {
+                for request in requests {
+                    write_request(out, request, self.planned)?;
+                }
+            }
+        }
+        writeln!(out)
+    }
+
+    fn json(&self) -> Value {
+        let mut value = json!({
+            "event": self.title,
+            "event_id": self.event_id,
+            "mapped": self.traced.is_some(),
+        });
+        let Some((traced, members)) = self.traced.as_ref().zip(value.as_object_mut()) else {
+            return value;
+        };
+        let (answer, requests) = match &traced.answer {
+            TracedAnswer::Requests(requests) => ("requests", requests.as_slice()),
+            TracedAnswer::NoPermissionNeeded => ("no_permission_needed", &[][..]),
+            TracedAnswer::NotAnIamAction => ("not_an_iam_action", &[][..]),
+        };
+        members.insert("service".to_owned(), json!(traced.service));
+        members.insert("file".to_owned(), json!(traced.file));
+        members.insert("has_row".to_owned(), json!(traced.has_row));
+        members.insert("answer".to_owned(), json!(answer));
+        let requests: Vec<Value> = requests.iter().map(request_json).collect();
+        members.insert("requests".to_owned(), json!(requests));
+        value
+    }
+}
+
+fn rule(traced: &Traced) -> String {
+    match (traced.file, traced.has_row) {
+        (Some(file), true) => format!("its row in {file}"),
+        (Some(file), false) => format!("its name, with {file}"),
+        (None, _) => "its name".to_owned(),
+    }
+}
+
+fn write_request(out: &mut String, request: &TracedRequest, planned: bool) -> fmt::Result {
+    writeln!(out, "\n  {}", request.action)?;
+    match (&request.when, request.asked) {
+        (Some(when), Asked::If) => writeln!(out, "    asked     when {when}")?,
+        (Some(when), Asked::Yes) => writeln!(out, "    asked     as it holds that {when}")?,
+        (Some(when), Asked::No) => {
+            return writeln!(out, "    not asked, as it does not hold that {when}");
+        }
+        (Some(when), Asked::NotShown) => writeln!(
+            out,
+            "    perhaps   when {when}, which the record does not show"
+        )?,
+        _ => writeln!(out, "    asked     always")?,
+    }
+    for resource in &request.resources {
+        write_resource(out, resource, planned)?;
+    }
+    for key in &request.keys {
+        let values = match &key.values {
+            Some(values) if values.is_empty() => " absent".to_owned(),
+            Some(values) => format!(" = {}", printable(&values.join(", "))),
+            None if planned => String::new(),
+            None => " unknown".to_owned(),
+        };
+        writeln!(out, "    key       {}{values}", printable(&key.key))?;
+        writeln!(out, "              from {}", key.from)?;
+    }
+    Ok(())
+}
+
+fn write_resource(out: &mut String, resource: &TracedResource, planned: bool) -> fmt::Result {
+    let TracedResource {
+        arn,
+        known,
+        spellings,
+        required,
+        certainty,
+        from,
+    } = resource;
+    let open = if *known || planned {
+        ""
+    } else {
+        " (form only)"
+    };
+    writeln!(out, "    resource  {}{open}", printable(arn))?;
+    for spelling in spellings {
+        writeln!(out, "           or {}", printable(spelling))?;
+    }
+    let asked = if *required { "required" } else { "possible" };
+    let certainty = certainty.name();
+    writeln!(out, "              {asked}, {certainty}, from {from}")
+}
+
+fn request_json(request: &TracedRequest) -> Value {
+    let resource = |resource: &TracedResource| {
+        json!({
+            "arn": resource.arn,
+            "known": resource.known,
+            "spellings": resource.spellings,
+            "required": resource.required,
+            "certainty": resource.certainty.name(),
+            "from": resource.from,
+        })
+    };
+    let key = |key: &TracedKey| {
+        let state = match &key.values {
+            Some(values) if values.is_empty() => "absent",
+            Some(_) => "known",
+            None => "unknown",
+        };
+        json!({ "key": key.key, "state": state, "values": key.values, "from": key.from })
+    };
+    json!({
+        "action": request.action,
+        "when": request.when,
+        "asked": request.asked.name(),
+        "resources": request.resources.iter().map(resource).collect::<Vec<_>>(),
+        "keys": request.keys.iter().map(key).collect::<Vec<_>>(),
+    })
+}

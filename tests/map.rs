@@ -1,0 +1,85 @@
+//! `retrial map`: what AWS asks for an event, as users meet it.
+
+use serde_json::Value;
+
+use crate::support::{record, retrial, text, write};
+
+/// The call of the README's story: a model, its role, and a network.
+fn create_model() -> Value {
+    let mut call = record("a-model");
+    call["eventName"] = "CreateModel".into();
+    call["requestParameters"] = serde_json::json!({
+        "modelName": "churn",
+        "executionRoleArn": "arn:aws:iam::111122223333:role/model",
+        "enableNetworkIsolation": true,
+        "vpcConfig": {"subnets": ["subnet-1", "subnet-2"]},
+        "tags": [{"key": "team", "value": "ml"}],
+    });
+    call["responseElements"] = serde_json::json!({
+        "modelArn": "arn:aws:sagemaker:us-east-1:111122223333:model/churn",
+    });
+    call
+}
+
+#[test]
+fn a_record_shows_where_each_value_came_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("event.json");
+    write(
+        folder.path(),
+        "event.json",
+        create_model().to_string().as_bytes(),
+    );
+    insta::assert_snapshot!(retrial(&["map", text(&file)]).expect_status(0).stdout);
+}
+
+#[test]
+fn a_name_shows_the_places_where_a_record_has_the_values() {
+    insta::assert_snapshot!(retrial(&["map", "kms:ReEncrypt"]).expect_status(0).stdout);
+}
+
+#[test]
+fn json_has_an_object_per_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("event.json");
+    write(
+        folder.path(),
+        "event.json",
+        create_model().to_string().as_bytes(),
+    );
+    let ran = retrial(&["map", text(&file), "--format", "json"]).expect_status(0);
+    let mapped = ran.json();
+    assert_eq!(mapped["mapped"], true);
+    assert_eq!(mapped["file"], "sagemaker.toml");
+    let passed = mapped["requests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|request| request["action"] == "iam:PassRole")
+        .unwrap();
+    assert_eq!(passed["when"], "executionRoleArn");
+    assert_eq!(passed["asked"], "yes");
+    assert_eq!(
+        passed["resources"][0]["arn"],
+        "arn:aws:iam::111122223333:role/model"
+    );
+    assert_eq!(passed["resources"][0]["from"], "`executionRoleArn`");
+    assert_eq!(passed["keys"][0]["key"], "iam:PassedToService");
+    assert_eq!(passed["keys"][0]["values"][0], "sagemaker.amazonaws.com");
+}
+
+#[test]
+fn what_nobody_knows_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("event.json");
+    let mut call = record("coffee");
+    call["eventName"] = "MakeCoffee".into();
+    write(folder.path(), "event.json", call.to_string().as_bytes());
+    let ran = retrial(&["map", text(&file)]).expect_status(0);
+    assert!(ran.stdout.contains("unmapped"), "{}", ran.stdout);
+    let ran = retrial(&["map", "MakeCoffee"]).expect_status(2);
+    assert_eq!(
+        ran.stderr,
+        "retrial: no event `MakeCoffee` is mapped\nretrial: hint: give the event's name as CloudTrail writes it, or a file with the record\n"
+    );
+}
