@@ -29,7 +29,7 @@ pub enum StorageError {
         /// What is wrong with it.
         problem: KeyProblem,
     },
-    /// The condition of a put did not hold: another writer was there.
+    /// The condition of a put did not hold, or an upload's key is taken: another writer was there.
     #[error("`{key}` was written by someone else in the meantime")]
     Conflict {
         /// The key of the put.

@@ -56,5 +56,5 @@ pub use error::{KeyProblem, StorageError};
 pub use faults::{Faults, NoFaults, Step};
 pub use folder::{FolderSource, FolderStore};
 pub use s3::{AddressError, S3Address, S3Bucket, S3Options, S3Source, S3Store};
-pub use source::{Entry, Listing, Range, Source};
+pub use source::{Child, Children, Entry, Listing, Range, Source};
 pub use store::{Condition, INTERNAL_PREFIX, Object, Store, TEMPORARY_PREFIX, Upload, Version};

@@ -53,6 +53,18 @@ impl Range {
 /// A listing in progress.
 pub type Listing = Box<dyn Iterator<Item = Result<Entry, StorageError>> + Send>;
 
+/// What stands directly in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Child {
+    /// A file.
+    File(Entry),
+    /// A folder's key, with the `/` at its end.
+    Folder(String),
+}
+
+/// A folder's content, one level of it, in progress.
+pub type Children<'s> = Box<dyn Iterator<Item = Result<Child, StorageError>> + Send + 's>;
+
 /// Where log files are.
 pub trait Source: Send + Sync {
     /// The files within `range`, lazily, in byte order of their keys.
@@ -68,6 +80,31 @@ pub trait Source: Send + Sync {
     /// Where the folder cannot be listed.
     fn folders(&self, folder: &str) -> Result<Vec<String>, StorageError>;
 
+    /// What stands directly in `folder` (empty, or ending in `/`), lazily, in byte order: how a layout
+    /// is walked level by level. A folder that could not be entered without end (a link to what
+    /// contains it) is an error in its place, as in [`Source::list`].
+    ///
+    /// A source whose listings stop at a delimiter answers this better than by [`Source::list`], which
+    /// the default goes by: one listing more for each folder.
+    fn children<'s>(&'s self, folder: &str) -> Children<'s> {
+        Box::new(ListedChildren {
+            source: self,
+            folder: folder.to_owned(),
+            listing: self.list(&Range::under(folder)),
+            last_folder: None,
+        })
+    }
+
+    /// A file's size; `None` where there is no such file.
+    ///
+    /// # Errors
+    /// Where it may not be looked at.
+    fn size(&self, key: &str) -> Result<Option<u64>, StorageError> {
+        // Of the keys that begin with this one it is the first.
+        let first = self.list(&Range::under(key)).next().transpose()?;
+        Ok(first.filter(|entry| entry.key == key).map(|e| e.size))
+    }
+
     /// Opens one file. Errors while reading it are the reader's; the caller knows the key.
     ///
     /// # Errors
@@ -76,4 +113,50 @@ pub trait Source: Send + Sync {
 
     /// The root, printable, for messages.
     fn location(&self) -> &str;
+}
+
+/// [`Source::children`] by way of listings, each begun behind the folder that the last one met.
+struct ListedChildren<'s, S: ?Sized> {
+    source: &'s S,
+    folder: String,
+    listing: Listing,
+    last_folder: Option<String>,
+}
+
+impl<S: Source + ?Sized> ListedChildren<'_, S> {
+    /// The folder directly in this one that `key` is in; `None` for what stands here itself.
+    fn folder_of(&self, key: &str) -> Option<String> {
+        let (name, _) = key
+            .strip_prefix(&self.folder)?
+            .trim_end_matches('/')
+            .split_once('/')?;
+        Some(format!("{}{name}/", self.folder))
+    }
+}
+
+impl<S: Source + ?Sized> Iterator for ListedChildren<'_, S> {
+    type Item = Result<Child, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let item = self.listing.next()?;
+            let key = match &item {
+                Ok(entry) => entry.key.as_str(),
+                Err(error) => error.key(),
+            };
+            let Some(child) = self.folder_of(key) else {
+                return Some(item.map(Child::File));
+            };
+            if self.last_folder.as_ref() != Some(&child) {
+                // The last character there is: what stands behind it in the folder is skipped above.
+                let after = format!("{child}{}", char::MAX);
+                self.listing = self.source.list(&Range {
+                    prefix: self.folder.clone(),
+                    start_after: Some(after),
+                });
+                self.last_folder = Some(child.clone());
+                return Some(Ok(Child::Folder(child)));
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Write;
+use std::path::PathBuf;
 
 use crate::error::StorageError;
 use crate::source::Entry;
@@ -78,6 +79,12 @@ pub trait Store: Send + Sync {
     /// Where the key is invalid, or the object is not there or cannot be read.
     fn read_range(&self, key: &str, offset: u64, length: u64) -> Result<Vec<u8>, StorageError>;
 
+    /// Where an object is, or would be, as a file of this machine, for reading it in place; `None` where
+    /// the store has no such files.
+    fn local_path(&self, _key: &str) -> Option<PathBuf> {
+        None
+    }
+
     /// Stores a small object by compare-and-swap, and makes it durable.
     ///
     /// # Errors
@@ -86,7 +93,8 @@ pub trait Store: Send + Sync {
     /// reads it again.
     fn put(&self, key: &str, bytes: &[u8], condition: Condition) -> Result<Version, StorageError>;
 
-    /// Begins a large object, which replaces whatever `key` names once it is complete.
+    /// Begins a large object. It replaces nothing: where `key` names an object by the time the upload
+    /// is complete, [`Upload::complete`] fails.
     ///
     /// # Errors
     /// Where the key is invalid or nothing can be written there.
@@ -113,9 +121,13 @@ pub trait Store: Send + Sync {
 pub trait Upload: Write + Send {
     /// Makes all that was written durable, then visible under its key, at once; gives its size.
     ///
+    /// Create-only: of two writers of one key the second one loses, and nothing that was once
+    /// complete is ever changed. Who means to replace an object deletes it first.
+    ///
     /// # Errors
-    /// As [`Store::put`]: the key shows the old object or the new one. After a failed write it
-    /// always fails, and the object does not appear.
+    /// [`StorageError::Conflict`] where the key names an object already: it stays as it is, and what
+    /// was uploaded is dropped. After any other error the key shows nothing **or** the whole object,
+    /// never a part. After a failed write it always fails, and the object does not appear.
     fn complete(self: Box<Self>) -> Result<u64, StorageError>;
 
     /// Gives up, and removes what was written.

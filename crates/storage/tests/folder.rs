@@ -20,7 +20,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use retrial_storage::{
-    Condition, Faults, FolderSource, FolderStore, Range, Source, Step, StorageError, Store, key,
+    Child, Condition, Entry, Faults, FolderSource, FolderStore, Range, Source, Step, StorageError,
+    Store, key,
 };
 use tempfile::TempDir;
 
@@ -45,6 +46,30 @@ fn listing(root: &Path) -> Vec<String> {
         .into_iter()
         .map(|entry| entry.unwrap_or_else(|error| format!("! {error}")))
         .collect()
+}
+
+/// What a listing says, found level by level.
+fn walked(root: &Path) -> Vec<String> {
+    let source = FolderSource::open(root).unwrap();
+    let mut found = Vec::new();
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        let mut inner = Vec::new();
+        for child in source.children(&folder) {
+            match child {
+                Ok(Child::File(entry)) => found.push(entry.key),
+                Ok(Child::Folder(key)) => inner.push(key),
+                Err(error) => found.push(format!("! {error}")),
+            }
+        }
+        folders.extend(inner.into_iter().rev());
+    }
+    found
+}
+
+fn sorted(mut texts: Vec<String>) -> Vec<String> {
+    texts.sort();
+    texts
 }
 
 #[test]
@@ -83,6 +108,12 @@ fn a_single_file_is_a_source() {
     assert_eq!(text, "text");
     assert!(source.open("other").err().unwrap().is_not_found());
     assert_eq!(source.folders("").unwrap(), [""; 0]);
+    let children: Vec<Child> = source.children("").map(Result::unwrap).collect();
+    let size = 4;
+    let key = "one%0A.json".to_owned();
+    assert_eq!(children, [Child::File(Entry { key, size })]);
+    assert_eq!(source.children("one/").count(), 0);
+    assert_eq!(source.size("one%0A.json").unwrap(), Some(4));
     let missing = FolderSource::open(&folder.path().join("none")).unwrap_err();
     assert!(
         missing.to_string().ends_with("/none`: not found"),
@@ -156,6 +187,7 @@ fn links_are_followed_but_never_in_a_circle() {
         FolderSource::open(root).unwrap().folders("").unwrap(),
         ["a/", "d-self/", "e-out/", "f-parent/"]
     );
+    assert_eq!(sorted(walked(root)), sorted(listing(root)));
 }
 
 /// Two links in each of 40 folders to the next: 2⁴⁰ ways through.
@@ -175,7 +207,10 @@ fn links_that_multiply_are_cut() {
     fs::create_dir(folder.path().join("40")).unwrap();
     let cut = results(&folder.path().join("0"));
     assert_eq!(cut.len(), 512);
+    let walked = walked(&folder.path().join("0"));
+    assert_eq!(walked.len(), 512);
     let error = cut[0].as_ref().unwrap_err();
+    assert_eq!(walked[0], format!("! {error}"));
     assert!(
         error
             .to_string()
@@ -214,6 +249,12 @@ fn what_cannot_be_read_is_said_and_the_listing_goes_on() {
         ]
     );
     let source = FolderSource::open(folder.path()).unwrap();
+    for key in ["..", "../x/", "/etc/", "a/../"] {
+        let error = source.children(key).next().unwrap().unwrap_err();
+        assert!(matches!(error, StorageError::InvalidKey { .. }), "{key}");
+    }
+    let missing = source.children("none/").next().unwrap().unwrap_err();
+    assert!(missing.is_not_found(), "{missing}");
     assert!(matches!(
         source.open("a/socket"),
         Err(StorageError::NotAFile { .. })

@@ -4,11 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::walk::{Internal, Walk, folder_names};
+use super::walk::{Directly, Internal, Walk, folder_names};
 use crate::error::StorageError;
 use crate::faults::Step;
 use crate::key;
-use crate::source::{Entry, Listing, Range, Source};
+use crate::source::{Child, Children, Entry, Listing, Range, Source};
 
 /// A folder with everything below it, or a single file.
 #[derive(Debug, Clone)]
@@ -88,6 +88,31 @@ impl Source for FolderSource {
             Some(key) => (self.path(key)?, folder),
         };
         folder_names(&path, folder).map_err(|cause| StorageError::io(Step::List, place, cause))
+    }
+
+    fn children<'s>(&'s self, folder: &str) -> Children<'s> {
+        if self.single.is_some() {
+            let range = Range::under(folder);
+            return Box::new(self.list(&range).map(|entry| entry.map(Child::File)));
+        }
+        // Only for the check that the key stays below the root.
+        let checked = match folder.strip_suffix('/') {
+            None if folder.is_empty() => Ok(()),
+            None => self.path(folder).map(drop),
+            Some(key) => self.path(key).map(drop),
+        };
+        match checked.and_then(|()| Directly::new(&self.root, &self.location, folder)) {
+            Ok(children) => Box::new(children),
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        }
+    }
+
+    fn size(&self, key: &str) -> Result<Option<u64>, StorageError> {
+        match fs::metadata(self.path(key)?) {
+            Ok(metadata) => Ok(Some(metadata.len()).filter(|_| metadata.is_file())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(StorageError::io(Step::Open, key, cause)),
+        }
     }
 
     fn open(&self, key: &str) -> Result<Box<dyn Read + Send>, StorageError> {

@@ -235,6 +235,10 @@ impl Store for FolderStore {
         Ok(bytes)
     }
 
+    fn local_path(&self, key: &str) -> Option<PathBuf> {
+        self.inner.path(key).ok()
+    }
+
     fn put(&self, key: &str, bytes: &[u8], condition: Condition) -> Result<Version, StorageError> {
         let inner = &self.inner;
         let path = inner.path(key)?;
@@ -385,10 +389,20 @@ impl Upload for FolderUpload {
         } = *self;
         let folder = path.parent().unwrap_or(&inner.root);
         inner.step(Step::UploadFsync, &key, || file.sync())?;
-        inner.step(Step::UploadRename, &key, || {
+        // Every change takes the lock, so that nothing can appear between the look and the rename.
+        let renamed = inner.step(Step::UploadRename, &key, || {
             let _lock = inner.lock()?;
-            file.rename(&path)
+            match fs::symlink_metadata(&path) {
+                Ok(_) => Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    file.rename(&path).map(|()| true)
+                }
+                Err(error) => Err(error),
+            }
         })?;
+        if !renamed {
+            return Err(StorageError::Conflict { key });
+        }
         inner.step(Step::UploadFolderFsync, &key, || sync_folder(folder))?;
         Ok(size)
     }

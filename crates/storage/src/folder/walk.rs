@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::error::StorageError;
 use crate::faults::Step;
 use crate::key;
-use crate::source::{Entry, Range};
+use crate::source::{self, Entry, Range};
 use crate::store::INTERNAL_PREFIX;
 
 /// How many symbolic links to folders are followed on the way to one file. Each link in a folder
@@ -140,6 +140,12 @@ impl Walk {
         key: String,
         links: usize,
     ) -> Result<(), StorageError> {
+        self.check_link(&path, &key, links)?;
+        self.enter(path, key, links + 1)
+    }
+
+    /// Whether a linked folder may be entered.
+    fn check_link(&self, path: &Path, key: &str, links: usize) -> Result<(), StorageError> {
         let name = || key.trim_end_matches('/').to_owned();
         if links >= MAX_LINKED_FOLDERS {
             return Err(StorageError::LinksTooDeep {
@@ -147,15 +153,15 @@ impl Walk {
                 limit: MAX_LINKED_FOLDERS + 1,
             });
         }
-        let failed = |cause| StorageError::io(Step::List, &key, cause);
-        let target = fs::canonicalize(&path).map_err(failed)?;
+        let failed = |cause| StorageError::io(Step::List, key, cause);
+        let target = fs::canonicalize(path).map_err(failed)?;
         for frame in &self.stack {
             let folder = fs::canonicalize(&frame.path).map_err(failed)?;
             if folder.starts_with(&target) {
                 return Err(StorageError::FolderLoop { key: name() });
             }
         }
-        self.enter(path, key, links + 1)
+        Ok(())
     }
 
     /// One child: a file's entry, or nothing where a folder was entered.
@@ -206,6 +212,55 @@ impl Iterator for Walk {
             let (path, key, links) = (frame.path.clone(), frame.key.clone(), frame.links);
             if let Some(item) = self.visit(child, &path, &key, links) {
                 return Some(item);
+            }
+        }
+    }
+}
+
+/// What stands directly in one folder.
+pub(crate) struct Directly(Walk);
+
+impl Directly {
+    /// The content of `folder` (empty, or ending in `/`) below `root`.
+    pub(crate) fn new(root: &Path, location: &str, folder: &str) -> Result<Self, StorageError> {
+        let mut walk = Walk::new(root, location, Range::under(folder), Internal::Shown);
+        let (mut path, mut key, mut links) = (root.to_owned(), String::new(), 0);
+        // The folders on the way, so that a link back to one of them is known.
+        for name in folder.split_terminator('/') {
+            walk.stack.push(Frame {
+                path: path.clone(),
+                key: key.clone(),
+                links,
+                children: Vec::new().into_iter(),
+            });
+            path.push(os_name(name));
+            key.push_str(name);
+            key.push('/');
+            links += usize::from(path.is_symlink());
+        }
+        walk.enter(path, key, links)?;
+        Ok(Self(walk))
+    }
+}
+
+impl Iterator for Directly {
+    type Item = Result<source::Child, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self(walk) = self;
+        let frame = walk.stack.last_mut()?;
+        let child = frame.children.next()?;
+        let (path, folder, links) = (frame.path.clone(), frame.key.clone(), frame.links);
+        let key = format!("{folder}{}", child.name);
+        match child.kind {
+            Kind::Folder => Some(Ok(source::Child::Folder(key))),
+            Kind::LinkedFolder => {
+                let checked = walk.check_link(&path.join(os_name(&child.name)), &key, links);
+                Some(checked.map(|()| source::Child::Folder(key)))
+            }
+            _ => {
+                let file = walk.visit(child, &path, &folder, links)?;
+                Some(file.map(source::Child::File))
             }
         }
     }

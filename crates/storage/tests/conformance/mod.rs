@@ -5,7 +5,9 @@
 
 use std::io::{Read, Write};
 
-use retrial_storage::{Condition, Range, Source, StorageError, Store, TEMPORARY_PREFIX};
+use retrial_storage::{
+    Child, Condition, Listing, Range, Source, StorageError, Store, TEMPORARY_PREFIX,
+};
 
 /// Files that every source is made with: keys and contents.
 pub(crate) const FILES: [(&str, &str); 6] = [
@@ -47,7 +49,14 @@ pub(crate) fn source(source: &dyn Source) {
         [""; 0] as [&str; 0]
     );
 
+    levels(source);
+    levels(&ByListing(source));
     for (key, text) in FILES {
+        assert_eq!(source.size(key).unwrap(), Some(text.len() as u64));
+        assert_eq!(
+            ByListing(source).size(key).unwrap(),
+            Some(text.len() as u64)
+        );
         let mut content = String::new();
         source
             .open(key)
@@ -66,6 +75,59 @@ pub(crate) fn source(source: &dyn Source) {
     let missing = source.open("not/there").err().unwrap();
     assert!(missing.is_not_found() && missing.is_retryable());
     assert_eq!(missing.to_string(), "cannot open `not/there`: not found");
+}
+
+/// A source that leaves to the trait what it can.
+struct ByListing<'s>(&'s dyn Source);
+
+impl Source for ByListing<'_> {
+    fn list(&self, range: &Range) -> Listing {
+        self.0.list(range)
+    }
+
+    fn folders(&self, folder: &str) -> Result<Vec<String>, StorageError> {
+        self.0.folders(folder)
+    }
+
+    fn open(&self, key: &str) -> Result<Box<dyn Read + Send>, StorageError> {
+        self.0.open(key)
+    }
+
+    fn location(&self) -> &str {
+        self.0.location()
+    }
+}
+
+/// [`FILES`] level by level.
+fn levels(source: &dyn Source) {
+    let children = |folder: &str| -> Vec<String> {
+        let children = source.children(folder).map(|child| match child.unwrap() {
+            Child::File(entry) => format!("{} {}", entry.key, entry.size),
+            Child::Folder(key) => key,
+        });
+        children.collect()
+    };
+    assert_eq!(
+        children(""),
+        [
+            "AWSLogs-old/",
+            "AWSLogs/",
+            "empty 0",
+            "with%25percent%0Aand newline 1",
+            "é 😀.json 2"
+        ]
+    );
+    assert_eq!(children("AWSLogs/"), ["AWSLogs/111122223333/"]);
+    assert_eq!(
+        children("AWSLogs/111122223333/"),
+        [
+            "AWSLogs/111122223333/a.json.gz 1",
+            "AWSLogs/111122223333/b.json.gz 2"
+        ]
+    );
+    for key in ["AWSLogs", "AWSLogs/111122223333/a", "nothing"] {
+        assert_eq!(source.size(key).unwrap(), None, "{key}");
+    }
 }
 
 fn ranges(source: &dyn Source, expected: &[(String, u64)]) {
@@ -115,6 +177,8 @@ pub(crate) fn store(make: &dyn Fn() -> Box<dyn Store>) {
     puts(&*make());
     conditions(&*make());
     uploads(&*make());
+    uploads_create(&*make());
+    uploads_race(&*make());
     unfinished(&*make());
     listings(&*make());
     keys(&*make());
@@ -191,13 +255,71 @@ fn uploads(store: &dyn Store) {
         .unwrap();
     assert!(object.bytes == chunk.repeat(5));
 
-    // Another upload replaces it, an empty one too.
-    let upload = store.begin("t/event_date=2026-11-02/part.parquet").unwrap();
-    assert_eq!(upload.complete().unwrap(), 0);
-    assert_eq!(
-        store.size("t/event_date=2026-11-02/part.parquet").unwrap(),
-        Some(0)
-    );
+    // An empty one is an object, too; once deleted, a key is free again.
+    for _ in 0..2 {
+        let upload = store.begin("t/empty").unwrap();
+        assert_eq!(upload.complete().unwrap(), 0);
+        assert_eq!(store.size("t/empty").unwrap(), Some(0));
+        store.delete("t/empty").unwrap();
+    }
+}
+
+/// An upload never replaces what is there, whoever wrote it and however late.
+fn uploads_create(store: &dyn Store) {
+    store.put("put", b"old", Condition::Always).unwrap();
+    let mut first = store.begin("upload").unwrap();
+    first.write_all(b"first").unwrap();
+    let mut second = store.begin("upload").unwrap();
+    second.write_all(b"second").unwrap();
+    second.complete().unwrap();
+    let mut third = store.begin("put").unwrap();
+    third.write_all(b"new").unwrap();
+    for (upload, key, stays) in [
+        (first, "upload", &b"second"[..]),
+        (third, "put", &b"old"[..]),
+        (store.begin("upload").unwrap(), "upload", b"second"),
+    ] {
+        let error = upload.complete().unwrap_err();
+        assert!(error.is_conflict() && !error.is_retryable(), "{error}");
+        assert_eq!(error.key(), key);
+        assert_eq!(store.read(key).unwrap().unwrap().bytes, stays);
+    }
+    assert_eq!(store.clean().unwrap(), 0, "the losers leave nothing behind");
+    // A put replaces an uploaded object where its condition holds.
+    let version = store.read("upload").unwrap().unwrap().version;
+    store
+        .put("upload", b"put", Condition::IfMatch(version))
+        .unwrap();
+    assert_eq!(store.read("upload").unwrap().unwrap().bytes, b"put");
+}
+
+/// Of many uploads to one key at once exactly one wins, and its bytes are the object.
+fn uploads_race(store: &dyn Store) {
+    const WRITERS: u8 = 8;
+    let won: Vec<u8> = std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|number| {
+                scope.spawn(move || {
+                    let mut upload = store.begin("race").unwrap();
+                    upload.write_all(&[number; 1000]).unwrap();
+                    match upload.complete() {
+                        Ok(size) => Some((number, size)),
+                        Err(error) => {
+                            assert!(error.is_conflict(), "{error}");
+                            None
+                        }
+                    }
+                })
+            })
+            .collect();
+        let results = writers.into_iter().filter_map(|w| w.join().unwrap());
+        results.map(|(number, _)| number).collect()
+    });
+    let &[winner] = won.as_slice() else {
+        panic!("{won:?} have won");
+    };
+    let object = store.read("race").unwrap().unwrap();
+    assert_eq!(object.bytes, [winner; 1000]);
 }
 
 fn unfinished(store: &dyn Store) {
