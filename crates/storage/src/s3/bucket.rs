@@ -10,22 +10,24 @@ use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{RequestChecksumCalculation, StalledStreamProtectionConfig};
+use aws_sdk_s3::config::{Credentials, RequestChecksumCalculation, StalledStreamProtectionConfig};
 use aws_sdk_s3::types::RequestPayer;
 use tokio::runtime::Runtime;
 
 use super::address::S3Address;
+use crate::error::KeyProblem;
 use crate::error::StorageError;
 use crate::faults::{Faults, NoFaults, Step};
 use crate::key;
 use crate::store::INTERNAL_PREFIX;
-use crate::error::KeyProblem;
 
 /// How to reach a bucket. The default is what the AWS CLI does without options.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct S3Options {
     /// The profile of the AWS configuration files.
     pub profile: Option<String>,
+    /// An access key id and its secret, instead of what the AWS CLI would find.
+    pub credentials: Option<(String, String)>,
     /// The region, where the bucket's own should not be asked for.
     pub region: Option<String>,
     /// Another server than AWS's.
@@ -48,6 +50,7 @@ impl Default for S3Options {
     fn default() -> Self {
         Self {
             profile: None,
+            credentials: None,
             region: None,
             endpoint_url: None,
             path_style: false,
@@ -79,7 +82,9 @@ struct Inner {
 
 impl fmt::Debug for S3Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("S3Bucket").field(&self.inner.location).finish()
+        f.debug_tuple("S3Bucket")
+            .field(&self.inner.location)
+            .finish()
     }
 }
 
@@ -207,11 +212,14 @@ impl S3Bucket {
         Ok(object)
     }
 
-    /// Our key for one of S3's; `None` where it is not one below the root, such as `a//b`.
-    pub(super) fn key_of(&self, object: &str) -> Option<String> {
-        let below = object.strip_prefix(self.root())?;
+    /// Our key for one of S3's.
+    ///
+    /// # Errors
+    /// Where it is not one below the root, such as `a//b`.
+    pub(super) fn key_of(&self, object: &str) -> Result<String, StorageError> {
+        let below = object.strip_prefix(self.root()).unwrap_or_default();
         let key = key::encode_bytes(below.as_bytes());
-        key::components(&key).is_ok().then_some(key)
+        key::components(&key).map(|_| key)
     }
 }
 
@@ -219,6 +227,10 @@ async fn client(address: &S3Address, options: &S3Options) -> Client {
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(profile) = &options.profile {
         loader = loader.profile_name(profile);
+    }
+    if let Some((id, secret)) = &options.credentials {
+        let given = Credentials::new(id, secret, None, None, "given");
+        loader = loader.credentials_provider(given);
     }
     if let Some(region) = &options.region {
         loader = loader.region(Region::new(region.clone()));

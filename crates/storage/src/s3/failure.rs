@@ -44,9 +44,8 @@ pub(super) fn failure<E>(asked: Asked<'_>, error: SdkError<E, HttpResponse>) -> 
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let failed = |kind, text: String| {
-        StorageError::io(asked.step, asked.key, io::Error::new(kind, text))
-    };
+    let failed =
+        |kind, text: String| StorageError::io(asked.step, asked.key, io::Error::new(kind, text));
     match &error {
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
@@ -57,7 +56,10 @@ where
         }
         SdkError::ResponseError(answer) => Failure::Unanswered(failed(
             ErrorKind::InvalidData,
-            format!("the answer ({}) cannot be understood", answer.raw().status()),
+            format!(
+                "the answer ({}) cannot be understood",
+                answer.raw().status()
+            ),
         )),
         SdkError::TimeoutError(_) => {
             Failure::Unanswered(failed(ErrorKind::TimedOut, "no answer in time".to_owned()))

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
+use aws_sdk_s3::operation::list_objects_v2::builders::ListObjectsV2FluentBuilder;
 use aws_sdk_s3::types::EncodingType;
 
 use super::bucket::S3Bucket;
@@ -10,7 +11,74 @@ use super::failure::{Asked, failure};
 use crate::error::{KeyProblem, StorageError};
 use crate::faults::Step;
 use crate::key;
-use crate::source::{Entry, Range};
+use crate::source::{Child, Entry, Range};
+
+/// Where the next page begins.
+enum Next {
+    First,
+    Token(String),
+    End,
+}
+
+/// Asks for the page that `next` stands at, and moves it on.
+fn page(
+    bucket: &S3Bucket,
+    (place, prefix): (&str, &str),
+    next: &mut Next,
+    more: impl FnOnce(ListObjectsV2FluentBuilder) -> ListObjectsV2FluentBuilder,
+) -> Result<ListObjectsV2Output, StorageError> {
+    let request = bucket
+        .client()
+        .list_objects_v2()
+        .bucket(bucket.name())
+        .set_request_payer(bucket.request_payer())
+        // Control characters cannot stand in the XML of the answer otherwise.
+        .encoding_type(EncodingType::Url)
+        .prefix(prefix);
+    let request = match next {
+        Next::Token(token) => request.continuation_token(token.as_str()),
+        _ => request,
+    };
+    let asked = Asked {
+        step: Step::List,
+        key: if place.is_empty() {
+            bucket.location()
+        } else {
+            place
+        },
+        action: "s3:ListBucket",
+    };
+    let answer = bucket.wait(more(request).send());
+    *next = Next::End;
+    let page = answer.map_err(|error| failure(asked, error).into_error())?;
+    if let (Some(true), Some(token)) = (page.is_truncated(), page.next_continuation_token()) {
+        *next = Next::Token(token.to_owned());
+    }
+    Ok(page)
+}
+
+/// The objects of a page, with our keys.
+fn entries<'p>(
+    bucket: &'p S3Bucket,
+    page: &'p ListObjectsV2Output,
+) -> impl Iterator<Item = Result<Entry, StorageError>> + 'p {
+    page.contents().iter().filter_map(|object| {
+        let size = object.size().and_then(|size| u64::try_from(size).ok());
+        let size = size.unwrap_or(0);
+        let named = object.key().unwrap_or_default();
+        let Some(raw) = url_decoded(named) else {
+            return Some(Err(StorageError::InvalidKey {
+                key: key::encode_bytes(named.as_bytes()),
+                problem: KeyProblem::Encoding,
+            }));
+        };
+        // Consoles make empty objects to show as folders.
+        if raw.ends_with('/') && size == 0 {
+            return None;
+        }
+        Some(bucket.key_of(&raw).map(|key| Entry { key, size }))
+    })
+}
 
 /// The objects of a range, lazily.
 pub(super) struct Pages {
@@ -18,13 +86,6 @@ pub(super) struct Pages {
     range: Range,
     page: VecDeque<Result<Entry, StorageError>>,
     next: Next,
-}
-
-/// Where the next page begins.
-enum Next {
-    First,
-    Token(String),
-    End,
 }
 
 impl Pages {
@@ -38,83 +99,32 @@ impl Pages {
     }
 
     fn fetch(&mut self) {
-        let request = self
-            .bucket
-            .client()
-            .list_objects_v2()
-            .bucket(self.bucket.name())
-            .set_request_payer(self.bucket.request_payer())
-            // Control characters cannot stand in the XML of the answer otherwise.
-            .encoding_type(EncodingType::Url)
-            .prefix(format!(
-                "{}{}",
-                self.bucket.root(),
-                whole_text(&self.range.prefix)
-            ));
-        let request = match (&self.next, &self.range.start_after) {
-            (Next::Token(token), _) => request.continuation_token(token),
-            // S3 orders by its own keys: the exact limit is drawn below.
-            (_, Some(after)) if !after.contains('%') => {
-                request.start_after(format!("{}{after}", self.bucket.root()))
-            }
-            _ => request,
-        };
-        let place = match self.range.prefix.as_str() {
-            "" => self.bucket.location(),
-            prefix => prefix,
-        };
-        let asked = Asked {
-            step: Step::List,
-            key: place,
-            action: "s3:ListBucket",
-        };
-        match self.bucket.wait(request.send()) {
+        let Self {
+            bucket,
+            range,
+            next,
+            ..
+        } = self;
+        let prefix = format!("{}{}", bucket.root(), whole_text(&range.prefix));
+        // S3 orders by its own keys: with escapes the limit is drawn below alone.
+        let after = range.start_after.as_ref().filter(|key| !key.contains('%'));
+        let after = after.map(|key| format!("{}{key}", bucket.root()));
+        let answer = page(bucket, (&range.prefix, &prefix), next, |request| {
+            request.set_start_after(after)
+        });
+        match answer {
             Ok(page) => {
-                self.next = match page.next_continuation_token() {
-                    Some(token) if page.is_truncated() == Some(true) => {
-                        Next::Token(token.to_owned())
-                    }
-                    _ => Next::End,
+                let within = |entry: &Result<Entry, _>| match entry {
+                    Ok(entry) => range.contains(&entry.key),
+                    Err(_) => true,
                 };
-                self.take(&page);
+                let mut entries: Vec<_> = entries(bucket, &page).filter(within).collect();
+                // Escapes order otherwise than what they stand for.
+                entries.sort_by(|a, b| place_of(a).cmp(place_of(b)));
+                self.page.extend(entries);
             }
-            Err(error) => {
-                self.next = Next::End;
-                let error = failure(asked, error).into_error();
-                self.page.push_back(Err(error));
-            }
+            Err(error) => self.page.push_back(Err(error)),
         }
-    }
-
-    fn take(&mut self, page: &ListObjectsV2Output) {
-        let mut entries = Vec::new();
-        for object in page.contents() {
-            let named = object.key().unwrap_or_default();
-            let Some(raw) = url_decoded(named) else {
-                entries.push(Err(StorageError::InvalidKey {
-                    key: key::encode_bytes(named.as_bytes()),
-                    problem: KeyProblem::Encoding,
-                }));
-                continue;
-            };
-            let size = object.size().and_then(|size| u64::try_from(size).ok());
-            let size = size.unwrap_or(0);
-            // Consoles make empty objects to show as folders.
-            if raw.ends_with('/') && size == 0 {
-                continue;
-            }
-            match self.bucket.key_of(&raw) {
-                Some(key) if self.range.contains(&key) => entries.push(Ok(Entry { key, size })),
-                Some(_) => {}
-                None => entries.push(Err(StorageError::InvalidKey {
-                    key: key::encode_bytes(raw.as_bytes()),
-                    problem: KeyProblem::EmptyComponent,
-                })),
-            }
-        }
-        // Escapes order otherwise than what they stand for; that is for names that hardly occur.
-        entries.sort_by(|a, b| place_of(a).cmp(place_of(b)));
-        self.page.extend(entries);
     }
 }
 
@@ -136,49 +146,91 @@ impl Iterator for Pages {
     }
 }
 
+/// What stands directly in a folder, lazily: S3 stops at the next slash by itself.
+pub(super) struct Level {
+    bucket: S3Bucket,
+    folder: String,
+    prefix: String,
+    page: VecDeque<Result<Child, StorageError>>,
+    next: Next,
+}
+
+impl Level {
+    /// The level of `folder`, which is empty or ends in a slash.
+    pub(super) fn new(bucket: S3Bucket, folder: &str) -> Result<Self, StorageError> {
+        let prefix = match folder.strip_suffix('/').unwrap_or(folder) {
+            "" => bucket.root().to_owned(),
+            below => format!("{}/", bucket.object_key(below)?),
+        };
+        Ok(Self {
+            bucket,
+            folder: folder.to_owned(),
+            prefix,
+            page: VecDeque::new(),
+            next: Next::First,
+        })
+    }
+
+    fn fetch(&mut self) {
+        let Self {
+            bucket,
+            folder,
+            prefix,
+            next,
+            ..
+        } = self;
+        let answer = page(bucket, (folder, prefix), next, |request| {
+            request.delimiter("/")
+        });
+        let page = match answer {
+            Ok(page) => page,
+            Err(error) => return self.page.push_back(Err(error)),
+        };
+        let folders = page.common_prefixes().iter().map(|folder| {
+            let raw = folder.prefix().and_then(url_decoded).unwrap_or_default();
+            let key = bucket.key_of(raw.strip_suffix('/').unwrap_or(&raw));
+            key.map(|key| Child::Folder(format!("{key}/")))
+        });
+        let files = entries(bucket, &page).map(|entry| entry.map(Child::File));
+        let mut children: Vec<_> = folders.chain(files).collect();
+        children.sort_by(|a, b| name_of(a).cmp(name_of(b)));
+        self.page.extend(children);
+    }
+}
+
+fn name_of(child: &Result<Child, StorageError>) -> &str {
+    match child {
+        Ok(Child::Folder(key)) => key,
+        Ok(Child::File(entry)) => &entry.key,
+        Err(error) => error.key(),
+    }
+}
+
+impl Iterator for Level {
+    type Item = Result<Child, StorageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.page.is_empty() && !matches!(self.next, Next::End) {
+            self.fetch();
+        }
+        self.page.pop_front()
+    }
+}
+
 /// The folders directly under `folder`, which is empty or ends in a slash.
 pub(super) fn folders(bucket: &S3Bucket, folder: &str) -> Result<Vec<String>, StorageError> {
-    let below = folder.strip_suffix('/').unwrap_or(folder);
-    let prefix = match below {
-        "" => bucket.root().to_owned(),
-        below => format!("{}/", bucket.object_key(below)?),
-    };
-    let place = if below.is_empty() {
-        bucket.location()
-    } else {
-        folder
-    };
-    let asked = Asked {
-        step: Step::List,
-        key: place,
-        action: "s3:ListBucket",
-    };
-    let mut token = None;
     let mut names = Vec::new();
-    loop {
-        let request = bucket
-            .client()
-            .list_objects_v2()
-            .bucket(bucket.name())
-            .set_request_payer(bucket.request_payer())
-            .encoding_type(EncodingType::Url)
-            .delimiter("/")
-            .prefix(&prefix)
-            .set_continuation_token(token);
-        let page = bucket
-            .wait(request.send())
-            .map_err(|error| failure(asked, error).into_error())?;
-        for name in page.common_prefixes() {
-            let raw = name.prefix().and_then(url_decoded).unwrap_or_default();
-            let key = raw.strip_suffix('/').and_then(|raw| bucket.key_of(raw));
-            names.extend(key.map(|key| format!("{key}/")));
-        }
-        token = page.next_continuation_token().map(str::to_owned);
-        if token.is_none() || page.is_truncated() != Some(true) {
-            names.sort_unstable();
-            return Ok(names);
+    for child in Level::new(bucket.clone(), folder)? {
+        match child {
+            Ok(Child::Folder(key)) => names.push(key),
+            Ok(Child::File(_)) => {}
+            // A name that is no key is said where it is listed.
+            Err(StorageError::InvalidKey { .. }) => {}
+            Err(error) => return Err(error),
         }
     }
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// The text that S3's keys certainly begin with if ours begin with `prefix`, which may end within an

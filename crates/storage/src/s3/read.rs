@@ -59,6 +59,34 @@ pub(super) async fn get(
         .map_err(|error| failure(asked, error))
 }
 
+/// An object's size; `None` where there is none.
+pub(super) fn head(
+    bucket: &S3Bucket,
+    step: Step,
+    (key, object): (&str, &str),
+) -> Result<Option<u64>, StorageError> {
+    let request = bucket
+        .client()
+        .head_object()
+        .bucket(bucket.name())
+        .key(object)
+        .set_request_payer(bucket.request_payer());
+    let asked = Asked {
+        step,
+        key,
+        action: "s3:GetObject",
+    };
+    match bucket.wait(request.send()) {
+        Ok(head) => Ok(head
+            .content_length()
+            .and_then(|size| u64::try_from(size).ok())),
+        Err(error) => match failure(asked, error) {
+            Failure::Answered(404, _) => Ok(None),
+            other => Err(other.into_error()),
+        },
+    }
+}
+
 /// Reads a stretch of an object into memory, over broken connections too; `None` where there is none.
 pub(super) async fn fetch(
     bucket: &S3Bucket,

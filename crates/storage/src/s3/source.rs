@@ -1,15 +1,14 @@
 //! A bucket as a source of log files.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
-use super::bucket::S3Bucket;
-use super::failure::{Asked, Failure, failure};
-use super::listing::{Pages, folders};
-use super::read::Body;
+use super::bucket::{S3Bucket, failed};
+use super::listing::{Level, Pages, folders};
+use super::read::{Body, head};
 use crate::error::StorageError;
 use crate::faults::Step;
 use crate::key;
-use crate::source::{Entry, Listing, Range, Source};
+use crate::source::{Child, Children, Entry, Listing, Range, Source};
 
 /// A bucket or a prefix with everything below it, or a single object.
 #[derive(Debug, Clone)]
@@ -35,35 +34,15 @@ impl S3Source {
 
 /// The object that an address names, if there is one.
 fn single(bucket: &S3Bucket, object: &str) -> Result<Option<(Entry, String)>, StorageError> {
-    let request = bucket
-        .client()
-        .head_object()
-        .bucket(bucket.name())
-        .key(object)
-        .set_request_payer(bucket.request_payer());
-    let asked = Asked {
-        step: Step::Open,
-        key: bucket.location(),
-        action: "s3:GetObject",
+    let size = match head(bucket, Step::Open, (bucket.location(), object)) {
+        Ok(size) => size,
+        // Not ours to know: the listing will say.
+        Err(error) if error.is_access_denied() => None,
+        Err(error) => return Err(error),
     };
-    match bucket.wait(request.send()) {
-        Ok(head) => {
-            let name = object.rsplit('/').next().unwrap_or(object);
-            let size = head
-                .content_length()
-                .and_then(|size| u64::try_from(size).ok());
-            let entry = Entry {
-                key: key::encode_bytes(name.as_bytes()),
-                size: size.unwrap_or(0),
-            };
-            Ok(Some((entry, object.to_owned())))
-        }
-        // Not there, or not ours to know: the listing will say.
-        Err(error) => match failure(asked, error) {
-            Failure::Answered(403 | 404, _) => Ok(None),
-            other => Err(other.into_error()),
-        },
-    }
+    let name = object.rsplit('/').next().unwrap_or(object);
+    let key = key::encode_bytes(name.as_bytes());
+    Ok(size.map(|size| (Entry { key, size }, object.to_owned())))
 }
 
 impl Source for S3Source {
@@ -84,10 +63,32 @@ impl Source for S3Source {
         }
     }
 
+    fn children<'s>(&'s self, folder: &str) -> Children<'s> {
+        match &self.single {
+            None => match Level::new(self.bucket.clone(), folder) {
+                Ok(level) => Box::new(level),
+                Err(error) => Box::new(std::iter::once(Err(error))),
+            },
+            Some(_) => {
+                let range = Range::under(folder);
+                Box::new(self.list(&range).map(|entry| entry.map(Child::File)))
+            }
+        }
+    }
+
+    fn size(&self, key: &str) -> Result<Option<u64>, StorageError> {
+        if let Some((entry, _)) = &self.single {
+            return Ok(Some(entry.size).filter(|_| entry.key == key));
+        }
+        let object = self.bucket.object_key(key)?;
+        head(&self.bucket, Step::Open, (key, &object))
+    }
+
     fn open(&self, key: &str) -> Result<Box<dyn Read + Send>, StorageError> {
         let object = match &self.single {
             Some((entry, object)) if entry.key == key => object.clone(),
-            _ => self.bucket.object_key(key)?,
+            Some(_) => return Err(failed(Step::Open, key, ErrorKind::NotFound, "not found")),
+            None => self.bucket.object_key(key)?,
         };
         Ok(Box::new(Body::open(&self.bucket, key, object)?))
     }

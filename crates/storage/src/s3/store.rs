@@ -10,7 +10,7 @@ use aws_sdk_s3::types::{MultipartUpload, ObjectCannedAcl, ServerSideEncryption};
 use super::bucket::{S3Bucket, failed};
 use super::failure::{Asked, Failure, failure};
 use super::listing::Pages;
-use super::read::{Stretch, fetch};
+use super::read::{Stretch, fetch, head};
 use super::upload::S3Upload;
 use crate::error::StorageError;
 use crate::faults::Step;
@@ -59,11 +59,7 @@ impl S3Store {
 }
 
 /// A put with everything that the options ask for.
-pub(super) fn put_request(
-    bucket: &S3Bucket,
-    object: &str,
-    bytes: &[u8],
-) -> PutObjectFluentBuilder {
+pub(super) fn put_request(bucket: &S3Bucket, object: &str, bytes: &[u8]) -> PutObjectFluentBuilder {
     let options = bucket.options();
     bucket
         .client()
@@ -126,29 +122,16 @@ impl Store for S3Store {
 
     fn size(&self, key: &str) -> Result<Option<u64>, StorageError> {
         let object = self.bucket.stored_key(key)?;
-        let request = self
-            .bucket
-            .client()
-            .head_object()
-            .bucket(self.bucket.name())
-            .key(object)
-            .set_request_payer(self.bucket.request_payer());
-        let asked = self.asked(Step::Read, key, "s3:GetObject");
-        match self.bucket.wait(request.send()) {
-            Ok(head) => Ok(head
-                .content_length()
-                .and_then(|size| u64::try_from(size).ok())),
-            Err(error) => match failure(asked, error) {
-                Failure::Answered(404, _) => Ok(None),
-                other => Err(other.into_error()),
-            },
-        }
+        head(&self.bucket, Step::Read, (key, &object))
     }
 
     fn read_range(&self, key: &str, offset: u64, length: u64) -> Result<Vec<u8>, StorageError> {
         let object = self.bucket.stored_key(key)?;
         let asked = self.asked(Step::Read, key, "s3:GetObject");
-        let Some(last) = length.checked_sub(1).map(|more| offset.saturating_add(more)) else {
+        let Some(last) = length
+            .checked_sub(1)
+            .map(|more| offset.saturating_add(more))
+        else {
             return Ok(Vec::new());
         };
         let stretch = Stretch::Bytes(offset, last);
@@ -230,9 +213,7 @@ impl Store for S3Store {
                 continue;
             }
             let object = upload.key().unwrap_or_default();
-            let Some(key) = self.bucket.key_of(object) else {
-                continue;
-            };
+            let key = self.bucket.key_of(object)?;
             self.bucket.before(Step::Clean, &key)?;
             let request = self
                 .bucket
