@@ -96,6 +96,11 @@ impl StorageError {
         matches!(self, Self::Io { cause, .. } if cause.kind() == io::ErrorKind::NotFound)
     }
 
+    /// Whether access was refused.
+    pub fn is_access_denied(&self) -> bool {
+        matches!(self, Self::Io { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied)
+    }
+
     /// Whether the same thing may succeed later, without its content being changed: access, network,
     /// space, a file that is not there yet. A conflict is not: who lost must look at what won.
     pub fn is_retryable(&self) -> bool {

@@ -1,11 +1,13 @@
-//! Folders (and, later, buckets) behind one interface, in and out.
+//! Folders and buckets behind one interface, in and out.
 //!
 //! Two traits to read first:
 //!
 //! * [`Source`] is where log files are: it lists them lazily in key order and opens one for
-//!   reading. [`FolderSource`] is a folder or a single file.
+//!   reading. [`FolderSource`] is a folder or a single file, [`S3Source`] a bucket, a prefix in one or a
+//!   single object.
 //! * [`Store`] is where output goes: small objects by compare-and-swap ([`Store::put`]), large ones
-//!   streamed ([`Store::begin`]) and visible only once complete. [`FolderStore`] is a folder.
+//!   streamed ([`Store::begin`]) and visible only once complete. [`FolderStore`] is a folder, [`S3Store`] a
+//!   bucket or a prefix in one.
 //!
 //! Both speak in *keys*: `/`-separated, relative to the root, printable, unique ([`key`] says how a
 //! file name becomes one). Errors ([`StorageError`]) name the key and the [`Step`] that failed.
@@ -46,11 +48,13 @@ pub mod key;
 mod error;
 mod faults;
 mod folder;
+mod s3;
 mod source;
 mod store;
 
 pub use error::{KeyProblem, StorageError};
 pub use faults::{Faults, NoFaults, Step};
 pub use folder::{FolderSource, FolderStore};
+pub use s3::{AddressError, S3Address, S3Bucket, S3Options, S3Source, S3Store};
 pub use source::{Child, Children, Entry, Listing, Range, Source};
 pub use store::{Condition, INTERNAL_PREFIX, Object, Store, TEMPORARY_PREFIX, Upload, Version};

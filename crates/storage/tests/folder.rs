@@ -78,7 +78,7 @@ fn the_folder_source_conforms() {
     for (key, text) in conformance::FILES {
         write(folder.path(), key, text);
     }
-    conformance::source(&FolderSource::open(folder.path()).unwrap());
+    conformance::source(&FolderSource::open(folder.path()).unwrap(), &[]);
 }
 
 #[test]

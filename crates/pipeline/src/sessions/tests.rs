@@ -253,6 +253,8 @@ fn file(store: &FolderStore, batch: u64, rows: &[SessionRow<'_>]) -> ManifestFil
     ManifestFile {
         table: "sessions".to_owned(),
         event_date: "2026-11-02".to_owned(),
+        delivery_date: "2026-11-02".to_owned(),
+        tail: false,
         batch,
         key,
         rows: rows.len() as u64,

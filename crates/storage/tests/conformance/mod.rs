@@ -20,8 +20,9 @@ pub(crate) const FILES: [(&str, &str); 6] = [
     ("with%25percent%0Aand newline", "x"),
 ];
 
-/// The suite for a source that holds [`FILES`].
-pub(crate) fn source(source: &dyn Source) {
+/// The suite for a source that holds [`FILES`]. A server may order otherwise than S3 does: listings
+/// that start after one of `unordered` are then left out.
+pub(crate) fn source(source: &dyn Source, unordered: &[&str]) {
     let mut expected: Vec<(String, u64)> = FILES
         .iter()
         .map(|(key, text)| ((*key).to_owned(), text.len() as u64))
@@ -37,7 +38,7 @@ pub(crate) fn source(source: &dyn Source) {
         expected,
         "the same again"
     );
-    ranges(source, &expected);
+    ranges(source, &expected, unordered);
 
     assert_eq!(source.folders("").unwrap(), ["AWSLogs-old/", "AWSLogs/"]);
     assert_eq!(
@@ -50,7 +51,9 @@ pub(crate) fn source(source: &dyn Source) {
     );
 
     levels(source);
-    levels(&ByListing(source));
+    if unordered.is_empty() {
+        levels(&ByListing(source));
+    }
     for (key, text) in FILES {
         assert_eq!(source.size(key).unwrap(), Some(text.len() as u64));
         assert_eq!(
@@ -130,7 +133,7 @@ fn levels(source: &dyn Source) {
     }
 }
 
-fn ranges(source: &dyn Source, expected: &[(String, u64)]) {
+fn ranges(source: &dyn Source, expected: &[(String, u64)], unordered: &[&str]) {
     let prefixes = [
         "",
         "A",
@@ -149,6 +152,9 @@ fn ranges(source: &dyn Source, expected: &[(String, u64)]) {
     ];
     for prefix in prefixes {
         for after in afters {
+            if after.is_some_and(|after| unordered.contains(&after)) {
+                continue;
+            }
             let range = Range {
                 prefix: prefix.to_owned(),
                 start_after: after.map(str::to_owned),

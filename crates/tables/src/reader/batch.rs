@@ -46,14 +46,17 @@ enum Values {
         lists: OffsetBuffer<i32>,
         values: StringViewArray,
     },
-    DeterminedBy {
-        rows: OffsetBuffer<i32>,
-        layer: StringViewArray,
-        policy: StringViewArray,
-        index: Int64Array,
-        sid: StringViewArray,
-        effect: StringViewArray,
-    },
+    DeterminedBy(Box<Statements>),
+}
+
+/// The values of a column of statements.
+struct Statements {
+    rows: OffsetBuffer<i32>,
+    layer: StringViewArray,
+    policy: StringViewArray,
+    index: Int64Array,
+    sid: StringViewArray,
+    effect: StringViewArray,
 }
 
 impl Values {
@@ -95,16 +98,19 @@ impl Values {
             }
             ColumnType::DeterminedBy => {
                 let list = array.as_list_opt::<i32>()?;
-                Self::statements(list.offsets(), list.values().as_struct_opt()?)?
+                let statements = list.values().as_struct_opt()?;
+                Self::DeterminedBy(Box::new(Statements::of(list.offsets(), statements)?))
             }
         })
     }
+}
 
-    fn statements(rows: &OffsetBuffer<i32>, statements: &StructArray) -> Option<Values> {
+impl Statements {
+    fn of(rows: &OffsetBuffer<i32>, statements: &StructArray) -> Option<Statements> {
         let [layer, policy, index, sid, effect] = statements.columns() else {
             return None;
         };
-        Some(Self::DeterminedBy {
+        Some(Statements {
             rows: rows.clone(),
             layer: texts(layer)?,
             policy: texts(policy)?,
@@ -149,14 +155,15 @@ impl<'x> Items<'x> {
                 let pair = |place| (keys.value(place), values.value(place));
                 Self::Pairs((0..keys.len().min(values.len())).map(pair).collect())
             }
-            Values::DeterminedBy {
-                layer,
-                policy,
-                index,
-                sid,
-                effect,
-                ..
-            } => {
+            Values::DeterminedBy(statements) => {
+                let Statements {
+                    layer,
+                    policy,
+                    index,
+                    sid,
+                    effect,
+                    ..
+                } = &**statements;
                 let statement = |place| DeterminedBy {
                     layer: layer.value(place),
                     policy: policy.value(place),
@@ -299,11 +306,9 @@ fn fill<'x, T: Table>(
         (Cells::TextListMap(_, set), Values::TextListMap { rows: at, .. }, _) => {
             for_each_list(rows, slices(at, entries), *set);
         }
-        (
-            Cells::DeterminedBy(_, set),
-            Values::DeterminedBy { rows: at, .. },
-            Items::Statements(items),
-        ) => for_each_list(rows, slices(at, items), *set),
+        (Cells::DeterminedBy(_, set), Values::DeterminedBy(columns), Items::Statements(items)) => {
+            for_each_list(rows, slices(&columns.rows, items), *set);
+        }
         // Values and items are made by the column's own kind.
         _ => {}
     }
