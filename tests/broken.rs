@@ -50,7 +50,7 @@ fn cut(mut text: String, end: &str) -> Vec<u8> {
 
 #[test]
 fn whole_files_in_every_wrapper() {
-    let one = record("one").to_string();
+    let [one, two] = ["line-1", "line-2"].map(|id| record(id).to_string());
     let event = json!({"version": "0", "detail-type": "AWS API Call via CloudTrail", "source": "aws.sagemaker", "detail": record("eventbridge")});
     let page = json!({"NextToken": "t", "Events": [
         {"EventId": "a", "EventName": "ListTrainingJobs", "CloudTrailEvent": record("page-1").to_string()},
@@ -64,8 +64,8 @@ fn whole_files_in_every_wrapper() {
                 "pretty.json",
                 serde_json::to_vec_pretty(&json!({"Records": [record("d")]})).unwrap(),
             ),
-            ("single.json", one.clone().into_bytes()),
-            ("lines.json", format!("{one}\n{one}\n").into_bytes()),
+            ("single.json", record("single").to_string().into_bytes()),
+            ("lines.json", format!("{one}\n{two}\n").into_bytes()),
             ("event.json", event.to_string().into_bytes()),
             ("lookup.json", page.to_string().into_bytes()),
             (
@@ -97,7 +97,9 @@ fn a_file_that_breaks_in_the_middle_yields_what_stands_before_the_break() {
 
 #[test]
 fn a_gzip_that_breaks_in_the_middle_does_too() {
-    let mut bytes = gzip(log(&["a"; 200]).as_bytes());
+    let ids: Vec<String> = (0..200).map(|number| format!("event-{number}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut bytes = gzip(log(&ids).as_bytes());
     bytes.truncate(bytes.len() - 40);
     let folder = tempfile::tempdir().unwrap();
     let logs = folder.path().join("logs");

@@ -1,10 +1,12 @@
 //! The command line as users meet it.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
-use crate::support::{analyze, log, record, retrial, snapshot_of_ana, text, write};
+use crate::support::{analyze, files_under, log, record, retrial, snapshot_of_ana, text, write};
 
 #[test]
 fn help_short_and_long() {
@@ -12,6 +14,8 @@ fn help_short_and_long() {
         &["--help"][..],
         &["analyze", "-h"],
         &["analyze", "--help"],
+        &["status", "--help"],
+        &["prune", "--help"],
         &["explain", "--help"],
         &["simulate", "--help"],
         &["who-can", "--help"],
@@ -201,4 +205,286 @@ fn a_snapshot_within_the_source_is_no_log() {
         (0, &json!(1)),
         "{report}"
     );
+}
+
+/// Logs of some days, and an output of them.
+struct Days {
+    folder: TempDir,
+    iam: PathBuf,
+}
+
+impl Days {
+    fn new(days: &[&str]) -> Days {
+        let folder = tempfile::tempdir().unwrap();
+        let iam = snapshot_of_ana(folder.path());
+        let all = Days { folder, iam };
+        for day in days {
+            all.deliver(day, &[&format!("a-{day}"), &format!("b-{day}")]);
+        }
+        all
+    }
+
+    /// One log file that is delivered on the day, with these records of that day.
+    fn deliver(&self, day: &str, event_ids: &[&str]) {
+        let records: Vec<Value> = event_ids
+            .iter()
+            .map(|id| {
+                let mut record = record(id);
+                record["eventTime"] = json!(format!("{day}T09:30:00Z"));
+                record
+            })
+            .collect();
+        let bytes = json!({"Records": records}).to_string();
+        write(&self.logs(), &key(day), bytes.as_bytes());
+    }
+
+    fn logs(&self) -> PathBuf {
+        self.folder.path().join("logs")
+    }
+
+    fn out(&self) -> PathBuf {
+        self.folder.path().join("out")
+    }
+
+    #[track_caller]
+    fn analyze(&self, more: &[&str]) -> Value {
+        let (status, report) = analyze(&self.logs(), &self.iam, &self.out(), more);
+        assert_eq!(status, 0, "{report}");
+        report
+    }
+
+    /// How many rows `decisions` has, by the manifest.
+    fn rows(&self) -> u64 {
+        let manifest = fs::read_to_string(self.out().join("_retrial/manifest")).unwrap();
+        let files = manifest.lines().skip(1);
+        files
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|file| file["table"] == "decisions")
+            .map(|file| file["rows"].as_u64().unwrap())
+            .sum()
+    }
+
+    /// `retrial COMMAND --out OUT …`, with the folder's name left out of what it prints.
+    #[track_caller]
+    fn print(&self, arguments: &[&str], status: i32) -> String {
+        let ran = retrial(&[arguments, &["--out", text(&self.out())]].concat());
+        let ran = ran.expect_status(status);
+        assert_eq!(ran.stderr, "");
+        ran.stdout.replace(text(&self.out()), "OUT")
+    }
+
+    #[track_caller]
+    fn refuses(&self, more: &[&str], says: &str) {
+        let (logs, out) = (self.logs(), self.out());
+        let start = ["analyze", text(&logs), "--iam", text(&self.iam), "--out"];
+        could_not_run(&[&start[..], &[text(&out)], more].concat(), says);
+    }
+}
+
+/// The key of a log file that was delivered on a day such as `2026-11-02`.
+fn key(day: &str) -> String {
+    let (folder, stamp) = (day.replace('-', "/"), day.replace('-', ""));
+    format!(
+        "AWSLogs/111122223333/CloudTrail/eu-west-1/{folder}/111122223333_CloudTrail_eu-west-1_{stamp}T0935Z_AAAAAAAAAAAAAAAA.json"
+    )
+}
+
+#[test]
+fn an_output_grows_by_what_is_new() {
+    let days = Days::new(&["2026-11-01", "2026-11-02"]);
+    assert_eq!(days.analyze(&[])["books"]["decided"], 4);
+    days.deliver("2026-11-03", &["c", "d", "e"]);
+    let second = days.analyze(&[]);
+    assert_eq!(second["books"]["decided"], 3);
+    assert_eq!(second["files_read_before"], 2);
+    assert_eq!(days.rows(), 7);
+    // Nothing new.
+    let before = files_under(&days.out().join("decisions"));
+    assert_eq!(days.analyze(&[])["books"]["records_read"], 0);
+    assert_eq!(files_under(&days.out().join("decisions")), before);
+    // Within the look-back a day is listed again, beyond it it is not.
+    assert_eq!(days.analyze(&["--look-back", "0"])["files_read_before"], 1);
+
+    days.refuses(&["--region", "eu-west-1"], "it was made without a filter");
+}
+
+#[test]
+fn times_limit_the_days_that_are_listed() {
+    let days = Days::new(&["2026-11-01", "2026-11-02", "2026-11-03"]);
+    let arguments = [
+        "--since",
+        "2026-11-02",
+        "--until",
+        "2026-11-03",
+        "--look-back",
+        "0",
+    ];
+    let report = days.analyze(&arguments);
+    assert_eq!(report["files"]["read"], 1);
+    assert_eq!(report["books"]["decided"], 2);
+    // The other days are still to be read.
+    assert_eq!(days.analyze(&[])["books"]["decided"], 4);
+}
+
+#[test]
+fn days_are_done_anew() {
+    let days = Days::new(&["2026-11-01", "2026-11-02"]);
+    days.analyze(&[]);
+    days.deliver("2026-11-02", &["c", "d", "e"]);
+    assert_eq!(days.analyze(&[])["books"]["records_read"], 0);
+    let replaced = days.analyze(&["--replace", "2026-11-02..2026-11-04"]);
+    assert_eq!(replaced["books"]["decided"], 3);
+    assert_eq!(days.rows(), 5);
+    // A day of which there is no file stays as it is.
+    let absent = days.analyze(&["--replace", "2026-12-24"]);
+    assert_eq!(absent["books"]["records_read"], 0);
+    assert_eq!(days.rows(), 5);
+    let all = days.analyze(&["--recompute"]);
+    assert_eq!(all["books"]["decided"], 5);
+    assert_eq!(days.rows(), 5);
+
+    days.refuses(
+        &["--replace", "2026-11-31"],
+        "`2026-11-31` is no day or range of days",
+    );
+    days.refuses(
+        &["--replace", "2026-11-02..2026-11-01"],
+        "ends before it begins",
+    );
+    days.refuses(
+        &["--replace", "2026-11-02", "--recompute"],
+        "cannot be used with",
+    );
+    days.refuses(
+        &["--recompute", "--since", "2026-11-02"],
+        "cannot be used with",
+    );
+}
+
+#[test]
+fn a_list_says_which_files_are_read() {
+    let days = Days::new(&["2026-11-01", "2026-11-02"]);
+    let list = days.folder.path().join("list");
+    let name = format!("{}/{}\n", text(&days.logs()), key("2026-11-02"));
+    fs::write(&list, name).unwrap();
+    let arguments = ["--files-from", text(&list)];
+    assert_eq!(days.analyze(&arguments)["files"]["read"], 1);
+    assert_eq!(days.analyze(&arguments)["files_read_before"], 1);
+
+    fs::write(&list, "s3://elsewhere/a.json\n").unwrap();
+    days.refuses(&arguments, "line 1 of the list of files");
+    days.refuses(
+        &["--files-from", "nowhere"],
+        "cannot read the list of files `nowhere`",
+    );
+}
+
+#[test]
+fn status_says_what_is_there() {
+    let days = Days::new(&["2026-11-01", "2026-11-02", "2026-11-05"]);
+    days.analyze(&[]);
+    insta::assert_snapshot!("status", days.print(&["status"], 0));
+    let status: Value =
+        serde_json::from_str(&days.print(&["status", "--format", "json"], 0)).unwrap();
+    assert_eq!(
+        status["days_done"],
+        json!(["2026-11-01", "2026-11-02", "2026-11-05"])
+    );
+    let place = &status["places"][0];
+    assert_eq!(place["account"], "111122223333");
+    assert_eq!(
+        place["gaps"],
+        json!([{"first": "2026-11-03", "last": "2026-11-04"}])
+    );
+    assert_eq!(status["health"]["sound"], true);
+
+    let lost = "decisions/event_date=2026-11-02/000002.parquet";
+    fs::remove_file(days.out().join(lost)).unwrap();
+    write(&days.out(), "_retrial/plans/left", b"over");
+    let found = days.print(&["status"], 3);
+    assert!(found.contains(&format!("missing: {lost}")), "{found}");
+    assert!(found.contains("removes it: _retrial/plans/left"), "{found}");
+}
+
+#[test]
+fn status_and_prune_want_an_output() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "foreign/precious", b"here");
+    for name in ["nowhere", "foreign"] {
+        let out = folder.path().join(name);
+        let says = "is no output of `retrial analyze`";
+        could_not_run(&["status", "--out", text(&out)], says);
+        could_not_run(
+            &["prune", "--out", text(&out), "--before", "2026-11-02"],
+            says,
+        );
+    }
+    let precious: &Path = &folder.path().join("foreign");
+    assert_eq!(files_under(precious).len(), 1);
+    could_not_run(&["status", "--out", "s3://x"], "cannot be a bucket's name");
+}
+
+#[test]
+fn old_days_are_pruned() {
+    let days = Days::new(&["2026-11-01", "2026-11-02", "2026-11-03"]);
+    days.analyze(&[]);
+    let before = files_under(&days.out());
+    let prune = ["prune", "--before", "2026-11-03"];
+    let dry = days.print(&[&prune[..], &["--dry-run"]].concat(), 0);
+    insta::assert_snapshot!("prune_dry_run", dry);
+    assert_eq!(files_under(&days.out()), before);
+    days.print(&prune, 0);
+    assert_eq!(days.rows(), 2);
+    assert_eq!(days.print(&prune, 0), "OUT: took out nothing\n");
+    // What was pruned is not read again.
+    assert_eq!(days.analyze(&[])["books"]["records_read"], 0);
+    assert_eq!(
+        days.analyze(&["--recompute"])["books"]["records_read"],
+        json!(2)
+    );
+    let status = days.print(&["status"], 0);
+    assert!(
+        status.contains("delivery days before 2026-11-03 were pruned"),
+        "{status}"
+    );
+    let out = days.out();
+    let prune = |date: &str, says: &str| {
+        could_not_run(&["prune", "--out", text(&out), "--before", date], says);
+    };
+    prune("2026-11-04", "its last delivery day is 2026-11-03");
+    prune("tomorrow", "expected a date such as");
+}
+
+#[test]
+fn too_many_unmapped_calls() {
+    let days = Days::new(&[]);
+    let mut unmapped = record("unmapped");
+    unmapped["eventSource"] = json!("nosuch.amazonaws.com");
+    unmapped["eventName"] = json!("DoWhatNobodyKnows");
+    let records = json!({"Records": [record("a"), record("b"), record("c"), unmapped]});
+    write(&days.logs(), "a.json", records.to_string().as_bytes());
+    let mut number = 0;
+    let mut check = |share: &str, status: i32| {
+        number += 1;
+        let out = days.folder.path().join(format!("out{number}"));
+        let logs = days.logs();
+        let ran = retrial(&[
+            "analyze",
+            text(&logs),
+            "--iam",
+            text(&days.iam),
+            "--out",
+            text(&out),
+            "--max-unmapped",
+            share,
+        ]);
+        ran.expect_status(status);
+    };
+    check("24.9%", 1);
+    check("25%", 0);
+    check("0.2", 1);
+    check("many", 2);
+    // What was rejected counts for more.
+    write(&days.logs(), "broken.json", b"{\"Records\": [{");
+    check("0%", 3);
 }

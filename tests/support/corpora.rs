@@ -86,7 +86,7 @@ pub(crate) fn tables(out: &Path) -> BTreeSet<String> {
     fs::read_dir(out)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name != "_retrial")
+        .filter(|name| name != "_retrial" && !name.starts_with('.'))
         .collect()
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rayon::ThreadPoolBuildError;
-use retrial_cloudtrail::Limits;
+use retrial_cloudtrail::{Day, Limits};
 use retrial_replay::Replayer;
 use retrial_storage::{Source, StorageError, Store};
 use retrial_tables::{ReadError, TableError};
@@ -180,7 +180,7 @@ pub enum PipelineError {
         location: String,
     },
     /// The output was made with another filter.
-    #[error("`{location}` is limited to `{before}`")]
+    #[error("{}", limited(before))]
     OtherFilter {
         /// The output.
         location: String,
@@ -202,6 +202,15 @@ pub enum PipelineError {
     OtherFormat {
         /// Its format.
         format: u32,
+    },
+    /// What an interrupted run left is to be finished first.
+    #[error("a run was interrupted, and is to be finished first")]
+    Interrupted,
+    /// All that the output has would be pruned, and with it what the next run stands on.
+    #[error("{}", last.map_or_else(|| "it has no delivery day".to_owned(), |day| format!("its last delivery day is {day}")))]
+    PruneAll {
+        /// Its last delivery day.
+        last: Option<Day>,
     },
     /// The run was asked to stop, and did.
     #[error("stopped before the end")]
@@ -228,6 +237,14 @@ pub enum PipelineError {
     /// The threads could not be started.
     #[error("cannot start the threads: {0}")]
     Threads(#[from] ThreadPoolBuildError),
+}
+
+/// What an output was made with.
+fn limited(before: &str) -> String {
+    match before {
+        "" => "it was made without a filter".to_owned(),
+        before => format!("it was made with the filter `{before}`"),
+    }
 }
 
 impl PipelineError {

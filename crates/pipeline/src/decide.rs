@@ -12,6 +12,7 @@ use crate::dates::{Dated, event_date};
 use crate::report::{CallFacts, Report};
 use crate::rows::{Origin, RowPlace};
 use crate::sessions::{Found, Sessions};
+use crate::texts::Texts;
 use crate::waiting::{DeliveryDay, WaitingRecord};
 
 /// The waiting records that one thread decides at a time. It must not follow from the number of
@@ -52,6 +53,8 @@ pub(crate) struct Worker<'s> {
     pub(crate) call: Bump,
     /// A record's text.
     pub(crate) text: Vec<u8>,
+    /// What rows have in common; of the arenas of one round.
+    pub(crate) texts: Texts<'s>,
 }
 
 /// Rows of many records.
@@ -78,11 +81,12 @@ impl<'f> Rows<'f> {
         record: &Record<'_>,
         call: &Call<'_>,
         origin: Origin<'f>,
-        arena: &'f Bump,
+        (texts, arena): (&Texts<'f>, &'f Bump),
     ) -> Decided {
         let date = event_date(record.event_time);
         let place = RowPlace {
             arena,
+            texts,
             origin,
             snapshot_id: run.snapshot_id,
             mapping_version: run.mapping_version,
@@ -142,6 +146,7 @@ impl<'f> Worker<'f> {
             scratch,
             call: call_arena,
             text,
+            texts,
         } = self;
         let parsed = parser.parse(text, |record| {
             let session = match session_key(record) {
@@ -151,7 +156,7 @@ impl<'f> Worker<'f> {
             let call = run
                 .replayer
                 .replay(record, knowledge(session), call_arena, scratch);
-            Some(rows.add(run, record, &call, origin, arena))
+            Some(rows.add(run, record, &call, origin, (texts, arena)))
         });
         // It was parsed before it was held: the same text parses again.
         parsed.ok().flatten()
@@ -167,11 +172,11 @@ pub(crate) struct DecidedChunk<'f> {
 }
 
 /// Decides records that waited, with what is known. `carried` of them, from the first on, were read by
-/// another process: they are not in this one's books.
+/// another process: they are not in this one's books. Their texts are taken.
 pub(crate) fn decide_waiting<'f>(
     run: &Run<'f>,
     sessions: &Sessions,
-    (records, carried): (&[WaitingRecord], u64),
+    (records, carried): (&mut [WaitingRecord], u64),
     arenas: &'f mut Vec<Bump>,
 ) -> Vec<DecidedChunk<'f>> {
     let known = Knowledge {
@@ -181,7 +186,7 @@ pub(crate) fn decide_waiting<'f>(
     arenas.clear();
     arenas.resize_with(records.len().div_ceil(CHUNK_RECORDS), Bump::new);
     records
-        .par_chunks(CHUNK_RECORDS)
+        .par_chunks_mut(CHUNK_RECORDS)
         .zip(arenas.par_iter_mut())
         .enumerate()
         .map_init(Worker::default, |worker, (number, (records, arena))| {
@@ -202,7 +207,9 @@ pub(crate) fn decide_waiting<'f>(
                     record_index: record.record_index,
                     conflict: record.conflict,
                 };
-                let text = (&*record.text, record.minute);
+                // The text goes as its rows come.
+                let text = std::mem::take(&mut record.text);
+                let text = (&*text, record.minute);
                 let rows = &mut chunk.rows;
                 let Some(decided) = worker.decide(run, known, text, origin, rows, arena) else {
                     continue;

@@ -106,16 +106,16 @@ impl<'r> Joins<'r> {
         }
     }
 
-    /// The records of a round that are still held wait from here on.
+    /// The records of a round that are still held wait from here on: their texts are taken.
     pub(crate) fn hold(
         &mut self,
         delivery: DeliveryDay,
-        parts: &[FilePart<'_>],
+        parts: &mut [FilePart<'_>],
     ) -> Result<(), PipelineError> {
         for part in parts {
             let mut log_file = None;
-            for item in &part.items {
-                let Fate::Held { text, record_index } = item.fate else {
+            for item in &mut part.items {
+                let Fate::Held { text, record_index } = &mut item.fate else {
                     continue;
                 };
                 let log_file = log_file.get_or_insert_with(|| part.log_file.into());
@@ -123,9 +123,9 @@ impl<'r> Joins<'r> {
                     minute: item.minute,
                     delivery,
                     conflict: item.conflict,
-                    record_index,
+                    record_index: *record_index,
                     log_file: std::sync::Arc::clone(log_file),
-                    text: text.into(),
+                    text: std::mem::take(text),
                 })?;
             }
         }

@@ -1,9 +1,11 @@
 //! From log files to tables: the plan, slices, batches and the manifest.
 //!
-//! [`Plan`] holds the run's log files in their order; [`analyze()`] works it: each *slice* (some tens of
-//! megabytes of JSON) is parsed and replayed by all cores, its rows sorted and written as row groups;
-//! each *batch* (a delivery day, or a gigabyte of gzip) is one file per table and date, and is
-//! committed by the manifest. What comes back is a [`Report`], whose books balance.
+//! [`Planner`] gives the log files of one delivery day after the other; [`analyze()`] works them: each
+//! *slice* (some tens of megabytes of JSON) is parsed and replayed by all cores, duplicates are left out,
+//! calls are joined to the sessions that they were made in, and the rows are sorted and written as row
+//! groups; each *batch* (a delivery day, or a gigabyte of gzip) is one file per table and date, and is
+//! committed by the [`Manifest`]. What comes back is a [`Report`], whose books balance. [`replay()`] reads
+//! what was written, and no log file. `README.md` beside this crate says what a crash can and cannot do.
 //!
 //! Invariant: the output's bytes follow from the plan, the snapshot, the mapping and the options that
 //! change rows; never from the number of threads or from time.
@@ -33,7 +35,9 @@ mod manifest;
 mod merge;
 mod open_batch;
 mod output;
+mod output_status;
 mod plan;
+mod prune;
 mod replay;
 mod report;
 mod retry;
@@ -42,6 +46,7 @@ mod scratch;
 mod sessions;
 mod slice;
 mod stored_file;
+mod texts;
 mod usage;
 mod waiting;
 mod work;
@@ -52,11 +57,13 @@ pub use filter::Filter;
 pub use manifest::{
     CurrentPlan, Header, MANIFEST_FORMAT, MANIFEST_KEY, Manifest, ManifestFile, WaitingRef,
 };
+pub use output_status::output_status;
 pub use plan::{
     DayCount, DayPlan, DayRange, DayRangeError, FilesFromProblem, Gap, Health, Interrupted,
     LOOK_BACK_DAYS, LeftOver, ListedObject, PlaceStatus, PlanError, PlanOptions, PlanProblem,
     PlanRef, PlannedBefore, PlannedFile, Planner, SetAside, Status, StatusParts, Unlisted, status,
 };
+pub use prune::{Prune, Pruned};
 pub use replay::{ChangeKey, ChangedCalls, Replay, ReplayReport, Window, replay, replay_each};
 pub use report::{Books, Group, GroupKey, MAX_GROUPS, Report};
 pub use retry::Unread;

@@ -155,7 +155,7 @@ impl<'w, 'r> OpenBatch<'w, 'r> {
             self.joins.add_sessions(&parts);
             let known = self.knowledge(read_to);
             settle_round(self.place.run, known, &mut parts, &mut late_arenas);
-            self.joins.hold(day.delivery, &parts)?;
+            self.joins.hold(day.delivery, &mut parts)?;
             self.write(day.delivery, read_to, &parts)?;
             for (file, part) in files.iter_mut().zip(parts) {
                 file.cover(part.coverage);
@@ -189,10 +189,15 @@ impl<'w, 'r> OpenBatch<'w, 'r> {
         let mut parts = Some(parts);
         loop {
             let carried = self.joins.waiting.carried();
-            let passed = self.joins.waiting.pop_passed(read_to, WAITING_BYTES)?;
+            let mut passed = self.joins.waiting.pop_passed(read_to, WAITING_BYTES)?;
             let mut arenas = Vec::new();
             let sessions = &self.joins.sessions;
-            let chunks = decide_waiting(self.place.run, sessions, (&passed, carried), &mut arenas);
+            let chunks = decide_waiting(
+                self.place.run,
+                sessions,
+                (&mut passed, carried),
+                &mut arenas,
+            );
             let mut rows: BTreeMap<DeliveryDay, KeptRows<'_>> = BTreeMap::new();
             keep_chunks(&chunks, &mut rows);
             // They come with the first portion, behind it: it was read before them.
@@ -234,9 +239,9 @@ impl<'w, 'r> OpenBatch<'w, 'r> {
         let sessions = &self.joins.sessions;
         self.joins
             .waiting
-            .each_portion(WAITING_BYTES, &mut |records| {
+            .each_portion(WAITING_BYTES, &mut |mut records| {
                 let mut arenas = Vec::new();
-                let chunks = decide_waiting(run, sessions, (&records, carried), &mut arenas);
+                let chunks = decide_waiting(run, sessions, (&mut records, carried), &mut arenas);
                 carried = carried.saturating_sub(records.len() as u64);
                 let mut rows: BTreeMap<DeliveryDay, KeptRows<'_>> = BTreeMap::new();
                 keep_chunks(&chunks, &mut rows);

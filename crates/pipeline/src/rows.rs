@@ -5,6 +5,8 @@ use retrial_cloudtrail::Record;
 use retrial_replay::{Call, CallRequest, IssuedSession};
 use retrial_tables::{ChangeRow, DecisionRow, DeterminedBy, SessionRow};
 
+use crate::texts::Texts;
+
 /// Where a record is from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Origin<'f> {
@@ -17,6 +19,7 @@ pub(crate) struct Origin<'f> {
 /// What every row of a record's has in common, and the arena that its text is kept in.
 pub(crate) struct RowPlace<'f, 'r> {
     pub(crate) arena: &'f Bump,
+    pub(crate) texts: &'r Texts<'f>,
     pub(crate) origin: Origin<'f>,
     pub(crate) snapshot_id: &'f str,
     pub(crate) mapping_version: &'f str,
@@ -26,12 +29,11 @@ pub(crate) struct RowPlace<'f, 'r> {
 
 impl<'f> RowPlace<'f, '_> {
     fn keep(&self, text: &str) -> &'f str {
-        self.arena.alloc_str(text)
+        self.texts.keep(text, self.arena)
     }
 
     fn keep_all(&self, texts: &[&str]) -> &'f [&'f str] {
-        self.arena
-            .alloc_slice_fill_iter(texts.iter().map(|text| self.keep(text)))
+        self.texts.keep_all(texts, self.arena)
     }
 
     fn keep_option(&self, text: Option<&str>) -> Option<&'f str> {
@@ -54,7 +56,10 @@ impl<'f> RowPlace<'f, '_> {
         let RowPlace { record, call, .. } = *self;
         let caller = &call.caller;
         DecisionRow {
-            event_id: self.keep_option(record.event_id),
+            // No other record has it.
+            event_id: record
+                .event_id
+                .map(|id| -> &'f str { self.arena.alloc_str(id) }),
             event_time: record.event_time.map(|time| time.micros()),
             account_id: self.keep_option(record.recipient_account_id.or(caller.account)),
             region: self.keep_option(record.aws_region),
@@ -172,7 +177,9 @@ impl<'f> RowPlace<'f, '_> {
             target_arn: self.keep_option(target_arn.or(change.target)),
             policy_arn: self.keep_option(change.policy_arn),
             policy_name: self.keep_option(change.policy_name),
-            document: self.keep_option(change.document),
+            document: change
+                .document
+                .map(|document| -> &'f str { self.arena.alloc_str(document) }),
             log_file: self.origin.log_file,
             record_index: self.origin.record_index,
         })

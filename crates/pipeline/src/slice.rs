@@ -27,6 +27,7 @@ use crate::plan::PlannedFile;
 use crate::report::Report;
 use crate::retry::class;
 use crate::rows::{Origin, session_row};
+use crate::texts::Texts;
 
 /// What one file contributes to a slice at most; a larger file goes on in further rounds, so that one
 /// file, however large or however it was made, never decides how much memory a run needs.
@@ -86,7 +87,7 @@ pub(crate) struct Failure {
 /// What one part of one file contributes.
 #[derive(Default)]
 pub(crate) struct FilePart<'f> {
-    pub(crate) items: Vec<Item<'f>>,
+    pub(crate) items: Vec<Item>,
     pub(crate) rows: Rows<'f>,
     /// What the second pass decided.
     pub(crate) late: Rows<'f>,
@@ -102,9 +103,9 @@ pub(crate) struct FilePart<'f> {
 }
 
 /// A record of a part, neither filtered nor rejected.
-pub(crate) struct Item<'f> {
+pub(crate) struct Item {
     pub(crate) minute: u32,
-    pub(crate) fate: Fate<'f>,
+    pub(crate) fate: Fate,
     /// The session that it issued, in [`FilePart::sessions`].
     pub(crate) session: Option<usize>,
     pub(crate) conflict: bool,
@@ -113,13 +114,13 @@ pub(crate) struct Item<'f> {
 }
 
 /// What became of a record.
-pub(crate) enum Fate<'f> {
+pub(crate) enum Fate {
     /// Decided in the first pass: its rows are in [`FilePart::rows`].
     Decided(Decided),
     /// It needs a session that was not known in the first pass.
     Held {
-        /// Its text.
-        text: &'f [u8],
+        /// Its text: not in an arena, since most of what is held is moved on to the queue.
+        text: Box<[u8]>,
         /// Its number in the file.
         record_index: u64,
     },
@@ -384,6 +385,7 @@ impl PartReader<'_, '_> {
             scratch,
             call: call_arena,
             text: original,
+            texts,
         } = &mut **worker;
         call_arena.reset();
         let mut taker = RecordTaker {
@@ -391,6 +393,7 @@ impl PartReader<'_, '_> {
             arena,
             call_arena,
             scratch,
+            texts,
             part,
             file_minute: *minute,
             body,
@@ -470,6 +473,7 @@ struct RecordTaker<'f, 'r> {
     arena: &'f Bump,
     call_arena: &'r Bump,
     scratch: &'r mut retrial_iam::Scratch<'f>,
+    texts: &'r Texts<'f>,
     part: &'r mut FilePart<'f>,
     file_minute: Option<u32>,
     body: u64,
@@ -508,7 +512,8 @@ impl<'f> RecordTaker<'f, '_> {
                     record_index: self.index,
                     conflict: false,
                 };
-                let decided = self.part.rows.add(run, record, &call, origin, self.arena);
+                let texts = (self.texts, self.arena);
+                let decided = self.part.rows.add(run, record, &call, origin, texts);
                 self.keep(record, account, minute, Fate::Decided(decided), session);
             }
             None => {
@@ -518,7 +523,7 @@ impl<'f> RecordTaker<'f, '_> {
                     return self.filtered(minute, session);
                 }
                 let fate = Fate::Held {
-                    text: self.arena.alloc_slice_copy(self.original),
+                    text: self.original.into(),
                     record_index: self.index,
                 };
                 self.keep(record, account, minute, fate, session);
@@ -561,7 +566,7 @@ impl<'f> RecordTaker<'f, '_> {
         record: &Record<'_>,
         account: Option<&str>,
         minute: u32,
-        fate: Fate<'f>,
+        fate: Fate,
         session: Option<usize>,
     ) {
         let date = event_date(record.event_time);

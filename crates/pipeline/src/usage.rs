@@ -23,7 +23,7 @@ use key::{Group, date_of, push_key};
 use sums::{Sums, read_group, write_group};
 
 /// What the groups in memory may come to.
-const GROUPS_BYTES: usize = 64 << 20;
+const GROUPS_BYTES: usize = 16 << 20;
 
 /// What a group costs beside its texts: two allocations, and its place in a table that is at least
 /// half full.

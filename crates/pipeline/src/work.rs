@@ -25,6 +25,8 @@ use crate::scratch::Scratch;
 use crate::slice::Failure;
 use crate::waiting::DeliveryDay;
 
+const MINUTES_A_DAY: u32 = 24 * 60;
+
 /// Works what an output lacks.
 pub(crate) fn work(
     run: &Run<'_>,
@@ -35,6 +37,7 @@ pub(crate) fn work(
     output.clean()?;
     let mut joins = Joins::open(store, scratch, output.header())?;
     joins.retry.forget_due_folders();
+    let look_back = options.plan.look_back_days.saturating_mul(MINUTES_A_DAY);
     let Options {
         plan: plan_options,
         slice_bytes,
@@ -49,6 +52,7 @@ pub(crate) fn work(
         },
         output,
         joins,
+        look_back,
         report: Report::default(),
     };
     work.go_on()?;
@@ -62,6 +66,8 @@ struct Work<'r> {
     place: Workplace<'r>,
     output: Output<'r>,
     joins: Joins<'r>,
+    /// How long before the last day a file may be of that is planned later, in minutes.
+    look_back: u32,
     /// Of what is committed.
     report: Report,
 }
@@ -312,7 +318,8 @@ impl<'r> Work<'r> {
                 PipelineError::Storage(error) => fenced(store, error),
                 error => error,
             })?;
-        let retired = minute.map_or_else(Vec::new, |minute| joins.duplicates.retire(minute));
+        let earliest = minute.map(|minute| minute.saturating_sub(self.look_back));
+        let retired = earliest.map_or_else(Vec::new, |minute| joins.duplicates.retire(minute));
         let waiting = joins.waiting.store(store, key("waiting"))?;
         let retry = joins.retry.store(store, key("retry"))?;
         self.output.change(|manifest| {

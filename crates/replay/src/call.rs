@@ -299,8 +299,26 @@ impl<'s> Replayer<'s> {
     where
         's: 'a,
     {
-        let (resource_arn, resource_known, resource_account) = resource_of(mapped);
         let context = self.context(bench, mapped);
+        let decided = self.decided(bench, (mapped, &context), scratch);
+        CallRequest {
+            context: context_column(&context, bench.arena),
+            hidden_keys: self.hidden_keys(mapped.action, &context, bench.arena),
+            ..decided
+        }
+    }
+
+    /// Decides one request; its context is left out of the row.
+    pub(crate) fn decided<'a>(
+        &self,
+        bench: &Bench<'a, '_, 's>,
+        (mapped, context): (&MappedRequest<'a>, &Context<'a>),
+        scratch: &mut Scratch<'s>,
+    ) -> CallRequest<'a>
+    where
+        's: 'a,
+    {
+        let (resource_arn, resource_known, resource_account) = resource_of(mapped);
         let mut row = CallRequest {
             action: mapped.action,
             resource_arn,
@@ -309,8 +327,8 @@ impl<'s> Replayer<'s> {
             resource_account,
             required: mapped.required,
             certainty: mapped.certainty,
-            context: context_column(&context, bench.arena),
-            hidden_keys: self.hidden_keys(mapped.action, &context, bench.arena),
+            context: &[],
+            hidden_keys: &[],
             decision: None,
             reason: None,
             layer: None,
@@ -320,7 +338,7 @@ impl<'s> Replayer<'s> {
             assumes: &[],
         };
         if let Some(asker) = bench.asker {
-            let question = question(bench, mapped, &context);
+            let question = question(bench, mapped, context);
             self.decide(asker, &question, mapped, &mut row, (scratch, bench.arena));
             bench.session.name_policies(&mut row, bench.arena);
         }
@@ -348,7 +366,11 @@ impl<'s> Replayer<'s> {
     }
 
     /// The keys of one request: the call's, those that its parameters feed, and its resource's.
-    fn context<'a>(&self, bench: &Bench<'a, '_, 's>, mapped: &MappedRequest<'a>) -> Context<'a>
+    pub(crate) fn context<'a>(
+        &self,
+        bench: &Bench<'a, '_, 's>,
+        mapped: &MappedRequest<'a>,
+    ) -> Context<'a>
     where
         's: 'a,
     {

@@ -9,7 +9,8 @@ use crate::verdict::Judged;
 /// Remembers answers by their questions, so that equal ones are evaluated once. What comes out is the
 /// same with any limit.
 ///
-/// It tells sessions apart by where they are in memory, and therefore lives no longer than they do.
+/// It is for one replayer. It tells sessions apart by where they are in memory, and therefore lives no
+/// longer than they do.
 ///
 /// # Memory
 /// Questions of some hundred bytes each, up to the limit; then all are forgotten.
@@ -20,6 +21,7 @@ pub struct Memo<'x> {
     bytes: usize,
     limit: usize,
     question: Vec<u8>,
+    keys: KeyFacts,
     sessions: PhantomData<&'x Session>,
 }
 
@@ -31,6 +33,7 @@ impl Memo<'_> {
             bytes: 0,
             limit,
             question: Vec::new(),
+            keys: KeyFacts::default(),
             sessions: PhantomData,
         }
     }
@@ -38,19 +41,20 @@ impl Memo<'_> {
     /// The answer to what `write` writes; `answer` gives it where it is not known.
     pub(crate) fn ask(
         &mut self,
-        write: impl FnOnce(&mut Question<'_>),
-        answer: impl FnOnce() -> Option<Judged>,
+        write: impl FnOnce(&mut Question<'_>, &mut KeyFacts),
+        answer: impl FnOnce(&mut KeyFacts) -> Option<Judged>,
     ) -> Option<Judged> {
         /// What an entry takes besides its question.
         const ENTRY: usize = 64;
         self.question.clear();
-        write(&mut Question {
+        let mut question = Question {
             bytes: &mut self.question,
-        });
+        };
+        write(&mut question, &mut self.keys);
         if let Some(found) = self.answers.get(self.question.as_slice()) {
             return *found;
         }
-        let answer = answer();
+        let answer = answer(&mut self.keys);
         let bytes = self.question.len() + ENTRY;
         if self.bytes + bytes > self.limit {
             self.answers.clear();
@@ -59,6 +63,54 @@ impl Memo<'_> {
         self.bytes += bytes;
         self.answers.insert(self.question.as_slice().into(), answer);
         answer
+    }
+}
+
+/// What is looked up of a condition key for every request anew, though there are few of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyFact {
+    /// Whether a policy of the snapshot reads it.
+    pub(crate) read: bool,
+    /// Whether it can have several values.
+    pub(crate) multivalued: bool,
+}
+
+/// Facts of the keys that came up last, one in each slot.
+#[derive(Debug, Default)]
+pub(crate) struct KeyFacts {
+    slots: Vec<Option<(Box<str>, KeyFact)>>,
+}
+
+impl KeyFacts {
+    const SLOTS: usize = 512;
+    /// Of a tag with the longest name that AWS takes, and more.
+    const LONGEST: usize = 256;
+
+    /// The facts of `key`; `find` looks them up.
+    pub(crate) fn of(&mut self, key: &str, find: impl FnOnce() -> KeyFact) -> KeyFact {
+        self.slots.resize(Self::SLOTS, None);
+        let Some(slot) = self.slots.get_mut(Self::slot(key)) else {
+            return find();
+        };
+        match slot {
+            Some((known, fact)) if **known == *key => *fact,
+            _ if key.len() > Self::LONGEST => find(),
+            _ => {
+                let fact = find();
+                *slot = Some((key.into(), fact));
+                fact
+            }
+        }
+    }
+
+    /// Keys of one service differ at their ends, and all in their lengths.
+    fn slot(key: &str) -> usize {
+        let end = match key.as_bytes().last_chunk() {
+            Some(end) => u64::from_le_bytes(*end),
+            None => 0,
+        };
+        let mixed = (end ^ key.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        usize::try_from(mixed >> 55).unwrap_or(0) % Self::SLOTS
     }
 }
 

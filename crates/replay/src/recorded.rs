@@ -17,7 +17,7 @@ use crate::caller::{Caller, CallerKind};
 use crate::issued_session::is_session_key;
 use crate::keys::{ASSUMED_ROOT, Tagged, is_of_snapshot, principal_tag_keys};
 use crate::mapping::{Certainty, Mapped, MappedRequest, MappedResource};
-use crate::memo::{Memo, Question};
+use crate::memo::{KeyFact, KeyFacts, Memo, Question};
 use crate::session::SessionKnowledge;
 use crate::verdict::{Judged, Reason, Verdict};
 
@@ -124,40 +124,6 @@ impl<'s> Replayer<'s> {
             required,
         }
     }
-
-    /// The keys that the record showed, and the principal's tags; the resource's are set with its
-    /// account.
-    fn recorded_keys<'a>(
-        &self,
-        request: &RecordedRequest<'a>,
-        tagged: Tagged<'a, '_>,
-        arena: &'a Bump,
-    ) -> Context<'a>
-    where
-        's: 'a,
-    {
-        let mut context = Context::new(MissingKeys::ByCatalogue);
-        let service = request.action.split(':').next().unwrap_or_default();
-        for (key, values) in request.context {
-            if is_of_snapshot(key, tagged.kind, service) {
-                continue;
-            }
-            let state = match values {
-                [] => KeyState::Absent,
-                // The column is a list for every key; which keys are lists is AWS's to say.
-                [value] if self.catalogue.is_multivalued(key) != Some(true) => {
-                    KeyState::Known(Values::One(value))
-                }
-                values => KeyState::Known(Values::Many(values)),
-            };
-            context.set(key, state);
-        }
-        for key in request.hidden_keys {
-            context.set(key, KeyState::Unknown);
-        }
-        principal_tag_keys(tagged, arena, &mut context);
-        context
-    }
 }
 
 /// What the verdict of a call stands on.
@@ -241,17 +207,58 @@ impl<'a, 'r, 's: 'a> Desk<'a, 'r, 's> {
         mapped: &MappedRequest<'a>,
         scratch: &mut Scratch<'s>,
     ) -> CallRequest<'a> {
-        let keys = self
-            .replayer
-            .recorded_keys(recorded, self.tagged, self.arena);
-        let bench = Bench {
+        let facts = &mut KeyFacts::default();
+        let keys = self.keys(recorded, facts);
+        let bench = self.bench(recorded, &keys);
+        self.replayer.request(&bench, mapped, scratch)
+    }
+
+    fn bench<'k>(
+        &'k self,
+        recorded: &RecordedRequest<'a>,
+        keys: &'k Context<'a>,
+    ) -> Bench<'a, 'k, 's> {
+        Bench {
             asker: self.asker,
             session: &self.session,
             vpc_endpoint: recorded.vpc_endpoint(),
-            keys: &keys,
+            keys,
             arena: self.arena,
-        };
-        self.replayer.request(&bench, mapped, scratch)
+        }
+    }
+
+    /// What is known of a condition key under the snapshot of now.
+    fn fact(&self, key: &str, facts: &mut KeyFacts) -> KeyFact {
+        facts.of(key, || KeyFact {
+            read: self.replayer.snapshot.reads_key(key),
+            multivalued: self.replayer.catalogue.is_multivalued(key) == Some(true),
+        })
+    }
+
+    /// The keys that the record showed, and the principal's tags; the resource's are set with its
+    /// account.
+    fn keys(&self, recorded: &RecordedRequest<'a>, facts: &mut KeyFacts) -> Context<'a> {
+        let mut context = Context::new(MissingKeys::ByCatalogue);
+        let service = recorded.action.split(':').next().unwrap_or_default();
+        for (key, values) in recorded.context {
+            if is_of_snapshot(key, self.tagged.kind, service) {
+                continue;
+            }
+            let state = match values {
+                [] => KeyState::Absent,
+                // The column is a list for every key; which keys are lists is AWS's to say.
+                [value] if !self.fact(key, facts).multivalued => {
+                    KeyState::Known(Values::One(value))
+                }
+                values => KeyState::Known(Values::Many(values)),
+            };
+            context.set(key, state);
+        }
+        for key in recorded.hidden_keys {
+            context.set(key, KeyState::Unknown);
+        }
+        principal_tag_keys(self.tagged, self.arena, &mut context);
+        context
     }
 
     fn judged(
@@ -261,18 +268,29 @@ impl<'a, 'r, 's: 'a> Desk<'a, 'r, 's> {
         memo: &mut Memo<'_>,
         scratch: &mut Scratch<'s>,
     ) -> Option<Judged> {
+        let mut decide = |facts: &mut KeyFacts| {
+            let keys = self.keys(recorded, facts);
+            let bench = self.bench(recorded, &keys);
+            let context = self.replayer.context(&bench, mapped);
+            judged(&self.replayer.decided(&bench, (mapped, &context), scratch))
+        };
         // Session policies read keys of their own.
         if self.session.has_policies() {
-            return judged(&self.request(recorded, mapped, scratch));
+            return decide(&mut KeyFacts::default());
         }
         memo.ask(
-            |question| self.write_question(recorded, question),
-            || judged(&self.request(recorded, mapped, scratch)),
+            |question, facts| self.write_question(recorded, question, facts),
+            decide,
         )
     }
 
     /// Writes all that the answer depends on.
-    fn write_question(&self, recorded: &RecordedRequest<'a>, question: &mut Question<'_>) {
+    fn write_question(
+        &self,
+        recorded: &RecordedRequest<'a>,
+        question: &mut Question<'_>,
+        facts: &mut KeyFacts,
+    ) {
         let RecordedCall {
             principal_arn,
             principal_type,
@@ -302,18 +320,17 @@ impl<'a, 'r, 's: 'a> Desk<'a, 'r, 's> {
         question.write_flag(recorded.resource_known);
         question.write_all(recorded.spellings.iter().copied());
         question.write_session(self.tagged.session, self.session.is_known());
-        let snapshot = self.replayer.snapshot;
+        // What the snapshot holds of them follows from the principal, the session and the resource.
+        let service = recorded.action.split(':').next().unwrap_or_default();
         for (key, values) in recorded.context {
-            // What the snapshot holds of them follows from the principal, the session and the resource.
-            let service = recorded.action.split(':').next().unwrap_or_default();
-            if snapshot.reads_key(key) && !is_of_snapshot(key, self.tagged.kind, service) {
+            if self.fact(key, facts).read && !is_of_snapshot(key, self.tagged.kind, service) {
                 question.write(Some(key));
                 question.write_all(values.iter().copied());
             }
         }
         question.write(None);
         let hidden = recorded.hidden_keys.iter().copied();
-        question.write_all(hidden.filter(|key| snapshot.reads_key(key)));
+        question.write_all(hidden.filter(|key| self.fact(key, facts).read));
     }
 }
 

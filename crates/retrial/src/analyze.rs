@@ -1,18 +1,15 @@
 //! `retrial analyze`.
 
 use std::env;
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use retrial_cloudtrail::Limits;
 use retrial_iam::Catalogue;
 use retrial_pipeline::{
-    Filter, MANIFEST_KEY, Options, PipelineError, PlanOptions, Progress, Run, analyze,
+    BATCH_BYTES, Filter, Options, PipelineError, Progress, Report, Run, SLICE_BYTES, analyze,
 };
 use retrial_replay::{Assumptions, Mapping, Replayer};
-use retrial_storage::{FolderStore, Store};
 
 use crate::Exit;
 use crate::args::{AnalyzeArgs, FilterArgs, Format};
@@ -21,6 +18,7 @@ use crate::input;
 use crate::printer::Printer;
 use crate::progress::Bar;
 use crate::report_json;
+use crate::signals;
 use crate::summary::{self, Subject};
 
 pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
@@ -28,28 +26,28 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     let catalogue = Catalogue::bundled();
     let mapping = Mapping::bundled(catalogue)?;
     let loaded = input::snapshot(&args.snapshot.iam, &printer)?;
-    let sources = input::sources(&args.sources, &args.snapshot.iam)?;
-    if !is_output(&args.out) && !sources.hold_log_files() {
+    let sources = input::sources((&args.sources, &args.s3), &args.snapshot.iam)?;
+    let plan = args.plan.options(&args.filter, sources.excluded.clone())?;
+    if args.plan.files_from.is_none() && !args.out.is_output(&args.s3)? && !sources.hold_log_files()
+    {
         let path = args
             .sources
             .iter()
-            .map(|path| path.display().to_string())
+            .map(ToString::to_string)
             .collect::<Vec<_>>()
             .join(" ");
         return Err(ProgramError::NoLogFiles { path });
     }
-    let out = args.out.display().to_string();
-    let store = FolderStore::create(&args.out).map_err(|cause| ProgramError::Output {
-        path: out.clone(),
-        cause,
-    })?;
+    let out = args.out.to_string();
+    let store = args.out.create(&args.s3)?;
     let assumptions = if args.snapshot.strict {
         Assumptions::Refused
     } else {
         Assumptions::Named
     };
     let progress = Arc::new(Progress::default());
-    let (scratch, stop) = (env::temp_dir(), AtomicBool::new(false));
+    let scratch = env::temp_dir();
+    let stop = signals::stop_flag().map_err(ProgramError::Signals)?;
     let run = Run {
         sources: &sources.sources,
         replayer: Replayer::new(catalogue, &mapping, &loaded.snapshot, assumptions),
@@ -62,13 +60,14 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
         stop: &stop,
         progress: &progress,
     };
-    let options = Options::new(PlanOptions {
-        excluded: sources.excluded.clone(),
-        ..PlanOptions::default()
-    });
+    let options = Options {
+        plan,
+        slice_bytes: args.plan.slice_bytes.unwrap_or(SLICE_BYTES),
+        batch_bytes: args.plan.batch_bytes.unwrap_or(BATCH_BYTES),
+    };
     let report = {
         let _bar = Bar::start(&progress, args.quiet);
-        analyze(&run, &store, options).map_err(|cause| output_error(&out, cause))?
+        analyze(&run, store.as_ref(), options).map_err(|cause| output_error(&out, cause))?
     };
     let subject = Subject {
         snapshot: &loaded.snapshot,
@@ -79,13 +78,20 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
         Format::Text => printer.summary(&summary::text(&report, &subject))?,
         Format::Json => printer.data(&format!("{}\n", report_json::object(&report, &subject)))?,
     }
-    let whole = loaded.whole && report.rejects.is_empty();
-    Ok(if whole { Exit::Done } else { Exit::Incomplete })
+    Ok(if !loaded.whole || !report.rejects.is_empty() {
+        Exit::Incomplete
+    } else if has_too_many_unmapped(args, &report) {
+        Exit::Threshold
+    } else {
+        Exit::Done
+    })
 }
 
-/// Whether there is an output already.
-fn is_output(path: &Path) -> bool {
-    FolderStore::open(path).is_ok_and(|store| matches!(store.size(MANIFEST_KEY), Ok(Some(_))))
+fn has_too_many_unmapped(args: &AnalyzeArgs, report: &Report) -> bool {
+    let listed: u64 = report.unmapped.values().sum();
+    let unmapped = listed + report.unmapped_not_listed;
+    args.max_unmapped
+        .is_some_and(|share| share.is_passed(unmapped, report.books.records_read))
 }
 
 fn output_error(path: &str, cause: PipelineError) -> ProgramError {

@@ -5,12 +5,17 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use retrial_cloudtrail::Timestamp;
 
+use crate::location::{self, Location, S3Args};
+use crate::plan::PlanArgs;
+use crate::prune::PruneArgs;
 use crate::replay::ReplayArgs;
+use crate::share::Share;
+use crate::status::StatusArgs;
 
 /// Tries every call in CloudTrail logs again under IAM policies as they stand today.
 ///
-/// Exit status: 0 done; 1 a threshold that was asked for was passed; 2 could not run; 3 ran, but some
-/// input was rejected or some policy of the snapshot could not be read.
+/// Exit status: 0 done; 1 a threshold that was asked for was passed; 2 could not run, or not
+/// to its end; 3 ran, but some input was rejected or some policy of the snapshot could not be read.
 #[derive(Debug, Parser)]
 #[command(name = "retrial", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -22,10 +27,13 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Replay log files under a snapshot of policies and write Parquet
     ///
-    /// Reads every log file under the sources, replays each call under the snapshot's policies, writes
-    /// the tables `decisions`, `changes`, `coverage` and `rejects` as Parquet under the output folder,
-    /// and prints a summary: the books (where every record went), the verdicts by service, firm
+    /// Reads every log file under the sources that no earlier run of the output has read, replays each
+    /// call under the snapshot's policies, adds to the tables under the output folder (Parquet), and
+    /// prints a summary: the books (where every record of this run went), the verdicts by service, firm
     /// differences first, and what would determine the undetermined.
+    ///
+    /// SIGTERM and Ctrl-C stop it within moments, with exit status 2; the same command goes on from
+    /// what was committed. A second one ends it at once, which loses no more.
     Analyze(AnalyzeArgs),
     /// Print one call: its requests, every statement that mattered, the decision and why
     Explain(ExplainArgs),
@@ -36,6 +44,17 @@ pub(crate) enum Command {
     /// contradictory conditions) and what was probably not meant. What exists is the word of AWS's
     /// action reference, compiled in; findings name its version.
     Lint(LintArgs),
+    /// Say what an output has, what it lacks, and whether its files are as listed
+    ///
+    /// The delivery days that are done, what an interrupted run left, and for each account and region the
+    /// days without log files between its first and its last. Exits with 3 where a file that the
+    /// manifest lists is missing or changed.
+    Status(StatusArgs),
+    /// Take old delivery days out of an output
+    ///
+    /// Their rows are deleted, and their log files count as read. Give it no running `analyze`: one of the
+    /// two would end with an error.
+    Prune(PruneArgs),
     /// Replay the calls of an output under another snapshot, and list those with another verdict
     ///
     /// Reads the Parquet that `analyze` wrote, and no log file. What the log does not show and the
@@ -59,23 +78,34 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct AnalyzeArgs {
-    /// Folders or single files with CloudTrail logs (`.json.gz`, `.json`)
+    /// Folders or single files with CloudTrail logs (`.json.gz`, `.json`), or `s3://bucket/prefix`
     ///
     /// A folder may have CloudTrail's own layout (`AWSLogs/…`), with or without an organization's id
     /// and a prefix, or be flat. Digest and insight files are set aside and counted, and so is whatever
     /// lies beside an `AWSLogs` folder.
-    #[arg(required = true, value_name = "SOURCE")]
-    pub(crate) sources: Vec<PathBuf>,
+    #[arg(required = true, value_name = "SOURCE", value_parser = location::parser())]
+    pub(crate) sources: Vec<Location>,
 
     #[command(flatten)]
     pub(crate) snapshot: SnapshotArgs,
 
-    /// The output folder; it must be empty or not exist yet
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
+    /// The output folder, or `s3://bucket/prefix`: empty, not there yet, or of an earlier run
+    ///
+    /// An output of an earlier run is brought up to date: what an interrupted run left is finished, then
+    /// the log files are read that no run has read. The filter must be the one that it was made with;
+    /// `--since` and `--until` may change.
+    #[arg(long, value_name = "FOLDER", value_parser = location::parser())]
+    pub(crate) out: Location,
+
+    #[command(flatten)]
+    pub(crate) plan: PlanArgs,
 
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
+
+    /// Exit with 1 if more than this share of the records read is of calls that no mapping knows: `0.1%`
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) max_unmapped: Option<Share>,
 
     /// How many threads to use; the output is the same whatever their number [default: all cores]
     #[arg(long, value_name = "N")]
@@ -90,6 +120,9 @@ pub(crate) struct AnalyzeArgs {
     /// With `--format json` the object is still printed: it is data.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    pub(crate) s3: S3Args,
 }
 
 #[derive(Debug, Args)]
@@ -129,10 +162,16 @@ pub(crate) struct FilterArgs {
     pub(crate) services: Vec<String>,
 
     /// Only events from this moment on: `2026-11-02` or `2026-11-02T09:30:00Z`
+    ///
+    /// Delivery days before it are not listed. A log file that is read counts as read: events of it that
+    /// the times leave out are added by `--replace` of its day without them, not by a later run.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) since: Option<Timestamp>,
 
     /// Only events before this moment
+    ///
+    /// Delivery days are listed until `--look-back` days later, because files come late. What is said of
+    /// `--since` holds for the log files of these days too.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) until: Option<Timestamp>,
 }

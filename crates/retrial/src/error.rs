@@ -24,10 +24,16 @@ pub(crate) enum ProgramError {
     Output { path: String, cause: StorageError },
     #[error("the output `{path}` is not empty")]
     OutputNotEmpty { path: String },
+    #[error("cannot read the list of files `{path}`: {cause}")]
+    FilesFrom { path: String, cause: io::Error },
+    #[error("cannot listen for signals: {0}")]
+    Signals(io::Error),
     #[error("stopped before the end: `{path}` holds what was committed")]
     Stopped { path: String },
     #[error("cannot bring the output `{path}` up to date: {cause}")]
     Pipeline { path: String, cause: PipelineError },
+    #[error("cannot prune the output `{path}`: {cause}")]
+    Prune { path: String, cause: PipelineError },
     #[error("`{path}` is no output of `retrial analyze`")]
     NotAnOutput { path: String },
     #[error("cannot read the output `{path}`: {cause}")]
@@ -60,7 +66,8 @@ impl ProgramError {
                 "name a folder that is empty, does not exist yet, or was written by `retrial analyze`",
             ),
             Self::Stopped { .. } => Some("the same command goes on from there"),
-            Self::Pipeline { cause, .. } => pipeline_hint(cause),
+            Self::NotAnOutput { .. } => Some("name what `--out` of `retrial analyze` was"),
+            Self::Pipeline { cause, .. } | Self::Prune { cause, .. } => pipeline_hint(cause),
             Self::Event { .. } => Some("to look for an event id in log files, add `--in FOLDER`"),
             Self::UnmappedEvent { .. } => {
                 Some("give the event's name as CloudTrail writes it, or a file with the record")
@@ -80,6 +87,10 @@ fn pipeline_hint(cause: &PipelineError) -> Option<&'static str> {
             "give the same `--account`, `--region`, `--principal` and `--service`, or name another folder",
         ),
         PipelineError::OtherFormat { .. } => Some("write to a new folder"),
+        PipelineError::Interrupted => Some("give the command of that run once more"),
+        PipelineError::PruneAll { .. } => {
+            Some("its last delivery day stays; to have nothing of it, delete it as a whole")
+        }
         _ => None,
     }
 }

@@ -23,6 +23,7 @@ use crate::args::ExplainArgs;
 use crate::error::ProgramError;
 use crate::input;
 use crate::issuing::{LogFile, session_of};
+use crate::location::{Location, S3Args};
 use crate::printer::{Printer, printable};
 
 /// How much of a file is looked at between two looks at whether the record was found.
@@ -97,7 +98,8 @@ fn find(
     iam: &Path,
     printer: &Printer,
 ) -> Result<Vec<Found>, ProgramError> {
-    let sources = input::sources(&[path.to_owned()], iam)?;
+    let folder = [Location::Folder(path.to_owned())];
+    let sources = input::sources((&folder, &S3Args::default()), iam)?;
     let log_files = sources.log_files();
     let mut parser = RecordParser::new();
     for file in &log_files {

@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use retrial_cloudtrail::{LogKey, LogKind};
 use retrial_iam::{Catalogue, Snapshot, SnapshotFile};
 use retrial_pipeline::PlannedFile;
-use retrial_storage::{Entry, FolderSource, Range, Source, StorageError};
+use retrial_storage::{Entry, Range, Source, StorageError};
 
 use crate::error::ProgramError;
+use crate::location::{Location, S3Args};
 use crate::printer::Printer;
 
 /// A snapshot, and whether all of it could be read.
@@ -77,19 +78,21 @@ pub(crate) struct Sources {
 }
 
 /// Opens the sources. A snapshot that lies within one is no log.
-pub(crate) fn sources(paths: &[PathBuf], iam: &Path) -> Result<Sources, ProgramError> {
+pub(crate) fn sources(
+    (locations, s3): (&[Location], &S3Args),
+    iam: &Path,
+) -> Result<Sources, ProgramError> {
     let mut all = Sources {
         sources: Vec::new(),
         excluded: Vec::new(),
     };
-    for path in paths {
-        let source = FolderSource::open(path).map_err(|cause| ProgramError::Source {
-            path: path.display().to_string(),
-            cause,
-        })?;
-        all.sources.push(Box::new(source));
-        all.excluded
-            .push(key_within(path, iam).into_iter().collect());
+    for location in locations {
+        all.sources.push(location.source(s3)?);
+        let excluded = match location {
+            Location::Folder(path) => key_within(path, iam),
+            Location::Bucket(_) => None,
+        };
+        all.excluded.push(excluded.into_iter().collect());
     }
     Ok(all)
 }

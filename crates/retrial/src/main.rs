@@ -7,21 +7,19 @@ mod explain;
 mod input;
 mod issuing;
 mod lint;
+mod location;
 mod map;
+mod plan;
 mod printer;
 mod progress;
+mod prune;
 mod replay;
 mod report_json;
 mod request;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "for the thresholds of analyze, which are not wired yet"
-    )
-)]
 mod share;
+mod signals;
 mod simulate;
+mod status;
 mod summary;
 mod who_can;
 
@@ -40,7 +38,7 @@ enum Exit {
     Done = 0,
     /// A threshold that was asked for was passed.
     Threshold = 1,
-    /// It could not run.
+    /// It could not run, or not to its end.
     CouldNotRun = 2,
     /// It ran, but some input was rejected, or some policy could not be read.
     Incomplete = 3,
@@ -52,6 +50,8 @@ fn main() -> ExitCode {
         Command::Analyze(args) => analyze::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Lint(args) => lint::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Prune(args) => prune::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Map(args) => map::run(args),
         Command::Simulate(args) => simulate::run(args),

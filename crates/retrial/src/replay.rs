@@ -2,28 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
 use std::thread;
 
 use clap::Args;
 use retrial_cloudtrail::Timestamp;
 use retrial_iam::Catalogue;
-use retrial_pipeline::{ChangeKey, ChangedCalls, Manifest, Replay, ReplayReport, Window, replay};
+use retrial_pipeline::{ChangeKey, ChangedCalls, Replay, ReplayReport, Window, replay};
 use retrial_replay::{Assumptions, Mapping, Replayer, Verdict};
-use retrial_storage::FolderStore;
 use serde_json::{Value, json};
 
 use crate::Exit;
 use crate::args::{Format, SnapshotArgs, moment};
 use crate::error::ProgramError;
 use crate::input;
+use crate::location::{self, Location, S3Args};
 use crate::printer::{Printer, grouped, printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
-    /// The output folder of `retrial analyze`, whose tables are read
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) out: PathBuf,
+    /// The output of `retrial analyze`, whose tables are read: a folder, or `s3://bucket/prefix`
+    #[arg(long, value_name = "FOLDER", value_parser = location::parser())]
+    pub(crate) out: Location,
 
     #[command(flatten)]
     pub(crate) snapshot: SnapshotArgs,
@@ -43,20 +42,20 @@ pub(crate) struct ReplayArgs {
     /// How the answer is printed
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+
+    #[command(flatten)]
+    pub(crate) s3: S3Args,
 }
 
 pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, ProgramError> {
     let printer = Printer::new(false);
-    let name = args.out.display().to_string();
     let unreadable = |cause| ProgramError::OutputUnreadable {
-        path: name.clone(),
+        path: args.out.to_string(),
         cause,
     };
     let loaded = input::snapshot(&args.snapshot.iam, &printer)?;
-    let store = open(&args.out, &name)?;
-    let (manifest, _) = Manifest::read(&store)
-        .map_err(unreadable)?
-        .ok_or_else(|| ProgramError::NotAnOutput { path: name.clone() })?;
+    let output = args.out.output(&args.s3)?;
+    let (manifest, _) = &output.state;
     let catalogue = Catalogue::bundled();
     let mapping = Mapping::bundled(catalogue)?;
     let assumptions = match args.snapshot.strict {
@@ -65,7 +64,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, ProgramError> {
     };
     let report = replay(&Replay {
         replayer: Replayer::new(catalogue, &mapping, &loaded.snapshot, assumptions),
-        store: &store,
+        store: output.store.as_ref(),
         files: &manifest.files,
         window: Window {
             since: args.since,
@@ -82,19 +81,6 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, ProgramError> {
     Ok(match loaded.whole {
         true => Exit::Done,
         false => Exit::Incomplete,
-    })
-}
-
-/// Opens what is there: a folder that does not exist is not made.
-fn open(path: &Path, name: &str) -> Result<FolderStore, ProgramError> {
-    if !path.is_dir() {
-        return Err(ProgramError::NotAnOutput {
-            path: name.to_owned(),
-        });
-    }
-    FolderStore::create(path).map_err(|cause| ProgramError::OutputUnreadable {
-        path: name.to_owned(),
-        cause: cause.into(),
     })
 }
 

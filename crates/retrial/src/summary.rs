@@ -378,7 +378,7 @@ fn tables(report: &Report) -> String {
         .map(|(table, rows)| format!("{table} {} rows", grouped(*rows)))
         .collect();
     if tables.is_empty() {
-        "no rows".to_owned()
+        "nothing was added".to_owned()
     } else {
         tables.join(", ")
     }

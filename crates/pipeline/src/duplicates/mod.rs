@@ -29,7 +29,7 @@
 //! Besides the slice: at most 24 MiB of levels (and half of that again while some are merged) with a
 //! filter of 2 MiB; all filters of runs together 64 MiB (16 bits for each record; fewer where
 //! there are more than 32 million: then more look-ups read in vain); for each run 64 KiB of cached
-//! blocks and 24 bytes for each 340 entries. [`Duplicates::bytes`] says how much it is.
+//! blocks and 24 bytes for each 340 entries. A test holds it to that.
 //!
 //! # Format of a run
 //!

@@ -170,9 +170,15 @@ fn date_order(date: &str) -> (DayNumber, &str) {
     (day.map_or(DayNumber::MAX, day_number), date)
 }
 
+/// Account and Region.
+type PlaceKey = (Option<String>, Option<String>);
+
+/// Files and bytes of each day.
+type DayCounts = BTreeMap<(DayNumber, String), (u64, u64)>;
+
 #[derive(Default)]
 struct Counts {
-    places: BTreeMap<(Option<String>, Option<String>), BTreeMap<(DayNumber, String), (u64, u64)>>,
+    places: BTreeMap<PlaceKey, DayCounts>,
 }
 
 impl Counts {

@@ -153,7 +153,11 @@ impl World {
     }
 
     /// Slices of a file or two, batches of a few.
-    pub(crate) fn run_with(&self, store: &dyn Store, with: With<'_>) -> Result<Report, PipelineError> {
+    pub(crate) fn run_with(
+        &self,
+        store: &dyn Store,
+        with: With<'_>,
+    ) -> Result<Report, PipelineError> {
         let own = [self.source()];
         let scratch = self.path("scratch");
         let run = Run {

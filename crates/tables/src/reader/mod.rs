@@ -161,9 +161,11 @@ impl<T: Table, R: ReadAt> TableReader<T, R> {
                 .with_batch_size(BATCH_ROWS)
                 .build()
                 .map_err(damaged::<T>)?;
+        let group = self.metadata.metadata().row_groups().get(row_group);
         Ok(Batches {
             reader,
             columns: self.columns.clone(),
+            missing: group.map_or(0, |group| group.num_rows()),
             table: PhantomData,
         })
     }
@@ -187,6 +189,8 @@ impl<T: Table, R: ReadAt> TableReader<T, R> {
 pub struct Batches<T: Table> {
     reader: ParquetRecordBatchReader,
     columns: Vec<usize>,
+    /// How many rows the footer says are still to come.
+    missing: i64,
     table: PhantomData<fn() -> T>,
 }
 
@@ -194,13 +198,25 @@ impl<T: Table> Iterator for Batches<T> {
     type Item = Result<Batch<T>, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.reader.next()?;
+        let Some(batch) = self.reader.next() else {
+            // Damaged pages can end early without a word.
+            let missing = std::mem::take(&mut self.missing);
+            return (missing != 0).then(|| Err(wrong_rows::<T>()));
+        };
         Some(
             batch
                 .map_err(|error| ReadError::damaged(T::NAME, error))
-                .and_then(|batch| Batch::new(&batch, &self.columns)),
+                .and_then(|batch| {
+                    let rows = i64::try_from(batch.num_rows()).unwrap_or(i64::MAX);
+                    self.missing = self.missing.saturating_sub(rows);
+                    Batch::new(&batch, &self.columns)
+                }),
         )
     }
+}
+
+fn wrong_rows<T: Table>() -> ReadError {
+    ReadError::damaged(T::NAME, "it has other rows than its footer says")
 }
 
 fn damaged<T: Table>(error: ParquetError) -> ReadError {
@@ -294,6 +310,13 @@ fn check_columns<T: Table>(metadata: &ParquetMetaData) -> Result<usize, ReadErro
 /// granted.
 fn check_places<T: Table>(metadata: &ParquetMetaData, length: u64) -> Result<(), ReadError> {
     let leaves = metadata.file_metadata().schema_descr().num_columns();
+    let rows = metadata
+        .row_groups()
+        .iter()
+        .try_fold(0_i64, |rows, group| rows.checked_add(group.num_rows()));
+    if rows != Some(metadata.file_metadata().num_rows()) {
+        return Err(wrong_rows::<T>());
+    }
     for group in metadata.row_groups() {
         let whole = group.num_rows() >= 0
             && group.num_columns() == leaves

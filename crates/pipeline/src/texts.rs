@@ -1,0 +1,97 @@
+//! Texts that rows repeat, kept once.
+//!
+//! Most of a row is what the row before had too: account, principal, the keys of its context and most of
+//! their values. Copied for each row, they were most of what a slice held in memory.
+
+use std::cell::Cell;
+
+use bumpalo::Bump;
+use twox_hash::XxHash3_64;
+
+/// How many texts are remembered: so many that one file's common ones have a place each, so few that
+/// they stay in the processor's cache.
+const SLOTS: usize = 2048;
+
+/// The texts that were kept last, one for each value of a hash: a text takes the place of another with
+/// its hash, so that no choice of texts makes this larger or slower.
+pub(crate) struct Texts<'f> {
+    /// Each as a list of one, for the conditions that have a single value; empty before the first.
+    slots: Box<[Cell<&'f [&'f str]>]>,
+}
+
+impl Default for Texts<'_> {
+    fn default() -> Self {
+        Self {
+            slots: vec![Cell::default(); SLOTS].into(),
+        }
+    }
+}
+
+impl<'f> Texts<'f> {
+    /// The text, in an arena.
+    pub(crate) fn keep(&self, text: &str, arena: &'f Bump) -> &'f str {
+        match self.one(text, arena) {
+            [kept] => kept,
+            _ => "",
+        }
+    }
+
+    /// The texts, in an arena.
+    pub(crate) fn keep_all(&self, texts: &[&str], arena: &'f Bump) -> &'f [&'f str] {
+        match texts {
+            [] => &[],
+            [text] => self.one(text, arena),
+            _ => arena.alloc_slice_fill_iter(texts.iter().map(|text| self.keep(text, arena))),
+        }
+    }
+
+    fn one(&self, text: &str, arena: &'f Bump) -> &'f [&'f str] {
+        let hash = XxHash3_64::oneshot(text.as_bytes()) as usize % SLOTS;
+        let slot = self.slots.get(hash);
+        if let Some(kept) = slot.map(Cell::get)
+            && kept == [text]
+        {
+            return kept;
+        }
+        let kept: &'f [&'f str] = arena.alloc([&*arena.alloc_str(text)]);
+        if let Some(slot) = slot {
+            slot.set(kept);
+        }
+        kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_kept_as_they_are() {
+        let arena = Bump::new();
+        let texts = Texts::default();
+        // More than there are slots, twice: some take the places of others.
+        for _ in 0..2 {
+            for number in 0..2 * SLOTS {
+                let text = number.to_string();
+                assert_eq!(texts.keep(&text, &arena), text);
+            }
+        }
+        assert_eq!(texts.keep("", &arena), "");
+        assert!(texts.keep_all(&[], &arena).is_empty());
+        assert_eq!(texts.keep_all(&[""], &arena), [""]);
+        assert_eq!(texts.keep_all(&["a", "", "a"], &arena), ["a", "", "a"]);
+    }
+
+    #[test]
+    fn a_repeated_text_is_kept_once() {
+        let arena = Bump::new();
+        let texts = Texts::default();
+        let first = texts.keep("111122223333", &arena);
+        assert!(std::ptr::eq(first, texts.keep("111122223333", &arena)));
+        let list = texts.keep_all(&["111122223333"], &arena);
+        assert!(std::ptr::eq(
+            list,
+            texts.keep_all(&["111122223333"], &arena)
+        ));
+    }
+}
