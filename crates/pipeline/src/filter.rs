@@ -22,8 +22,8 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// What an output is limited to, as text; empty where nothing limits it. The times are not in it:
-    /// an output may grow, but not change what it is an output of.
+    /// What an output is limited to, as text; empty where nothing limits it. An output may grow, but not
+    /// change what it is an output of.
     pub fn text(&self) -> String {
         let lists = [
             ("account", &self.accounts),
@@ -35,6 +35,10 @@ impl Filter {
         for (name, list) in lists {
             let sorted: BTreeSet<&String> = list.iter().collect();
             parts.extend(sorted.into_iter().map(|item| format!("{name}={item}")));
+        }
+        // A log file counts as read, whatever of it is left out: under other times that would stay out.
+        for (name, limit) in [("since", self.since), ("until", self.until)] {
+            parts.extend(limit.map(|moment| format!("{name}={}", moment.to_iso())));
         }
         parts.join(" ")
     }

@@ -92,8 +92,8 @@ pub(crate) struct AnalyzeArgs {
     /// The output folder, or `s3://bucket/prefix`: empty, not there yet, or of an earlier run
     ///
     /// An output of an earlier run is brought up to date: what an interrupted run left is finished, then
-    /// the log files are read that no run has read. The filter must be the one that it was made with;
-    /// `--since` and `--until` may change.
+    /// the log files are read that no run has read. The filter must be the one that it was made with,
+    /// times included: a log file counts as read, whatever of it a filter leaves out.
     #[arg(long, value_name = "FOLDER", value_parser = location::parser())]
     pub(crate) out: Location,
 
@@ -163,15 +163,13 @@ pub(crate) struct FilterArgs {
 
     /// Only events from this moment on: `2026-11-02` or `2026-11-02T09:30:00Z`
     ///
-    /// Delivery days before it are not listed. A log file that is read counts as read: events of it that
-    /// the times leave out are added by `--replace` of its day without them, not by a later run.
+    /// Delivery days before it are not listed.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) since: Option<Timestamp>,
 
     /// Only events before this moment
     ///
-    /// Delivery days are listed until `--look-back` days later, because files come late. What is said of
-    /// `--since` holds for the log files of these days too.
+    /// Delivery days are listed until `--look-back` days later, because files come late.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) until: Option<Timestamp>,
 }

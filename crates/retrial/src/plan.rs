@@ -32,15 +32,14 @@ pub(crate) struct PlanArgs {
     ///
     /// What was made of their files is taken out of the output, and all files that are there now are
     /// read. A day of which no file is there any more stays as it is.
-    #[arg(long, value_name = "DATES", conflicts_with_all = ["recompute", "since", "until"])]
+    #[arg(long, value_name = "DATES", conflicts_with = "recompute")]
     pub(crate) replace: Vec<DayRange>,
 
     /// Do all delivery days anew, as after a change of the snapshot or of the mapping
     ///
     /// Without it, the rows of files that were read before stay under the snapshot of their run; `retrial
-    /// replay` says what another one makes of them. `--since` and `--until` would take out what they leave
-    /// out, and do not go with it; for some days there is `--replace`.
-    #[arg(long, conflicts_with_all = ["since", "until"])]
+    /// replay` says what another one makes of them. For some days there is `--replace`.
+    #[arg(long)]
     pub(crate) recompute: bool,
 
     /// How many bytes of log files a commit holds

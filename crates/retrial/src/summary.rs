@@ -181,7 +181,7 @@ fn books(out: &mut String, report: &Report) -> std::fmt::Result {
     for (count, what) in [
         (
             report.conflicts,
-            "records have another's event id and another body",
+            "with another record's event id and another body",
         ),
         (
             report.waiting,

@@ -49,7 +49,7 @@ pub struct Planner<'r> {
     left_over: LeftOver,
 }
 
-/// What was found since the last plan, and made none.
+/// What was found and is no part of a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeftOver {
     /// Files of other kinds.
@@ -144,7 +144,7 @@ impl<'r> Planner<'r> {
         Ok(None)
     }
 
-    /// What was found since the last plan, and made none.
+    /// What was found and is no part of a plan.
     pub fn left_over(&self) -> &LeftOver {
         &self.left_over
     }
@@ -160,10 +160,8 @@ impl<'r> Planner<'r> {
 
     fn plan(&mut self, day: Option<DayNumber>) -> Result<DayPlan, PipelineError> {
         let calendar = day.and_then(day_of);
+        // What the way to the days has set aside is no day's: a resumed run walks it again.
         let mut found = Found::default();
-        found
-            .set_aside
-            .merge(std::mem::take(&mut self.left_over.set_aside));
         if let Some(day) = day {
             self.list_places(day, &mut found);
         }
