@@ -160,9 +160,19 @@ impl Mapping {
             let service = self.service(prefix)?;
             // A service without a row for it, and without the action, does not have the event.
             let found = self.found_in(service, event)?;
-            Some(self.traced(found, event, |row| self.row_planned(row, service)))
+            let by_beginning = service
+                .event_prefixes
+                .iter()
+                .any(|(_, plan)| std::ptr::eq(plan, found.1));
+            let traced = self.traced(found, event, |row| self.row_planned(row, service));
+            Some((by_beginning, traced))
         };
-        prefixes.into_iter().filter_map(plan).collect()
+        let mut found: Vec<(bool, Traced)> = prefixes.into_iter().filter_map(plan).collect();
+        // A row for whatever begins with `Create` does not make every such name an event of its service.
+        if found.iter().any(|(by_beginning, _)| !by_beginning) {
+            found.retain(|(by_beginning, _)| !by_beginning);
+        }
+        found.into_iter().map(|(_, traced)| traced).collect()
     }
 
     fn traced<'a>(
