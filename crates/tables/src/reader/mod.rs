@@ -154,16 +154,15 @@ impl<T: Table, R: ReadAt> TableReader<T, R> {
             true => vec![row_group],
             false => Vec::new(),
         };
-        let reader =
+        let builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, self.metadata.clone())
                 .with_row_groups(groups)
                 .with_projection(mask)
-                .with_batch_size(BATCH_ROWS)
-                .build()
-                .map_err(damaged::<T>)?;
+                .with_batch_size(BATCH_ROWS);
+        let reader = caught::<T, _>(|| builder.build())?.map_err(damaged::<T>)?;
         let group = self.metadata.metadata().row_groups().get(row_group);
         Ok(Batches {
-            reader,
+            reader: Some(reader),
             columns: self.columns.clone(),
             missing: group.map_or(0, |group| group.num_rows()),
             table: PhantomData,
@@ -187,7 +186,8 @@ impl<T: Table, R: ReadAt> TableReader<T, R> {
 
 /// The rows of a row group, [`BATCH_ROWS`] at a time.
 pub struct Batches<T: Table> {
-    reader: ParquetRecordBatchReader,
+    /// `None` once nothing more is to be had.
+    reader: Option<ParquetRecordBatchReader>,
     columns: Vec<usize>,
     /// How many rows the footer says are still to come.
     missing: i64,
@@ -198,21 +198,33 @@ impl<T: Table> Iterator for Batches<T> {
     type Item = Result<Batch<T>, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Some(batch) = self.reader.next() else {
+        let reader = self.reader.as_mut()?;
+        let batch = match caught::<T, _>(|| reader.next()) {
+            Ok(Some(Ok(batch))) => batch,
             // Damaged pages can end early without a word.
-            let missing = std::mem::take(&mut self.missing);
-            return (missing != 0).then(|| Err(wrong_rows::<T>()));
+            Ok(None) => {
+                self.reader = None;
+                return (self.missing != 0).then(|| Err(wrong_rows::<T>()));
+            }
+            Ok(Some(Err(error))) => {
+                self.reader = None;
+                return Some(Err(ReadError::damaged(T::NAME, error)));
+            }
+            Err(error) => {
+                self.reader = None;
+                return Some(Err(error));
+            }
         };
-        Some(
-            batch
-                .map_err(|error| ReadError::damaged(T::NAME, error))
-                .and_then(|batch| {
-                    let rows = i64::try_from(batch.num_rows()).unwrap_or(i64::MAX);
-                    self.missing = self.missing.saturating_sub(rows);
-                    Batch::new(&batch, &self.columns)
-                }),
-        )
+        let rows = i64::try_from(batch.num_rows()).unwrap_or(i64::MAX);
+        self.missing = self.missing.saturating_sub(rows);
+        Some(Batch::new(&batch, &self.columns))
     }
+}
+
+/// Decodes, with a panic of the decoder's as an error: some damage of a page it meets with an assertion.
+fn caught<T: Table, R>(decode: impl FnOnce() -> R) -> Result<R, ReadError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode))
+        .map_err(|_| ReadError::damaged(T::NAME, "its pages cannot be decoded"))
 }
 
 fn wrong_rows<T: Table>() -> ReadError {
