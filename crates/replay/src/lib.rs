@@ -28,7 +28,9 @@ mod mapping;
 mod memo;
 mod omission;
 mod outcome;
+mod permissions;
 mod recorded;
+mod seen_call;
 mod session;
 mod verdict;
 
@@ -44,7 +46,9 @@ pub use mapping::{
 pub use memo::Memo;
 pub use omission::Omission;
 pub use outcome::Outcome;
+pub use permissions::{Permission, PermissionReason, PermissionState};
 pub use recorded::{Judgement, RecordedCall, RecordedRequest, Replayed};
+pub use seen_call::{Gather, SeenCall};
 pub use session::{
     Inheritance, Session, SessionDocuments, SessionFacts, SessionKnowledge, session_key,
 };

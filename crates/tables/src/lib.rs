@@ -82,6 +82,7 @@ pub use rows::changes::{ChangeRow, Changes};
 pub use rows::coverage::{Coverage, CoverageRow};
 pub use rows::decisions::{DecisionRow, Decisions};
 pub use rows::needs::{NeedRow, Needs};
+pub use rows::permissions::{ActionSetRow, ActionSets, PermissionRow, Permissions};
 pub use rows::rejects::{RejectRow, Rejects};
 pub use rows::sessions::{SessionRow, Sessions};
 pub use rows::usage::{Usage, UsageRow};

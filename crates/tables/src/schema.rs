@@ -6,6 +6,7 @@ use crate::rows::changes::Changes;
 use crate::rows::coverage::Coverage;
 use crate::rows::decisions::Decisions;
 use crate::rows::needs::Needs;
+use crate::rows::permissions::{ActionSets, Permissions};
 use crate::rows::rejects::Rejects;
 use crate::rows::sessions::Sessions;
 use crate::rows::usage::Usage;
@@ -49,6 +50,8 @@ pub fn tables() -> Vec<TableDescription> {
         describe::<Usage>(),
         describe::<Coverage>(),
         describe::<Rejects>(),
+        describe::<Permissions>(),
+        describe::<ActionSets>(),
     ]
 }
 

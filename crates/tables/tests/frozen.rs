@@ -13,8 +13,8 @@ use std::io::Write;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::printer::print_schema;
 use retrial_tables::{
-    Changes, Coverage, Decisions, Needs, Rejects, Sessions, Table, TableWriter, Usage,
-    schema_markdown,
+    ActionSets, Changes, Coverage, Decisions, Needs, Permissions, Rejects, Sessions, Table,
+    TableWriter, Usage, schema_markdown,
 };
 
 /// The Parquet schema of a file of `T`, as a reader sees it.
@@ -43,6 +43,8 @@ fn schemas_stay_as_they_are() {
         schema::<Coverage>(),
         schema::<Rejects>(),
         schema::<Usage>(),
+        schema::<Permissions>(),
+        schema::<ActionSets>(),
     ];
     let actual = schemas.concat();
     assert!(

@@ -4,6 +4,7 @@ pub(crate) mod changes;
 pub(crate) mod coverage;
 pub(crate) mod decisions;
 pub(crate) mod needs;
+pub(crate) mod permissions;
 pub(crate) mod rejects;
 pub(crate) mod sessions;
 pub(crate) mod usage;
