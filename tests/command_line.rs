@@ -484,3 +484,57 @@ fn too_many_unmapped_calls() {
     write(&days.logs(), "broken.json", b"{\"Records\": [{");
     check("0%", 3);
 }
+
+#[test]
+fn what_cloudtrail_left_out_of_requests_is_counted() {
+    let days = Days::new(&[]);
+    let with = |id: &str, name: &str, parameters: serde_json::Value| {
+        let mut call = record(id);
+        call["eventName"] = json!(name);
+        call["requestParameters"] = parameters;
+        call
+    };
+    let omitted =
+        json!({"omitted": true, "originalSize": 104_980, "reason": "requestParameters too large"});
+    let hidden = json!({"parameters": "HIDDEN_DUE_TO_SECURITY_REASONS"});
+    let hostile = "\u{1b}]0;owned\u{7}";
+    let records = json!({"Records": [
+        with("a", "CreateModel", omitted.clone()),
+        with("b", "CreateModel", omitted),
+        with("c", "CreateModel", json!("HIDDEN_DUE_TO_SECURITY_REASONS")),
+        with("d", hostile, hidden),
+        with("e", "CreateModel", json!({"modelName": "m"})),
+    ]});
+    write(&days.logs(), "a.json", records.to_string().as_bytes());
+    let run = |name: &str, format: &str| {
+        let (logs, out) = (days.logs(), days.folder.path().join(name));
+        let arguments = ["analyze", text(&logs), "--iam", text(&days.iam)];
+        let more = ["--out", text(&out), "--format", format];
+        retrial(&[arguments, more].concat()).expect_status(0)
+    };
+    let ana = "arn:aws:iam::111122223333:user/ana";
+    let line = |name: &str, omission: &str, records: u64| {
+        json!({
+            "principal_arn": ana, "event_source": "sagemaker.amazonaws.com", "event_name": name,
+            "omission": omission, "records": records,
+        })
+    };
+    let report = run("json", "json").json();
+    assert_eq!(
+        report["omissions"],
+        json!([
+            line(hostile, "values_redacted", 1),
+            line("CreateModel", "omitted", 2),
+            line("CreateModel", "redacted", 1),
+        ])
+    );
+    assert_eq!(report["omissions_not_listed"], json!(0));
+    let summary = run("text", "text").stdout;
+    assert!(
+        summary.contains(&format!(
+            "         2  sagemaker.amazonaws.com CreateModel {ana}: omitted for its size"
+        )),
+        "{summary}"
+    );
+    assert!(!summary.contains('\u{1b}'), "{summary}");
+}

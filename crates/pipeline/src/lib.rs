@@ -31,6 +31,7 @@ mod decide;
 mod duplicates;
 mod filter;
 mod joins;
+mod ledger;
 mod manifest;
 mod merge;
 mod open_batch;
@@ -54,6 +55,7 @@ mod work;
 pub use analyze::{BATCH_BYTES, Options, PipelineError, Progress, Run, SLICE_BYTES, analyze};
 pub use duplicates::{RunFile, RunProblem};
 pub use filter::Filter;
+pub use ledger::Ledger;
 pub use manifest::{
     CurrentPlan, Header, MANIFEST_FORMAT, MANIFEST_KEY, Manifest, ManifestFile, WaitingRef,
 };
@@ -65,6 +67,6 @@ pub use plan::{
 };
 pub use prune::{Prune, Pruned};
 pub use replay::{ChangeKey, ChangedCalls, Replay, ReplayReport, Window, replay, replay_each};
-pub use report::{Books, Group, GroupKey, MAX_GROUPS, Report};
+pub use report::{Books, EventKey, Group, GroupKey, MAX_GROUPS, OmissionKey, Report};
 pub use retry::Unread;
 pub use scratch::Scratch;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use retrial_iam::Decision;
-use retrial_replay::{Call, Outcome, Reason, Verdict};
+use retrial_replay::{Call, Omission, Outcome, Reason, Verdict};
 use retrial_tables::DecisionRow;
 
 use crate::dates::Dated;
+use crate::ledger::Ledger;
 use crate::plan::SetAside;
 
 /// Groups of a kind beyond this many are counted together, so that hostile names cannot fill memory.
@@ -33,6 +34,11 @@ pub struct Books {
 }
 
 impl Books {
+    /// Records that were kept: those that the mapping was asked about.
+    pub fn kept(&self) -> u64 {
+        self.decided + self.not_evaluated
+    }
+
     /// Whether every record that was read went somewhere.
     pub fn balance(&self) -> bool {
         self.records_read
@@ -66,6 +72,26 @@ pub struct GroupKey {
     pub action: String,
 }
 
+/// An event: what the mapping looks up.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EventKey {
+    /// `eventSource`
+    pub event_source: String,
+    /// `eventName`
+    pub event_name: String,
+}
+
+/// Whose records of which event leave out some of their requests, and how.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OmissionKey {
+    /// The principal; empty where the record shows none.
+    pub principal_arn: String,
+    /// The event.
+    pub event: EventKey,
+    /// What is left out.
+    pub omission: Omission,
+}
+
 /// What a call came to: what its rows in `decisions` say by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CallFacts {
@@ -73,6 +99,7 @@ pub(crate) struct CallFacts {
     pub(crate) decision: Option<Decision>,
     pub(crate) verdict: Verdict,
     pub(crate) reason: Option<Reason>,
+    pub(crate) omission: Option<Omission>,
 }
 
 impl CallFacts {
@@ -82,6 +109,7 @@ impl CallFacts {
             decision: call.decision,
             verdict: call.verdict,
             reason: call.reason,
+            omission: call.omission,
         }
     }
 }
@@ -119,10 +147,11 @@ pub struct Report {
     pub assumed: BTreeMap<String, u64>,
     /// Layers that AWS's own denials named, though the snapshot does not hold them.
     pub layers_named_by_aws: BTreeMap<String, u64>,
-    /// Events that the mapping does not know: source and name.
-    pub unmapped: BTreeMap<(String, String), u64>,
-    /// Unmapped records beyond [`MAX_GROUPS`].
-    pub unmapped_not_listed: u64,
+    /// Records of events that the mapping does not know.
+    pub unmapped: Ledger<EventKey>,
+    /// Records that leave out some of their requests: the resources and keys that these would give are
+    /// unknown.
+    pub omissions: Ledger<OmissionKey>,
     /// Copies of other accounts' calls among the decided.
     pub copies: u64,
     /// Rejects by reason.
@@ -180,9 +209,17 @@ impl Report {
                 &what_would_determine(facts.reason, rows()),
             ),
             Verdict::NotEvaluated if facts.reason == Some(Reason::Unmapped) => {
-                self.count_unmapped(call)
+                self.unmapped.add(event_of(call), 1)
             }
             _ => {}
+        }
+        if let Some(omission) = facts.omission {
+            let key = OmissionKey {
+                principal_arn: call.principal_arn.unwrap_or_default().to_owned(),
+                event: event_of(call),
+                omission,
+            };
+            self.omissions.add(key, 1);
         }
         if facts.decision == Some(Decision::Allowed) {
             for assumption in assumed(rows()) {
@@ -213,18 +250,6 @@ impl Report {
         };
         if let Some(verdicts) = self.services.get_mut(name) {
             *verdicts.entry(verdict).or_default() += 1;
-        }
-    }
-
-    fn count_unmapped(&mut self, call: &DecisionRow<'_>) {
-        let key = (
-            call.event_source.unwrap_or_default().to_owned(),
-            call.event_name.unwrap_or_default().to_owned(),
-        );
-        if self.unmapped.len() >= MAX_GROUPS && !self.unmapped.contains_key(&key) {
-            self.unmapped_not_listed += 1;
-        } else {
-            *self.unmapped.entry(key).or_default() += 1;
         }
     }
 
@@ -288,7 +313,6 @@ impl Report {
         self.retryable += later.retryable;
         self.differences_not_listed += later.differences_not_listed;
         self.service_linked_differences += later.service_linked_differences;
-        self.unmapped_not_listed += later.unmapped_not_listed;
         self.redecided += later.redecided;
         self.waiting += later.waiting;
         self.resumed_batches += later.resumed_batches;
@@ -302,7 +326,8 @@ impl Report {
         sum(&mut self.undetermined_by, later.undetermined_by);
         sum(&mut self.assumed, later.assumed);
         sum(&mut self.layers_named_by_aws, later.layers_named_by_aws);
-        sum(&mut self.unmapped, later.unmapped);
+        self.unmapped.merge(later.unmapped);
+        self.omissions.merge(later.omissions);
         sum(&mut self.rejects, later.rejects);
         sum(&mut self.rows, later.rows);
         for (service, verdicts) in later.services {
@@ -330,6 +355,13 @@ impl Report {
             None if full => self.differences_not_listed += later.calls,
             None => drop(self.differences.insert(key, later)),
         }
+    }
+}
+
+fn event_of(call: &DecisionRow<'_>) -> EventKey {
+    EventKey {
+        event_source: call.event_source.unwrap_or_default().to_owned(),
+        event_name: call.event_name.unwrap_or_default().to_owned(),
     }
 }
 

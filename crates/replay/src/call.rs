@@ -17,7 +17,7 @@ use crate::keys::{KeySource, call_keys, resource_keys};
 use crate::mapping::{Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping};
 use crate::session::SessionKnowledge;
 use crate::verdict::{Judged, Reason, Verdict, judge};
-use crate::{Outcome, partition_of};
+use crate::{Omission, Outcome, partition_of};
 
 /// How replay treats what was not collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,6 +58,8 @@ pub struct Call<'a> {
     pub reason: Option<Reason>,
     /// Whether this is the resource owner's copy of another account's call.
     pub copy: bool,
+    /// What its record leaves out of the request.
+    pub omission: Option<Omission>,
     /// The change of authorization that it recorded.
     pub change: Option<Change<'a>>,
     /// Names the policies of the session; `None` where it has none, or none is known.
@@ -205,6 +207,7 @@ impl<'s> Replayer<'s> {
                 .recipient_account_id
                 .zip(caller.account)
                 .is_some_and(|(recipient, caller)| recipient != caller),
+            omission: Omission::of(record),
             change: change(record, outcome, arena),
             session_policy_id: session.policy_id().map(|id| &*arena.alloc_str(id)),
             identity_provider: provider(record).filter(|_| caller.kind == CallerKind::Federated),

@@ -13,6 +13,7 @@ use retrial_iam::{Context, KeyState, MissingKeys, Principal, Values};
 
 use crate::asker::provider;
 use crate::caller::{Caller, CallerKind};
+use crate::omission::is_hidden;
 use crate::session::{IssuedTo, Session};
 
 /// A call's record, its caller and, where they are known, the principal and the session.
@@ -454,6 +455,8 @@ fn kms_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
         return;
     };
     match parameters.get("encryptionContext") {
+        // Redacted whole: nobody knows which keys there are.
+        Some(pairs) if pairs.as_str().is_some_and(is_hidden) => {}
         Some(pairs) => encryption_context_keys(pairs, arena, context),
         // A service that acts for the caller may hide the context that it sent.
         None if via == Via::Direct => {
@@ -469,9 +472,14 @@ fn encryption_context_keys<'a>(pairs: Json<'a>, arena: &'a Bump, context: &mut C
     for (name, value) in pairs.members() {
         names.push(name);
         if let Some(value) = value.as_str() {
+            let state = if is_hidden(value) {
+                KeyState::Unknown
+            } else {
+                one(value)
+            };
             context.set(
                 arena.alloc_str(&format!("kms:EncryptionContext:{name}")),
-                one(value),
+                state,
             );
         }
     }

@@ -4,11 +4,16 @@ use retrial_cloudtrail::{Json, JsonKind, Parameters, Record};
 
 /// What CloudTrail writes where it hides a value.
 /// See <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>.
-pub(crate) const HIDDEN: [&str; 3] = [
+const HIDDEN: [&str; 3] = [
     "HIDDEN_DUE_TO_SECURITY_REASONS",
     "Value hidden due to security reasons.",
     "***",
 ];
+
+/// Whether a text is what CloudTrail writes in place of a value.
+pub(crate) fn is_hidden(text: &str) -> bool {
+    HIDDEN.contains(&text)
+}
 
 /// How deep, and after how many values, a request is searched no further.
 const DEPTH: usize = 16;
@@ -16,7 +21,7 @@ const VALUES: usize = 10_000;
 
 /// What a record does not show of its request. Requests that CloudTrail never logs, and those of
 /// failed calls, are no omissions: nothing in the record says that something is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Omission {
     /// All of it: it was too large (`"omitted": true`).
     Omitted,
@@ -55,7 +60,7 @@ fn hides(value: Json<'_>, depth: usize, left: &mut usize) -> bool {
     };
     *left = fewer;
     match value.kind() {
-        JsonKind::String => value.as_str().is_some_and(|text| HIDDEN.contains(&text)),
+        JsonKind::String => value.as_str().is_some_and(is_hidden),
         JsonKind::Object => value
             .members()
             .any(|(_, member)| hides(member, depth, left)),

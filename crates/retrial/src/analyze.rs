@@ -88,10 +88,9 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
 }
 
 fn has_too_many_unmapped(args: &AnalyzeArgs, report: &Report) -> bool {
-    let listed: u64 = report.unmapped.values().sum();
-    let unmapped = listed + report.unmapped_not_listed;
+    let (unmapped, kept) = (report.unmapped.total(), report.books.kept());
     args.max_unmapped
-        .is_some_and(|share| share.is_passed(unmapped, report.books.records_read))
+        .is_some_and(|share| share.is_passed(unmapped, kept))
 }
 
 fn output_error(path: &str, cause: PipelineError) -> ProgramError {

@@ -103,7 +103,10 @@ pub(crate) struct AnalyzeArgs {
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
 
-    /// Exit with 1 if more than this share of the records read is of calls that no mapping knows: `0.1%`
+    /// Exit with 1 if more than this share of the records is of events that no mapping knows: `0.1%`
+    ///
+    /// The share is of the records that were decided or not evaluated: duplicates and what a filter left
+    /// out do not count. Every summary shows it.
     #[arg(long, value_name = "SHARE")]
     pub(crate) max_unmapped: Option<Share>,
 

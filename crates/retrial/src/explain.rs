@@ -100,7 +100,7 @@ fn find(
 ) -> Result<Vec<Found>, ProgramError> {
     let folder = [Location::Folder(path.to_owned())];
     let sources = input::sources((&folder, &S3Args::default()), iam)?;
-    let log_files = sources.log_files();
+    let log_files = sources.log_files(printer);
     let mut parser = RecordParser::new();
     for file in &log_files {
         let Some(source) = sources.sources.get(file.source) else {

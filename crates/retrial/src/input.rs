@@ -104,9 +104,15 @@ impl Sources {
     }
 
     /// All log files, as far as names tell, in the order of their delivery; what cannot be listed is
-    /// passed over.
-    pub(crate) fn log_files(&self) -> Vec<PlannedFile> {
-        let mut files: Vec<PlannedFile> = self.list().filter_map(Result::ok).collect();
+    /// said on standard error.
+    pub(crate) fn log_files(&self, printer: &Printer) -> Vec<PlannedFile> {
+        let mut files = Vec::new();
+        for file in self.list() {
+            match file {
+                Ok(file) => files.push(file),
+                Err(error) => printer.warning(&error.to_string()),
+            }
+        }
         files.sort_by(|a, b| (a.minute(), &a.key).cmp(&(b.minute(), &b.key)));
         files
     }

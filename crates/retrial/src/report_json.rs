@@ -42,7 +42,17 @@ pub(crate) fn object(report: &Report, subject: &Subject<'_>) -> Value {
         .map(|((outcome, decision), calls)| json!({"outcome": outcome.name(), "decision": decision.name(), "calls": calls}))
         .collect();
     let unmapped: Vec<Value> =
-        report.unmapped.iter().map(|((source, name), records)| json!({"event_source": source, "event_name": name, "records": records})).collect();
+        report.unmapped.listed().map(|(event, records)| json!({"event_source": event.event_source, "event_name": event.event_name, "records": records})).collect();
+    let omissions: Vec<Value> = report
+        .omissions
+        .listed()
+        .map(|(key, records)| {
+            json!({
+                "principal_arn": key.principal_arn, "event_source": key.event.event_source, "event_name": key.event.event_name,
+                "omission": key.omission.name(), "records": records,
+            })
+        })
+        .collect();
     json!({
         "books": {
             "records_read": books.records_read, "decided": books.decided, "not_evaluated": books.not_evaluated,
@@ -60,7 +70,10 @@ pub(crate) fn object(report: &Report, subject: &Subject<'_>) -> Value {
         "assumed": report.assumed,
         "layers_named_by_aws": report.layers_named_by_aws,
         "unmapped": unmapped,
-        "unmapped_not_listed": report.unmapped_not_listed,
+        "unmapped_not_listed": report.unmapped.not_listed(),
+        "unmapped_records": report.unmapped.total(),
+        "omissions": omissions,
+        "omissions_not_listed": report.omissions.not_listed(),
         "copies": report.copies,
         "rejects": report.rejects,
         "retryable_rejects": report.retryable,

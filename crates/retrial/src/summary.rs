@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use retrial_iam::Snapshot;
 use retrial_pipeline::{Group, GroupKey, Report};
-use retrial_replay::Verdict;
+use retrial_replay::{Omission, Verdict};
 
 use crate::printer::{grouped, printable};
 
@@ -76,19 +76,8 @@ fn write_text(out: &mut String, report: &Report, subject: &Subject<'_>) -> std::
         .map(|(layer, calls)| ((*layer).to_owned(), *calls))
         .collect();
     counted(out, "layers that AWS's own denials name (calls)", &named)?;
-    let unmapped = report
-        .unmapped
-        .iter()
-        .map(|((source, name), records)| (format!("{source} {name}"), *records))
-        .collect();
-    counted(out, "unmapped events (records)", &unmapped)?;
-    if report.unmapped_not_listed > 0 {
-        writeln!(
-            out,
-            "  {:>8}  not listed",
-            grouped(report.unmapped_not_listed)
-        )?;
-    }
+    omissions(out, report)?;
+    unmapped(out, report)?;
     let rejects = report
         .rejects
         .iter()
@@ -347,6 +336,55 @@ fn undetermined(out: &mut String, report: &Report) -> std::fmt::Result {
         grouped(total)
     );
     counted(out, &title, &report.undetermined_by)
+}
+
+/// How well the mapping knows the log: shown on every run.
+fn unmapped(out: &mut String, report: &Report) -> std::fmt::Result {
+    let (total, kept) = (report.unmapped.total(), report.books.kept());
+    if total == 0 {
+        return writeln!(out, "\nunmapped events: none");
+    }
+    // Rounded up: what is there must not look like nothing.
+    let share = (100_000.0 * total as f64 / kept.max(1) as f64).ceil() / 1000.0;
+    let title = format!("unmapped events: {share} % of the records kept (records)");
+    let events = report.unmapped.listed().map(|(event, records)| {
+        let name = format!("{} {}", event.event_source, event.event_name);
+        (name, records)
+    });
+    counted(out, &title, &events.collect())?;
+    not_listed(out, report.unmapped.not_listed())
+}
+
+/// Records whose requests CloudTrail cut or redacted.
+fn omissions(out: &mut String, report: &Report) -> std::fmt::Result {
+    let lines = report.omissions.listed().map(|(key, records)| {
+        let principal = match &*key.principal_arn {
+            "" => "(no principal)",
+            arn => arn,
+        };
+        let what = match key.omission {
+            Omission::Omitted => "omitted for its size",
+            Omission::Redacted => "redacted",
+            Omission::Values => "some values redacted",
+        };
+        let event = &key.event;
+        let line = format!(
+            "{} {} {principal}: {what}",
+            event.event_source, event.event_name
+        );
+        (line, records)
+    });
+    let title =
+        "requests that CloudTrail does not show whole: what they would name is unknown (records)";
+    counted(out, title, &lines.collect())?;
+    not_listed(out, report.omissions.not_listed())
+}
+
+fn not_listed(out: &mut String, records: u64) -> std::fmt::Result {
+    if records == 0 {
+        return Ok(());
+    }
+    writeln!(out, "  {:>8}  not listed", grouped(records))
 }
 
 fn counted(out: &mut String, title: &str, counts: &BTreeMap<String, u64>) -> std::fmt::Result {

@@ -230,6 +230,8 @@ pub(super) struct KeyRuleForm {
     /// Nobody knows the value where the request does not send the field.
     #[serde(default)]
     pub(super) unknown_if_not_sent: bool,
+    /// Where the request sends this field, the record does not tell the key's values.
+    pub(super) unknown_if_sent: Option<String>,
     /// Names that the key had before; policies still use them.
     #[serde(default)]
     pub(super) old_names: Vec<String>,

@@ -8,6 +8,8 @@ use percent_encoding::percent_decode_str;
 use retrial_cloudtrail::{Json, JsonKind};
 use retrial_iam::{KeyState, Values};
 
+use crate::omission::is_hidden;
+
 use super::path::{Path, Sent};
 use super::template::Template;
 use super::view::View;
@@ -20,6 +22,8 @@ pub(super) struct KeyPlan {
     pub(super) multivalued: bool,
     /// The key's present name, where this is an old one.
     pub(super) present_name: Option<Box<str>>,
+    /// What makes the record no witness of the key where it is sent.
+    pub(super) unknown_if_sent: Option<Path>,
     pub(super) source: KeySource,
 }
 
@@ -56,6 +60,10 @@ type Keys<'a> = BumpVec<'a, (&'a str, KeyState<'a>)>;
 impl KeyPlan {
     /// Adds the key's state, where the record says anything of it.
     pub(super) fn add<'a>(&self, view: &View<'a, '_>, keys: &mut Keys<'a>) {
+        let clouded = |path: &Path| path.is_sent(view) != Sent::No;
+        if self.unknown_if_sent.as_ref().is_some_and(clouded) {
+            return;
+        }
         let own = |state| (&*view.arena.alloc_str(&self.key), state);
         match &self.source {
             KeySource::Value(value) => keys.push(own(one(view.arena.alloc_str(value)))),
@@ -147,20 +155,25 @@ impl KeyPlan {
     }
 
     fn map<'a>(&self, path: &Path, view: &View<'a, '_>, keys: &mut Keys<'a>) {
+        let mut hidden = false;
         let sent = path.values(view, &mut |object| {
+            hidden |= object.as_str().is_some_and(is_hidden);
             for (name, value) in object.members() {
                 if let Some(text) = value.as_str() {
-                    keys.push((self.named(name, view), one(text)));
+                    keys.push((self.named(name, view), shown(text)));
                 }
             }
         });
-        self.no_others(sent, view, keys);
+        self.no_others(if hidden { Sent::Hidden } else { sent }, view, keys);
     }
 
     fn tags<'a>(&self, paths: &[Path], view: &View<'a, '_>, keys: &mut Keys<'a>) {
         let sent = all_pairs(paths, view, &mut |name, value| {
             // A tag whose value is not shown, or not sent, is in the request all the same.
-            keys.push((self.named(name, view), value.map_or(KeyState::Unknown, one)));
+            keys.push((
+                self.named(name, view),
+                value.map_or(KeyState::Unknown, shown),
+            ));
         });
         self.no_others(sent, view, keys);
     }
@@ -181,6 +194,15 @@ fn one(value: &str) -> KeyState<'_> {
     KeyState::Known(Values::One(value))
 }
 
+/// The value, unless CloudTrail wrote something in its place.
+fn shown(value: &str) -> KeyState<'_> {
+    if is_hidden(value) {
+        KeyState::Unknown
+    } else {
+        one(value)
+    }
+}
+
 /// All tags in these places, in any of the shapes that AWS's services use.
 fn all_pairs<'a>(
     paths: &[Path],
@@ -189,8 +211,13 @@ fn all_pairs<'a>(
 ) -> Sent {
     let mut all = Sent::No;
     for path in paths {
-        let sent = path.values(view, &mut |value| pairs(value, view, found));
+        let mut hidden = false;
+        let sent = path.values(view, &mut |value| match value.as_str() {
+            Some(text) if is_hidden(text) => hidden = true,
+            _ => pairs(value, view, found),
+        });
         match sent {
+            _ if hidden => return Sent::Hidden,
             Sent::Hidden => return Sent::Hidden,
             Sent::Yes => all = Sent::Yes,
             Sent::No => {}

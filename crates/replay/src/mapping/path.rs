@@ -4,7 +4,7 @@
 use bumpalo::collections::Vec as BumpVec;
 use retrial_cloudtrail::{Json, JsonKind};
 
-use crate::omission::HIDDEN;
+use crate::omission::is_hidden;
 
 use super::view::{COPY_SOURCE_PARTS, RECORD_FIELDS, Shown, View};
 
@@ -184,6 +184,7 @@ impl Path {
         let value = match self.root {
             Root::CopySource => match view.shown {
                 Shown::Hidden => return Sent::Hidden,
+                _ if view.hides_copy_source() => return Sent::Hidden,
                 _ => view.copy_source().and_then(|source| source.part(name)),
             },
             _ => view.record_field(name),
@@ -258,7 +259,7 @@ fn leaf_texts<'a>(
     match value.kind() {
         JsonKind::String => {
             let text = value.as_str().unwrap_or_default();
-            if HIDDEN.contains(&text) {
+            if is_hidden(text) {
                 *hidden = true;
             } else {
                 texts.push(text);

@@ -7,6 +7,8 @@ use bumpalo::collections::Vec as BumpVec;
 use percent_encoding::percent_decode_str;
 use retrial_cloudtrail::{Json, Parameters, Record};
 
+use crate::omission::is_hidden;
+
 use super::Facts;
 use super::kinds::Kinds;
 
@@ -152,15 +154,24 @@ impl<'a, 'r> View<'a, 'r> {
     /// The object that a copy reads from; `None` where the request is no copy.
     pub(super) fn copy_source(&self) -> Option<CopySource<'a>> {
         *self.copy_source.get_or_init(|| {
-            let Shown::Object(parameters) = self.shown else {
-                return None;
-            };
-            let header = parameters.get("x-amz-copy-source")?;
-            let text = header
-                .as_str()
-                .or_else(|| header.items().next().and_then(Json::as_str))?;
-            CopySource::parse(text, self.arena)
+            let header = self.copy_source_header()?;
+            CopySource::parse(header, self.arena)
         })
+    }
+
+    /// Whether the record hides which object a copy reads from.
+    pub(super) fn hides_copy_source(&self) -> bool {
+        self.copy_source_header().is_some_and(is_hidden)
+    }
+
+    fn copy_source_header(&self) -> Option<&'a str> {
+        let Shown::Object(parameters) = self.shown else {
+            return None;
+        };
+        let header = parameters.get("x-amz-copy-source")?;
+        header
+            .as_str()
+            .or_else(|| header.items().next().and_then(Json::as_str))
     }
 
     /// A field of the record itself that conditions and keys may name.

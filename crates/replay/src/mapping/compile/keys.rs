@@ -65,6 +65,11 @@ impl Compiler<'_> {
             key: key.into(),
             multivalued: false,
             present_name: None,
+            unknown_if_sent: rule
+                .unknown_if_sent
+                .as_deref()
+                .map(|field| self.path(field, span))
+                .transpose()?,
             source,
         };
         let Some(known) = self.catalogue.condition_key(&plan.example()) else {

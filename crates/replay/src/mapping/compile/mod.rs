@@ -179,6 +179,7 @@ impl Compiler<'_> {
                 key: "iam:PassedToService".into(),
                 multivalued: false,
                 present_name: None,
+                unknown_if_sent: None,
                 source: KeySource::Value(to.as_str().into()),
             });
         }
