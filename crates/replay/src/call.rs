@@ -12,7 +12,7 @@ use crate::asker::{Asking, asker, provider};
 use crate::call_session::{CallSession, is_assumed_root};
 use crate::caller::{Caller, CallerKind};
 use crate::changes::{Change, change};
-use crate::denial::{Denial, denial};
+use crate::denial::{Denial, denial_of};
 use crate::keys::{KeySource, call_keys, resource_keys};
 use crate::mapping::{Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping};
 use crate::session::SessionKnowledge;
@@ -198,7 +198,7 @@ impl<'s> Replayer<'s> {
         Call {
             caller,
             outcome,
-            denial: denial_of(record, outcome),
+            denial: denial_of(record),
             requests,
             decision,
             verdict,
@@ -233,7 +233,7 @@ impl<'s> Replayer<'s> {
             caller_name: caller.user_name,
             failed_with: record.error_code,
         };
-        let denial = denial_of(record, Outcome::of_error_code(record.error_code));
+        let denial = denial_of(record);
         match self.mapping.map(record, &facts, arena) {
             Mapped::Requests(requests) if denial.resource.is_some() => {
                 let named = requests
@@ -481,26 +481,14 @@ impl<'a> CallRequest<'a> {
     }
 }
 
-/// What AWS's own message says, where the call was denied.
-fn denial_of<'a>(record: &Record<'a>, outcome: Outcome) -> Denial<'a> {
-    match outcome {
-        Outcome::Denied => record.error_message.map(denial).unwrap_or_default(),
-        _ => Denial::default(),
-    }
-}
-
 /// A denied call often shows no parameters, but AWS's message names the resource that it compared:
-/// nothing is better known than that. A `*` in it may be AWS's own abbreviation, and names nothing.
+/// nothing is better known than that.
 fn named_by_aws<'a>(mapped: &MappedRequest<'a>, denial: &Denial<'a>) -> MappedRequest<'a> {
-    let (MappedResource::Unknown { account, .. }, Some(action), Some(arn)) =
-        (mapped.resource, denial.action, denial.resource)
+    let (MappedResource::Unknown { account, .. }, Some(arn)) =
+        (mapped.resource, denial.names(mapped.action))
     else {
         return *mapped;
     };
-    if !action.eq_ignore_ascii_case(mapped.action) || !arn.starts_with("arn:") || arn.contains('*')
-    {
-        return *mapped;
-    }
     let account = arn
         .split(':')
         .nth(4)

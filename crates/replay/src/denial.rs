@@ -4,7 +4,10 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>, with the
 //! older ones without a reason. CloudTrail cuts messages at 1 KB, so a cut one yields what it has.
 
+use retrial_cloudtrail::Record;
 use retrial_iam::Layer;
+
+use crate::Outcome;
 
 /// What an error message names. Each part is there only where the message has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,6 +18,26 @@ pub struct Denial<'a> {
     pub resource: Option<&'a str>,
     /// The layer that denied, or that did not allow.
     pub layer: Option<Layer>,
+}
+
+/// What AWS's own message says of a record, where its call was denied.
+pub(crate) fn denial_of<'a>(record: &Record<'a>) -> Denial<'a> {
+    match Outcome::of_error_code(record.error_code) {
+        Outcome::Denied => record.error_message.map(denial).unwrap_or_default(),
+        _ => Denial::default(),
+    }
+}
+
+impl<'a> Denial<'a> {
+    /// The ARN that AWS compared for this action, where the message names one. A `*` in it may be
+    /// AWS's own abbreviation, and names nothing.
+    pub(crate) fn names(&self, action: &str) -> Option<&'a str> {
+        let (Some(denied), Some(arn)) = (self.action, self.resource) else {
+            return None;
+        };
+        let is_whole = arn.starts_with("arn:") && !arn.contains('*');
+        (is_whole && denied.eq_ignore_ascii_case(action)).then_some(arn)
+    }
 }
 
 const PERFORM: &str = "is not authorized to perform: ";

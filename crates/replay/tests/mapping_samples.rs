@@ -395,6 +395,87 @@ fn feeds_another(key: &str, place: &str) -> bool {
     }
 }
 
+/// Seed rows that speak of no mapping, each with what they speak of.
+const NO_MAPPING: [(&str, &str); 8] = [
+    (
+        "S0-01 S0-02 S0-03 S0-09 S0-10 S0-11 S0-12",
+        "the grammar of policies: crates/iam",
+    ),
+    (
+        "S0-04 S0-05 S0-06 S0-07 S0-17 S0-19",
+        "the catalogue and its wildcards: crates/iam, lint",
+    ),
+    (
+        "S0-08",
+        "ARNs in policies: crates/iam; the ARNs of calls are S0-18's",
+    ),
+    ("S1-04 S1-08", "snapshot and parser: crates/iam"),
+    ("S1-10", "the event's time as a key: tests/calls"),
+    (
+        "S2-19",
+        "VPC endpoint policies: crates/iam, and the record's endpoint in tests/calls",
+    ),
+    (
+        "S3-30 S3-32 S3-34 S3-35 S3-36 S3-38 S3-39 S3-40 S3-41 S3-45",
+        "what an execution role will need",
+    ),
+    ("S3-46", "statement fragments: lint"),
+];
+
+/// The rows of the seed documents: each has a golden case that names it, or speaks of no mapping.
+#[test]
+fn every_seed_row_has_its_case() {
+    let Some(folder) = shared("docs") else {
+        return;
+    };
+    let mut named = std::collections::BTreeSet::new();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mapping_golden");
+    for entry in std::fs::read_dir(golden).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let shows = text.lines().filter(|line| line.starts_with("shows = "));
+        named.extend(shows.flat_map(row_ids));
+    }
+    let elsewhere: Vec<String> = NO_MAPPING
+        .iter()
+        .flat_map(|(rows, _)| row_ids(rows))
+        .collect();
+    let text = std::fs::read_to_string(folder.join("seed-rows.md")).unwrap();
+    let rows: Vec<String> = text
+        .lines()
+        .filter(|line| line.starts_with("| S"))
+        .flat_map(|line| row_ids(line).into_iter().take(1))
+        .collect();
+    assert_eq!(rows.len(), 88, "{rows:?}");
+    let missing: Vec<_> = rows
+        .iter()
+        .filter(|row| !named.contains(*row) && !elsewhere.contains(row))
+        .collect();
+    assert!(missing.is_empty(), "rows without a case: {missing:?}");
+    let stale: Vec<_> = elsewhere
+        .iter()
+        .filter(|row| named.contains(*row) || !rows.contains(row))
+        .collect();
+    assert!(
+        stale.is_empty(),
+        "rows that have a case, or are none: {stale:?}"
+    );
+}
+
+/// `S2-13` and the like, in a line.
+fn row_ids(line: &str) -> Vec<String> {
+    let is_row = |word: &&str| {
+        let bytes = word.as_bytes();
+        bytes.len() == 5
+            && bytes[0] == b'S'
+            && bytes[2] == b'-'
+            && [1, 3, 4].iter().all(|at| bytes[*at].is_ascii_digit())
+    };
+    line.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+        .filter(is_row)
+        .map(str::to_owned)
+        .collect()
+}
+
 /// Every field that the reference gives for a SageMaker condition key feeds it.
 #[test]
 fn every_field_of_a_sagemaker_condition_key_feeds_it() {

@@ -119,8 +119,12 @@ impl MappedEvent {
         writeln!(out, "  service   {}", traced.service)?;
         writeln!(out, "  by        {}", rule(traced))?;
         match &traced.answer {
-            TracedAnswer::NoPermissionNeeded => writeln!(out, "  it needs no permission")?,
-            TracedAnswer::NotAnIamAction => writeln!(out, "  no IAM action authorizes it")?,
+            TracedAnswer::NoPermissionNeeded(page) => {
+                writeln!(out, "  it needs no permission: {}", printable(page))?
+            }
+            TracedAnswer::NotAnIamAction(why) => {
+                writeln!(out, "  no IAM action authorizes it: {}", printable(why))?
+            }
             TracedAnswer::Requests(requests) => {
                 for request in requests {
                     write_request(out, request, self.planned)?;
@@ -139,15 +143,17 @@ impl MappedEvent {
         let Some((traced, members)) = self.traced.as_ref().zip(value.as_object_mut()) else {
             return value;
         };
-        let (answer, requests) = match &traced.answer {
-            TracedAnswer::Requests(requests) => ("requests", requests.as_slice()),
-            TracedAnswer::NoPermissionNeeded => ("no_permission_needed", &[][..]),
-            TracedAnswer::NotAnIamAction => ("not_an_iam_action", &[][..]),
+        let (answer, why, requests) = match &traced.answer {
+            TracedAnswer::Requests(requests) => ("requests", None, requests.as_slice()),
+            TracedAnswer::NoPermissionNeeded(page) => ("no_permission_needed", Some(page), &[][..]),
+            TracedAnswer::NotAnIamAction(why) => ("not_an_iam_action", Some(why), &[][..]),
         };
         members.insert("service".to_owned(), json!(traced.service));
         members.insert("file".to_owned(), json!(traced.file));
         members.insert("has_row".to_owned(), json!(traced.has_row));
+        members.insert("by_event_type".to_owned(), json!(traced.by_event_type));
         members.insert("answer".to_owned(), json!(answer));
+        members.insert("why".to_owned(), json!(why));
         let requests: Vec<Value> = requests.iter().map(request_json).collect();
         members.insert("requests".to_owned(), json!(requests));
         value
@@ -156,6 +162,7 @@ impl MappedEvent {
 
 fn rule(traced: &Traced) -> String {
     match (traced.file, traced.has_row) {
+        _ if traced.by_event_type => "its eventType".to_owned(),
         (Some(file), true) => format!("its row in {file}"),
         (Some(file), false) => format!("its name, with {file}"),
         (None, _) => "its name".to_owned(),
@@ -164,17 +171,21 @@ fn rule(traced: &Traced) -> String {
 
 fn write_request(out: &mut String, request: &TracedRequest, planned: bool) -> fmt::Result {
     writeln!(out, "\n  {}", request.action)?;
-    match (&request.when, request.asked) {
-        (Some(when), Asked::If) => writeln!(out, "    asked     when {when}")?,
-        (Some(when), Asked::Yes) => writeln!(out, "    asked     as it holds that {when}")?,
-        (Some(when), Asked::No) => {
-            return writeln!(out, "    not asked, as it does not hold that {when}");
+    let condition = request.when.as_deref().unwrap_or_default();
+    match request.asked {
+        Asked::If => writeln!(out, "    asked     if {condition}")?,
+        Asked::Yes => writeln!(out, "    asked     as the condition holds: {condition}")?,
+        Asked::No => {
+            return writeln!(
+                out,
+                "    not asked: the condition does not hold: {condition}"
+            );
         }
-        (Some(when), Asked::NotShown) => writeln!(
+        Asked::NotShown => writeln!(
             out,
-            "    perhaps   when {when}, which the record does not show"
+            "    asked     if {condition}, which the record does not show"
         )?,
-        _ => writeln!(out, "    asked     always")?,
+        Asked::Always => writeln!(out, "    asked     for every such event")?,
     }
     for resource in &request.resources {
         write_resource(out, resource, planned)?;
@@ -187,7 +198,7 @@ fn write_request(out: &mut String, request: &TracedRequest, planned: bool) -> fm
             None => " unknown".to_owned(),
         };
         writeln!(out, "    key       {}{values}", printable(&key.key))?;
-        writeln!(out, "              from {}", key.from)?;
+        writeln!(out, "              {}", source(&few_places(&key.from)))?;
     }
     Ok(())
 }
@@ -210,9 +221,34 @@ fn write_resource(out: &mut String, resource: &TracedResource, planned: bool) ->
     for spelling in spellings {
         writeln!(out, "           or {}", printable(spelling))?;
     }
-    let asked = if *required { "required" } else { "possible" };
-    let certainty = certainty.name();
-    writeln!(out, "              {asked}, {certainty}, from {from}")
+    let asked = if *required {
+        "required"
+    } else {
+        "possible (AWS may ask it)"
+    };
+    let (certainty, source) = (certainty.name(), source(from));
+    writeln!(out, "              {asked}, {certainty}, {source}")
+}
+
+/// Some keys have dozens of places, one or two for each operation that feeds them: `--format json`
+/// lists them all.
+fn few_places(from: &str) -> String {
+    const FEW: usize = 4;
+    let places: Vec<&str> = from.split("`, `").collect();
+    match places.get(..FEW) {
+        Some(few) if places.len() > FEW + 1 => {
+            format!("{}`, and {} more", few.join("`, `"), places.len() - FEW)
+        }
+        _ => from.to_owned(),
+    }
+}
+
+/// Places are quoted; what is not is said in words.
+fn source(from: &str) -> String {
+    match from.starts_with('`') {
+        true => format!("from {from}"),
+        false => from.to_owned(),
+    }
 }
 
 fn request_json(request: &TracedRequest) -> Value {

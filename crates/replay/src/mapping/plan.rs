@@ -48,8 +48,10 @@ pub(super) struct ServicePlan {
 #[derive(Debug)]
 pub(super) enum EventPlan {
     Requests(Vec<RequestPlan>),
-    NoAction,
-    NoPermission,
+    /// Not authorized by IAM, with the reason.
+    NoAction(Box<str>),
+    /// In need of no permission, with the page that says so.
+    NoPermission(Box<str>),
 }
 
 /// One request of an event.
@@ -107,8 +109,10 @@ impl EventPlan {
     ) -> Mapped<'a> {
         let plans = match self {
             Self::Requests(plans) => plans,
-            Self::NoAction => return Mapped::NotAnIamAction("an event that no action authorizes"),
-            Self::NoPermission => return Mapped::NoPermissionNeeded,
+            Self::NoAction(_) => {
+                return Mapped::NotAnIamAction("an event that no action authorizes");
+            }
+            Self::NoPermission(_) => return Mapped::NoPermissionNeeded,
         };
         let mut requests = BumpVec::with_capacity_in(plans.len(), view.arena);
         for plan in plans {

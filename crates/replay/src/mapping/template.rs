@@ -72,6 +72,21 @@ impl Template {
         Self::parse(&format!("{common}${{AnyOf}}"))
     }
 
+    /// As a data file writes it.
+    pub(super) fn to_text(&self) -> String {
+        let text = |piece: &Piece| match piece {
+            Piece::Text(text) => text.to_string(),
+            Piece::Partition => "${Partition}".to_owned(),
+            Piece::Region => "${Region}".to_owned(),
+            Piece::Account => "${Account}".to_owned(),
+            Piece::Variable(index) => {
+                let name = self.variables.get(*index);
+                format!("${{{}}}", name.map_or("", |name| name))
+            }
+        };
+        self.pieces.iter().map(text).collect()
+    }
+
     fn text(&mut self, text: &str) {
         if !text.is_empty() {
             self.pieces.push(Piece::Text(text.into()));

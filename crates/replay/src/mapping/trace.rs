@@ -5,11 +5,14 @@ use bumpalo::collections::Vec as BumpVec;
 use retrial_cloudtrail::Record;
 use retrial_iam::{KeyState, Snapshot, Values};
 
+use crate::denial::{Denial, denial_of};
+
 use super::condition::Holds;
 use super::keys::{KeyPlan, KeySource};
 use super::path::{Path, Sent};
 use super::plan::{EventPlan, RequestPlan, ServicePlan, Targets};
 use super::resource::{Origin, ResourcePlan};
+use super::template::Template;
 use super::view::View;
 use super::{Certainty, Facts, MappedResource, Mapping};
 
@@ -24,6 +27,8 @@ pub struct Traced {
     pub file: Option<&'static str>,
     /// Whether the event has a row there; otherwise it is by the same-name rule.
     pub has_row: bool,
+    /// Whether the record's `eventType` alone answers.
+    pub by_event_type: bool,
     /// What is asked.
     pub answer: TracedAnswer,
 }
@@ -33,10 +38,10 @@ pub struct Traced {
 pub enum TracedAnswer {
     /// These requests.
     Requests(Vec<TracedRequest>),
-    /// It needs no permission.
-    NoPermissionNeeded,
-    /// No action authorizes it.
-    NotAnIamAction,
+    /// It needs no permission, and where AWS says so.
+    NoPermissionNeeded(String),
+    /// No action authorizes it, and why.
+    NotAnIamAction(String),
 }
 
 /// One row of the mapping, applied.
@@ -110,6 +115,20 @@ pub struct TracedKey {
     pub from: String,
 }
 
+impl TracedRequest {
+    /// Of a denied call, AWS's own message may name a resource that the record does not show.
+    fn name_by(&mut self, denial: &Denial<'_>) {
+        let Some(arn) = denial.names(&self.action) else {
+            return;
+        };
+        for resource in self.resources.iter_mut().filter(|resource| !resource.known) {
+            resource.arn = arn.to_owned();
+            resource.known = true;
+            resource.from = "`errorMessage`".to_owned();
+        }
+    }
+}
+
 impl Mapping {
     /// What a record asks for, row by row; `None` where it is unmapped.
     pub fn trace<'a>(
@@ -127,14 +146,20 @@ impl Mapping {
                 event: event.to_owned(),
                 file: None,
                 has_row: false,
-                answer: TracedAnswer::NotAnIamAction,
+                by_event_type: true,
+                answer: TracedAnswer::NotAnIamAction(format!(
+                    "a record of the type {kind} is no call of a principal"
+                )),
             });
         }
         let mut view = View::new(record, &facts, arena);
         let (service, plan) = self.found(event_source, event, &view)?;
         view.kinds = Some(service.kinds(self.catalogue));
+        let denial = denial_of(record);
         Some(self.traced((service, plan), event, |row| {
-            self.row_of(row, service, &view)
+            let mut traced = self.row_of(row, service, &view);
+            traced.name_by(&denial);
+            traced
         }))
     }
 
@@ -188,10 +213,11 @@ impl Mapping {
             event: event.to_owned(),
             file: service.file,
             has_row: rows.any(|other| std::ptr::eq(other, plan)),
+            by_event_type: false,
             answer: match plan {
                 EventPlan::Requests(rows) => TracedAnswer::Requests(rows.iter().map(row).collect()),
-                EventPlan::NoAction => TracedAnswer::NotAnIamAction,
-                EventPlan::NoPermission => TracedAnswer::NoPermissionNeeded,
+                EventPlan::NoAction(why) => TracedAnswer::NotAnIamAction(why.to_string()),
+                EventPlan::NoPermission(page) => TracedAnswer::NoPermissionNeeded(page.to_string()),
             },
         }
     }
@@ -263,7 +289,10 @@ impl Mapping {
         };
         let planned = |plan: &ResourcePlan, required| {
             let kind = self.catalogue.resource_type(&plan.service, &plan.kind);
-            resource(kind.map_or("*", |kind| kind.arn), required, ways(plan))
+            // A row may stand for things of many types.
+            let any = plan.unknown.as_ref().map(Template::to_text);
+            let form = any.as_deref().or(kind.map(|kind| kind.arn));
+            resource(form.unwrap_or("*"), required, ways(plan))
         };
         let resources = match &row.targets {
             Targets::Any => vec![resource("*", true, "the action has no resource".to_owned())],
@@ -391,7 +420,7 @@ fn key_places(key: &KeyPlan, view: Option<&View<'_, '_>>) -> String {
         KeySource::Fields { from, .. } => from,
         KeySource::Tags(paths) | KeySource::NamesOf(paths) => paths,
         KeySource::Map(path) => std::slice::from_ref(path),
-        KeySource::Value(_) | KeySource::Absent => return "the mapping".to_owned(),
+        KeySource::Value(_) | KeySource::Absent => return "by the mapping's row".to_owned(),
         KeySource::Unknown => return "not in the record".to_owned(),
     };
     let Some(view) = view else {

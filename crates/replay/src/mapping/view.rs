@@ -181,8 +181,12 @@ impl<'a, 'r> View<'a, 'r> {
             "eventName" => self.record.event_name,
             "eventSource" => self.record.event_source,
             "awsRegion" => self.record.aws_region,
-            // Who calls with a principal's permissions on its behalf is an AWS service.
-            "byAwsService" => self.record.user_identity?.invoked_by.map(|_| "true"),
+            // Who calls with a principal's permissions on its behalf is an AWS service; the console is
+            // the principal itself.
+            "byAwsService" => {
+                let service = self.record.user_identity?.invoked_by?;
+                (service != "signin.amazonaws.com").then_some("true")
+            }
             "sameKey" => self.same_key(),
             "accessPointArn" => self.access_point_arn(),
             _ => None,

@@ -71,11 +71,13 @@ impl Compiler<'_> {
         if let Some(names) = &form.newer {
             self.newer(&mut plan, names)?;
         }
-        for (names, _) in form.no_action {
-            self.insert(&mut plan, &names, || EventPlan::NoAction)?;
+        for (names, why) in form.no_action {
+            let event = || EventPlan::NoAction(why.as_str().into());
+            self.insert(&mut plan, &names, event)?;
         }
-        for (names, _) in form.no_permission {
-            self.insert(&mut plan, &names, || EventPlan::NoPermission)?;
+        for (names, page) in form.no_permission {
+            let event = || EventPlan::NoPermission(page.as_str().into());
+            self.insert(&mut plan, &names, event)?;
         }
         Ok(plan)
     }
