@@ -83,3 +83,21 @@ fn what_nobody_knows_is_said() {
         "retrial: no event `MakeCoffee` is mapped\nretrial: hint: give the event's name as CloudTrail writes it, or a file with the record\n"
     );
 }
+
+#[test]
+fn why_nothing_is_asked_and_what_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("events.json");
+    let mut event = record("a");
+    event["eventType"] = "AwsServiceEvent".into();
+    let mut hidden = record("b");
+    hidden["eventName"] = "CreateModel".into();
+    hidden["requestParameters"] = serde_json::json!({"omitted": true, "originalSize": 104_980});
+    let mut denied = record("c");
+    denied["eventName"] = "StopTrainingJob".into();
+    denied["errorCode"] = "AccessDenied".into();
+    denied["errorMessage"] = "User: arn:aws:iam::111122223333:user/ana is not authorized to perform: sagemaker:StopTrainingJob on resource: arn:aws:sagemaker:eu-west-1:111122223333:training-job/j because no identity-based policy allows the sagemaker:StopTrainingJob action".into();
+    let records = serde_json::json!({"Records": [event, hidden, denied]});
+    write(folder.path(), "events.json", records.to_string().as_bytes());
+    insta::assert_snapshot!(retrial(&["map", text(&file)]).expect_status(0).stdout);
+}

@@ -7,13 +7,14 @@ use bumpalo::Bump;
 use retrial_cloudtrail::RecordParser;
 use retrial_iam::{Catalogue, Snapshot};
 use retrial_replay::{
-    Asked, Mapping, Traced, TracedAnswer, TracedKey, TracedRequest, TracedResource,
+    Asked, Mapping, Omission, Traced, TracedAnswer, TracedKey, TracedRequest, TracedResource,
 };
 use serde_json::{Value, json};
 
 use crate::args::{Format, MapArgs};
 use crate::error::ProgramError;
 use crate::printer::{Printer, printable};
+use crate::summary::left_out;
 use crate::{Exit, explain, input};
 
 pub(crate) fn run(args: &MapArgs) -> Result<Exit, ProgramError> {
@@ -52,6 +53,7 @@ pub(crate) fn run(args: &MapArgs) -> Result<Exit, ProgramError> {
             let mapped = MappedEvent {
                 title: format!("{} {}", plan.service, plan.event),
                 event_id: None,
+                omission: None,
                 planned: true,
                 traced: Some(plan),
             };
@@ -70,6 +72,8 @@ fn is_file(event: &str) -> bool {
 struct MappedEvent {
     title: String,
     event_id: Option<String>,
+    /// What the record leaves out of its request.
+    omission: Option<Omission>,
     /// Whether there is no record: only places are known.
     planned: bool,
     /// `None`: unmapped.
@@ -89,6 +93,7 @@ fn of_record(
             record.event_name.unwrap_or("(not shown)")
         ),
         event_id: record.event_id.map(str::to_owned),
+        omission: Omission::of(record),
         planned: false,
         traced: mapping.trace(record, snapshot, &arena),
     });
@@ -112,6 +117,9 @@ impl MappedEvent {
         writeln!(out, "{}", printable(&self.title))?;
         if let Some(id) = &self.event_id {
             writeln!(out, "  event     {}", printable(id))?;
+        }
+        if let Some(omission) = self.omission {
+            writeln!(out, "  request   {}", left_out(omission))?;
         }
         let Some(traced) = &self.traced else {
             return writeln!(out, "  unmapped: nobody knows what AWS asks for it\n");
@@ -138,6 +146,7 @@ impl MappedEvent {
         let mut value = json!({
             "event": self.title,
             "event_id": self.event_id,
+            "omission": self.omission.map(Omission::name),
             "mapped": self.traced.is_some(),
         });
         let Some((traced, members)) = self.traced.as_ref().zip(value.as_object_mut()) else {

@@ -362,11 +362,7 @@ fn omissions(out: &mut String, report: &Report) -> std::fmt::Result {
             "" => "(no principal)",
             arn => arn,
         };
-        let what = match key.omission {
-            Omission::Omitted => "omitted for its size",
-            Omission::Redacted => "redacted",
-            Omission::Values => "some values redacted",
-        };
+        let what = left_out(key.omission);
         let event = &key.event;
         let line = format!(
             "{} {} {principal}: {what}",
@@ -378,6 +374,15 @@ fn omissions(out: &mut String, report: &Report) -> std::fmt::Result {
         "requests that CloudTrail does not show whole: what they would name is unknown (records)";
     counted(out, title, &lines.collect())?;
     not_listed(out, report.omissions.not_listed())
+}
+
+/// What CloudTrail did to a request, in words.
+pub(crate) fn left_out(omission: Omission) -> &'static str {
+    match omission {
+        Omission::Omitted => "omitted for its size",
+        Omission::Redacted => "redacted",
+        Omission::Values => "some values redacted",
+    }
 }
 
 fn not_listed(out: &mut String, records: u64) -> std::fmt::Result {

@@ -420,6 +420,7 @@ fn key_places(key: &KeyPlan, view: Option<&View<'_, '_>>) -> String {
         KeySource::Fields { from, .. } => from,
         KeySource::Tags(paths) | KeySource::NamesOf(paths) => paths,
         KeySource::Map(path) => std::slice::from_ref(path),
+        KeySource::Absent if key.unknown_if_sent.is_some() => key.unknown_if_sent.as_slice(),
         KeySource::Value(_) | KeySource::Absent => return "by the mapping's row".to_owned(),
         KeySource::Unknown => return "not in the record".to_owned(),
     };

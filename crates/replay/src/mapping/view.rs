@@ -11,6 +11,7 @@ use crate::omission::is_hidden;
 
 use super::Facts;
 use super::kinds::Kinds;
+use super::template::account_of;
 
 /// A record, the facts about its call and the arena for derived text.
 pub(super) struct View<'a, 'r> {
@@ -189,6 +190,10 @@ impl<'a, 'r> View<'a, 'r> {
             }
             "sameKey" => self.same_key(),
             "accessPointArn" => self.access_point_arn(),
+            "accessPointAccount" => self.access_point_arn().and_then(account_of),
+            "accessPointAlias" => self
+                .access_point_arn()
+                .filter(|arn| account_of(arn).is_none()),
             _ => None,
         }
     }
@@ -222,7 +227,7 @@ impl<'a, 'r> View<'a, 'r> {
 }
 
 /// The names that [`View::record_field`] knows.
-pub(super) const RECORD_FIELDS: [&str; 7] = [
+pub(super) const RECORD_FIELDS: [&str; 9] = [
     "errorCode",
     "eventName",
     "eventSource",
@@ -230,6 +235,8 @@ pub(super) const RECORD_FIELDS: [&str; 7] = [
     "byAwsService",
     "sameKey",
     "accessPointArn",
+    "accessPointAccount",
+    "accessPointAlias",
 ];
 
 impl<'a> CopySource<'a> {
