@@ -80,8 +80,20 @@ fn what_nobody_knows_is_said() {
     let ran = retrial(&["map", "MakeCoffee"]).expect_status(2);
     assert_eq!(
         ran.stderr,
-        "retrial: no event `MakeCoffee` is mapped\nretrial: hint: give the event's name as CloudTrail writes it, or a file with the record\n"
+        "retrial: no event `MakeCoffee` is mapped\nretrial: hint: give the event's name as CloudTrail writes it, alone or as `sagemaker:CreateModel`, or a file with the record\n"
     );
+}
+
+#[test]
+fn a_name_as_the_titles_write_it() {
+    let ran = retrial(&["map", "sagemaker.amazonaws.com StopTrainingJob"]).expect_status(0);
+    assert!(
+        ran.stdout.starts_with("sagemaker StopTrainingJob\n"),
+        "{}",
+        ran.stdout
+    );
+    let ran = retrial(&["map", "no-such-file.json"]).expect_status(2);
+    assert!(!ran.stderr.contains("--in"), "{}", ran.stderr);
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub(crate) enum ProgramError {
     OutputUnreadable { path: String, cause: PipelineError },
     #[error("cannot read `{path}`: {cause}")]
     Event { path: String, cause: StorageError },
+    #[error("cannot read `{path}`: {cause}")]
+    EventFile { path: String, cause: StorageError },
     #[error("`{path}` holds no CloudTrail record that can be read")]
     NoRecord { path: String },
     #[error("no record with the event id `{event_id}` in `{path}`")]
@@ -69,9 +71,12 @@ impl ProgramError {
             Self::NotAnOutput { .. } => Some("name what `--out` of `retrial analyze` was"),
             Self::Pipeline { cause, .. } | Self::Prune { cause, .. } => pipeline_hint(cause),
             Self::Event { .. } => Some("to look for an event id in log files, add `--in FOLDER`"),
-            Self::UnmappedEvent { .. } => {
-                Some("give the event's name as CloudTrail writes it, or a file with the record")
+            Self::EventFile { .. } => {
+                Some("an event's name needs no file: `sagemaker:CreateModel`")
             }
+            Self::UnmappedEvent { .. } => Some(
+                "give the event's name as CloudTrail writes it, alone or as `sagemaker:CreateModel`, or a file with the record",
+            ),
             Self::NoSuchPrincipal { .. } => Some(
                 "give the ARN of a user, a role (with its path), a root user or a role's session",
             ),

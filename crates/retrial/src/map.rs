@@ -1,5 +1,6 @@
 //! `retrial map`: what AWS asks for an event, and where each value comes from.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::path::Path;
 
@@ -30,7 +31,11 @@ pub(crate) fn run(args: &MapArgs) -> Result<Exit, ProgramError> {
         None => None,
     };
     if is_file(&args.event) {
-        for text in explain::whole_file(&args.event, &printer)? {
+        let unread = |error| match error {
+            ProgramError::Event { path, cause } => ProgramError::EventFile { path, cause },
+            other => other,
+        };
+        for text in explain::whole_file(&args.event, &printer).map_err(unread)? {
             match of_record(&mapping, text, snapshot.as_ref()) {
                 Ok(mapped) => printer.data(&mapped.shown(args.format))?,
                 Err(message) => {
@@ -40,7 +45,7 @@ pub(crate) fn run(args: &MapArgs) -> Result<Exit, ProgramError> {
             }
         }
     } else {
-        let (service, event) = match args.event.rsplit_once(':') {
+        let (service, event) = match args.event.rsplit_once([':', ' ']) {
             Some((service, event)) => (Some(service), event),
             None => (None, args.event.as_str()),
         };
@@ -65,7 +70,7 @@ pub(crate) fn run(args: &MapArgs) -> Result<Exit, ProgramError> {
 
 /// Whether the argument means a file: it is one, or has the form of a path.
 fn is_file(event: &str) -> bool {
-    Path::new(event).exists() || event.contains(['/', '\\', '.']) && !event.contains(':')
+    Path::new(event).exists() || event.contains(['/', '\\', '.']) && !event.contains([':', ' '])
 }
 
 /// One event, ready to be shown.
@@ -199,7 +204,8 @@ fn write_request(out: &mut String, request: &TracedRequest, planned: bool) -> fm
     for resource in &request.resources {
         write_resource(out, resource, planned)?;
     }
-    for key in &request.keys {
+    let of_places = |key: &&TracedKey| planned || key.from.starts_with('`');
+    for key in request.keys.iter().filter(of_places) {
         let values = match &key.values {
             Some(values) if values.is_empty() => " absent".to_owned(),
             Some(values) => format!(" = {}", printable(&values.join(", "))),
@@ -209,8 +215,42 @@ fn write_request(out: &mut String, request: &TracedRequest, planned: bool) -> fm
         writeln!(out, "    key       {}{values}", printable(&key.key))?;
         writeln!(out, "              {}", source(&few_places(&key.from)))?;
     }
+    let others = request.keys.iter().filter(|key| !of_places(key));
+    write_keys_without_places(out, &others.collect::<Vec<_>>())
+}
+
+/// Many keys have no place in the record: all of them with the same state for the same reason in one.
+fn write_keys_without_places(out: &mut String, keys: &[&TracedKey]) -> fmt::Result {
+    let mut by_reason: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for key in keys {
+        let (state, name) = match &key.values {
+            Some(values) if values.is_empty() => ("absent", printable(&key.key)),
+            Some(values) => {
+                let values = printable(&values.join(", "));
+                ("key", format!("{} = {values}", printable(&key.key)))
+            }
+            None => ("unknown", printable(&key.key)),
+        };
+        by_reason.entry((state, &key.from)).or_default().push(name);
+    }
+    for ((state, reason), names) in by_reason {
+        let last = names.len().saturating_sub(1);
+        let mut line = format!("    {state:<9}");
+        for (at, name) in names.iter().enumerate() {
+            let end = if at < last { "," } else { "" };
+            if line.len() + name.len() > WIDTH {
+                writeln!(out, "{line}")?;
+                line = " ".repeat(13);
+            }
+            line.push_str(&format!(" {name}{end}"));
+        }
+        writeln!(out, "{line}\n              {reason}")?;
+    }
     Ok(())
 }
+
+/// Columns that a list of names takes.
+const WIDTH: usize = 98;
 
 fn write_resource(out: &mut String, resource: &TracedResource, planned: bool) -> fmt::Result {
     let TracedResource {
