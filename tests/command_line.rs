@@ -16,6 +16,7 @@ fn help_short_and_long() {
         &["analyze", "--help"],
         &["status", "--help"],
         &["prune", "--help"],
+        &["compact", "--help"],
         &["explain", "--help"],
         &["simulate", "--help"],
         &["who-can", "--help"],

@@ -12,6 +12,7 @@
 
 mod broken;
 mod command_line;
+mod compact;
 mod corpus;
 mod daily;
 mod duplicates;

@@ -25,6 +25,7 @@
 
 mod analyze;
 mod batch;
+mod compact;
 mod coverage;
 mod dates;
 mod decide;
@@ -53,6 +54,7 @@ mod waiting;
 mod work;
 
 pub use analyze::{BATCH_BYTES, Options, PipelineError, Progress, Run, SLICE_BYTES, analyze};
+pub use compact::{Compact, Compacted};
 pub use duplicates::{RunFile, RunProblem};
 pub use filter::Filter;
 pub use ledger::Ledger;

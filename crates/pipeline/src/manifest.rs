@@ -19,8 +19,8 @@ use crate::plan::PlanRef;
 /// Where the manifest stands.
 pub const MANIFEST_KEY: &str = "_retrial/manifest";
 
-/// The version of the manifest's own form. Version 1 had no checkpoint.
-pub const MANIFEST_FORMAT: u32 = 2;
+/// The version of the manifest's own form. Version 1 had no checkpoint, version 2 one snapshot a file.
+pub const MANIFEST_FORMAT: u32 = 3;
 
 /// An output's state.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -103,11 +103,11 @@ pub struct ManifestFile {
     pub rows: u64,
     /// Its bytes.
     pub bytes: u64,
-    /// The snapshot that its verdicts stand on.
-    pub snapshot_id: String,
-    /// The mapping that its requests stand on.
-    pub mapping_version: String,
-    /// The files that it takes the place of.
+    /// The snapshots that its verdicts stand on: several only where files were merged.
+    pub snapshot_ids: Vec<String>,
+    /// The mappings that its requests stand on.
+    pub mapping_versions: Vec<String>,
+    /// The files that it takes the place of: those that it was merged from.
     pub supersedes: Vec<String>,
 }
 
@@ -245,8 +245,8 @@ mod tests {
             key: "decisions/event_date=2026-11-02/000001.parquet".to_owned(),
             rows: 7,
             bytes: 4096,
-            snapshot_id: "s".to_owned(),
-            mapping_version: "m".to_owned(),
+            snapshot_ids: vec!["s".to_owned()],
+            mapping_versions: vec!["m".to_owned()],
             supersedes: Vec::new(),
         };
         let manifest = Manifest {
@@ -269,8 +269,8 @@ mod tests {
         };
         check("", "`_retrial/manifest` is damaged at line 1");
         check("PAR1", "`_retrial/manifest` is damaged at line 1");
-        check("{\"format\":1,\"generation\":2}\n", "format 1");
-        check("{\"format\":2,\"generation\":2}\n", "damaged at line 1");
+        check("{\"format\":2,\"generation\":2}\n", "format 2");
+        check("{\"format\":3,\"generation\":2}\n", "damaged at line 1");
         let whole = Manifest::default().to_bytes();
         let broken = format!("{}{{\"table\":", String::from_utf8_lossy(&whole));
         check(&broken, "damaged at line 2");

@@ -57,6 +57,14 @@ impl<'r> Output<'r> {
             Some(_) => {}
             None => manifest.header.filter = Some(filter.to_owned()),
         }
+        Self::take_over(store, (manifest, previous))
+    }
+
+    /// Claims an output as it was read: where another writer has changed it since, this one is fenced.
+    pub(crate) fn take_over(
+        store: &'r dyn Store,
+        (mut manifest, previous): (Manifest, Option<Version>),
+    ) -> Result<Self, PipelineError> {
         manifest.header.generation += 1;
         let version = manifest.swap(store, previous)?;
         Ok(Self {
@@ -165,8 +173,8 @@ pub(crate) fn listed(
         key: file.key,
         rows: file.rows,
         bytes: file.bytes,
-        snapshot_id: basis.snapshot_id.to_owned(),
-        mapping_version: basis.mapping_version.to_owned(),
+        snapshot_ids: vec![basis.snapshot_id.to_owned()],
+        mapping_versions: vec![basis.mapping_version.to_owned()],
         supersedes: Vec::new(),
     }
 }

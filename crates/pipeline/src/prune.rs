@@ -1,18 +1,21 @@
 //! Taking old delivery days out of an output.
 //!
-//! One swap of the manifest takes the files out and names the day before which nothing is planned again;
-//! then they are deleted. A crash in between leaves objects that the manifest does not list, which the
-//! next run removes. A run that is at work meanwhile is fenced, as by any other writer.
+//! The output is claimed; then one swap of the manifest takes the files out and names the day before which
+//! nothing is planned again, not even what could not be read then; then they are deleted. A crash in
+//! between leaves objects that the manifest does not list, which the next run removes. A run that is at
+//! work meanwhile is fenced, as by any other writer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use retrial_cloudtrail::Day;
 use retrial_storage::{Store, Version};
-use retrial_tables::{Sessions, Table};
+use retrial_tables::{Rejects, Sessions, Table};
 
 use crate::analyze::PipelineError;
 use crate::manifest::{Manifest, ManifestFile};
-use crate::plan::{day_number, parse_delivery_date};
+use crate::output::Output;
+use crate::plan::{PlannedFile, day_number, parse_delivery_date};
+use crate::retry::{Retry, Unread};
 
 /// Sessions last 36 hours at most ([`crate::sessions`]): calls of a day may be of a session that was
 /// issued two delivery days before it, which therefore stays until it is two days older.
@@ -97,22 +100,45 @@ impl<'s> Prune<'s> {
     /// [`PipelineError::Fenced`] where another writer came in between, and where the output refuses.
     pub fn run(self) -> Result<Pruned, PipelineError> {
         let pruned = self.pruned();
-        let mut after = self.manifest.clone();
-        after.files.retain(|file| !self.takes(file));
-        let header = &mut after.header;
-        let stays = |date: &str| day_in(date).is_none_or(|day| day >= self.before);
-        header.plans.retain(|plan| stays(&plan.delivery_date));
-        let before = header.pruned_before.as_deref().and_then(day_in);
-        header.pruned_before = before.max(Some(self.before)).map(|day| day.to_string());
-        header.generation += 1;
-        after.swap(self.store, Some(self.version))?;
-        let counts = after.keys();
-        for key in self.manifest.keys() {
-            if !counts.contains(key) {
-                self.store.delete(key)?;
+        let state = (self.manifest.clone(), Some(self.version.clone()));
+        let mut output = Output::take_over(self.store, state)?;
+        output.clean()?;
+        let retry = self.retry()?;
+        output.change(|Manifest { header, files }| {
+            files.retain(|file| !self.takes(file));
+            let stays = |date: &str| day_in(date).is_none_or(|day| day >= self.before);
+            header.plans.retain(|plan| stays(&plan.delivery_date));
+            if let Some(retry) = retry {
+                header.retry = retry;
             }
-        }
+            // The rejects of what is to be tried again: of nothing there are none.
+            if header.retry.is_none() {
+                files.retain(|file| !file.tail || file.table != Rejects::NAME);
+            }
+            let before = header.pruned_before.as_deref().and_then(day_in);
+            header.pruned_before = before.max(Some(self.before)).map(|day| day.to_string());
+        })?;
         Ok(pruned)
+    }
+
+    /// The list of what is to be tried again, without the log files of the days that go; `None` where
+    /// there are none of them.
+    fn retry(&self) -> Result<Option<Option<String>>, PipelineError> {
+        let mut retry = Retry::load(self.store, self.manifest.header.retry.as_deref())?;
+        let listed = retry.unread.len();
+        let before = day_number(self.before);
+        retry.unread.retain(|Unread { key, size, .. }| {
+            let day = size.and_then(|size| PlannedFile::new(0, key.clone(), size).day_number());
+            day.is_none_or(|day| day >= before)
+        });
+        if retry.unread.len() == listed {
+            return Ok(None);
+        }
+        // The numbers of batches and the day name it as nothing else is: what was pruned once is not
+        // listed again.
+        let batch = self.manifest.header.next_batch.saturating_sub(1);
+        let key = format!("_retrial/retry/{batch:06}-from-{}", self.before);
+        retry.store(self.store, key).map(Some)
     }
 }
 
@@ -141,8 +167,8 @@ mod tests {
             key: format!("{table}/event_date={delivery_date}/{tail}.parquet"),
             rows: 10,
             bytes: 100,
-            snapshot_id: "s".to_owned(),
-            mapping_version: "m".to_owned(),
+            snapshot_ids: vec!["s".to_owned()],
+            mapping_versions: vec!["m".to_owned()],
             supersedes: Vec::new(),
         }
     }
@@ -193,7 +219,8 @@ mod tests {
         let there = keys(&store);
         assert_eq!(prune.run().unwrap(), planned);
         let (after, version) = Manifest::read(&store).unwrap().unwrap();
-        assert_eq!(after.header.generation, 1);
+        // A claim, and the swap.
+        assert_eq!(after.header.generation, 2);
         assert_eq!(after.header.pruned_before.as_deref(), Some("2026-11-04"));
         assert_eq!(after.header.plans.len(), 3);
         let left = keys(&store);
@@ -205,6 +232,52 @@ mod tests {
         assert_eq!(again.run().unwrap(), Pruned::default());
         let (after, _) = Manifest::read(&store).unwrap().unwrap();
         assert_eq!(after.header.pruned_before.as_deref(), Some("2026-11-04"));
+    }
+
+    #[test]
+    fn what_could_not_be_read_goes_with_its_day() {
+        let unread = |key: &str, size: Option<u64>| Unread {
+            source: "logs".to_owned(),
+            key: key.to_owned(),
+            size,
+            reason: "io".to_owned(),
+            message: "refused".to_owned(),
+            retryable: true,
+            due: true,
+        };
+        let of_day = |day: u32| {
+            let folder = format!("AWSLogs/111122223333/CloudTrail/eu-west-1/2026/11/0{day}");
+            unread(&format!("{folder}/a.json.gz"), Some(7))
+        };
+        let check = |listed: &[Unread], left: &[Unread]| {
+            let folder = tempfile::tempdir().unwrap();
+            let store = FolderStore::create(folder.path()).unwrap();
+            let (mut manifest, version) = output(&store);
+            let retry = Retry {
+                unread: listed.to_vec(),
+            };
+            let key = "_retrial/retry/000001-tail".to_owned();
+            manifest.header.retry = retry.store(&store, key).unwrap();
+            let rejects = file("rejects", "2026-11-05", true);
+            crate::work::create(&store, &rejects.key, b"here").unwrap();
+            manifest.files.push(rejects);
+            let version = manifest.swap(&store, Some(version)).unwrap();
+            let prune = Prune::plan(&store, (manifest, version), day("2026-11-04")).unwrap();
+            prune.run().unwrap();
+            let (after, _) = Manifest::read(&store).unwrap().unwrap();
+            let retry = Retry::load(&store, after.header.retry.as_deref()).unwrap();
+            assert_eq!(retry.unread, left);
+            let has_rejects = after.files.iter().any(|file| file.table == "rejects");
+            assert_eq!(has_rejects, !left.is_empty());
+            let listed: BTreeSet<String> = after.keys().into_iter().map(str::to_owned).collect();
+            assert_eq!(keys(&store), listed);
+        };
+        let undated = unread("export.json", Some(7));
+        let unlisted = unread("AWSLogs/111122223333/", None);
+        let stay = [of_day(4), of_day(5), undated, unlisted];
+        check(&stay, &stay);
+        check(&[&[of_day(3), of_day(1)], &stay[..]].concat(), &stay);
+        check(&[of_day(3)], &[]);
     }
 
     #[test]

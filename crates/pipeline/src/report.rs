@@ -8,7 +8,7 @@ use retrial_tables::DecisionRow;
 
 use crate::dates::Dated;
 use crate::ledger::Ledger;
-use crate::plan::SetAside;
+use crate::plan::{DayRange, SetAside};
 
 /// Groups of a kind beyond this many are counted together, so that hostile names cannot fill memory.
 pub const MAX_GROUPS: usize = 20_000;
@@ -154,6 +154,10 @@ pub struct Report {
     pub omissions: Ledger<OmissionKey>,
     /// Copies of other accounts' calls among the decided.
     pub copies: u64,
+    /// What was to be done anew ([`PlanOptions::replace`](crate::PlanOptions::replace)) and was not, since
+    /// no log file of it is there: days of which the output has rows, which stay, and ranges of which no
+    /// day was found.
+    pub not_replaced: Vec<DayRange>,
     /// Rejects by reason.
     pub rejects: BTreeMap<&'static str, u64>,
     /// Rejects that the next run could heal.
@@ -320,6 +324,7 @@ impl Report {
         self.read_before += later.read_before;
         self.gone += later.gone;
         self.conflicts += later.conflicts;
+        self.not_replaced.extend(later.not_replaced);
         sum(&mut self.verdicts, later.verdicts);
         sum(&mut self.reasons, later.reasons);
         sum(&mut self.outcomes, later.outcomes);

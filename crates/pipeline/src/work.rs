@@ -16,7 +16,7 @@ use crate::manifest::{CurrentPlan, Manifest, fenced};
 use crate::open_batch::{Day, OpenBatch, Workplace};
 use crate::output::{Basis, Output, listed};
 use crate::plan::{
-    DayPlan, PlanOptions, PlannedBefore, PlannedFile, Planner, Unlisted, day_number,
+    DayPlan, PlanOptions, PlannedBefore, PlannedFile, Planner, Replaced, Unlisted, day_number,
     parse_delivery_date,
 };
 use crate::report::Report;
@@ -99,13 +99,16 @@ impl<'r> Work<'r> {
         };
         let (sources, scratch) = (self.place.run.sources, self.place.scratch);
         let store = self.output.store();
+        let mut replaced = Replaced::new(&options.replace, &before.plans);
         let mut planner = Planner::new(sources, options, store, before, scratch)?;
         while let Some(plan) = planner.next_day()? {
             self.take_over(&plan);
             if !plan.files.is_empty() {
+                replaced.done(plan.day);
                 self.begin_day(&plan)?;
             }
         }
+        self.report.not_replaced = replaced.not_done();
         let left_over = planner.left_over();
         self.report.set_aside.merge(left_over.set_aside);
         self.report.read_before += left_over.read_before;

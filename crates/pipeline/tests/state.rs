@@ -15,14 +15,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use retrial_pipeline::{PipelineError, PlanOptions};
 use retrial_storage::{
     Faults, FolderSource, FolderStore, Listing, Range, Source, Step, StorageError,
 };
 use retrial_tables::{Coverage, Decisions, Rejects, Sessions};
-use support::{With, World, issue, session_call, user_call};
+use support::{FailAt, With, World, copy_folder, issue, session_call, user_call};
 
 const NEVER_ISSUED: &str = "ASIAEXAMPLENEVER0000";
 const ISSUED_LATER: &str = "ASIAEXAMPLELATER0000";
@@ -153,23 +153,6 @@ fn day_by_day_as_all_at_once() {
     world.same_objects("out", "at-once");
 }
 
-/// Fails one durable step, the `at`th.
-struct FailAt {
-    at: u64,
-    seen: Arc<AtomicU64>,
-    steps: Arc<Mutex<Vec<Step>>>,
-}
-
-impl Faults for FailAt {
-    fn before(&self, step: Step, _key: &str) -> io::Result<()> {
-        self.steps.lock().unwrap().push(step);
-        if self.seen.fetch_add(1, Ordering::Relaxed) == self.at {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        Ok(())
-    }
-}
-
 /// A leftover of a process that was killed, so that there is something to clean.
 fn leave_behind(world: &World, out: &str) {
     let folder = world.path(out).join("decisions/event_date=2026-11-02");
@@ -180,18 +163,13 @@ fn leave_behind(world: &World, out: &str) {
 /// One run that fails at a step, then one that does not. The number of steps of the first.
 fn fail_at(world: &World, out: &str, at: u64) -> (u64, Vec<Step>) {
     leave_behind(world, out);
-    let (seen, steps) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::default()));
-    let faults = FailAt {
-        at,
-        seen: Arc::clone(&seen),
-        steps: Arc::clone(&steps),
-    };
+    let (faults, counts) = FailAt::new(at);
     let failed = FolderStore::create_with_faults(&world.path(out), faults)
         .map_err(PipelineError::from)
         .and_then(|store| world.run_with(&store, With::default()));
-    let counted = seen.load(Ordering::Relaxed);
+    let steps = counts.steps();
+    let counted = steps.len() as u64;
     assert_eq!(failed.is_err(), counted > at, "step {at}");
-    let steps = steps.lock().unwrap().clone();
     (counted, steps)
 }
 
@@ -230,19 +208,6 @@ fn a_failure_at_any_step_of_the_second_run_is_gone_on_from() {
         world.run(&out);
         world.same_objects("undisturbed", &out);
         fs::remove_dir_all(world.path(&out)).unwrap();
-    }
-}
-
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
     }
 }
 

@@ -69,6 +69,11 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
         let _bar = Bar::start(&progress, args.quiet);
         analyze(&run, store.as_ref(), options).map_err(|cause| output_error(&out, cause))?
     };
+    for days in &report.not_replaced {
+        printer.warning(&format!(
+            "--replace {days}: no log file of it is there, so that it stays as it is"
+        ));
+    }
     let subject = Subject {
         snapshot: &loaded.snapshot,
         mapping_version: mapping.version(),

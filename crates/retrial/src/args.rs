@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use retrial_cloudtrail::Timestamp;
 
+use crate::compact::CompactArgs;
 use crate::location::{self, Location, S3Args};
 use crate::plan::PlanArgs;
 use crate::prune::PruneArgs;
@@ -50,6 +51,14 @@ pub(crate) enum Command {
     /// days without log files between its first and its last. Exits with 3 where a file that the
     /// manifest lists is missing or changed.
     Status(StatusArgs),
+    /// Merge the small files of closed dates of an output
+    ///
+    /// Runs leave a file of each table, event date and commit. All that are of one delivery day become one,
+    /// sorted throughout; rows stay what they are, and rows of `usage` and `coverage` that count the same
+    /// become one. A date is closed where it lies before the last delivery day (or `--before`) and none of
+    /// its calls waits for the next run. Give it no running `analyze`: one of the two would end with an
+    /// error. Stopped or killed, it leaves an output that is as sound as before; give it again.
+    Compact(CompactArgs),
     /// Take old delivery days out of an output
     ///
     /// Their rows are deleted, and their log files count as read. Give it no running `analyze`: one of the

@@ -34,6 +34,8 @@ pub(crate) enum ProgramError {
     Pipeline { path: String, cause: PipelineError },
     #[error("cannot prune the output `{path}`: {cause}")]
     Prune { path: String, cause: PipelineError },
+    #[error("cannot merge files of the output `{path}`: {cause}")]
+    Compact { path: String, cause: PipelineError },
     #[error("`{path}` is no output of `retrial analyze`")]
     NotAnOutput { path: String },
     #[error("cannot read the output `{path}`: {cause}")]
@@ -57,6 +59,15 @@ pub(crate) enum ProgramError {
 }
 
 impl ProgramError {
+    /// Why `retrial compact` could not go on.
+    pub(crate) fn compact(path: &str, cause: PipelineError) -> Self {
+        let path = path.to_owned();
+        match cause {
+            PipelineError::Stopped => Self::Stopped { path },
+            cause => Self::Compact { path, cause },
+        }
+    }
+
     /// What to do about it.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
@@ -69,7 +80,9 @@ impl ProgramError {
             ),
             Self::Stopped { .. } => Some("the same command goes on from there"),
             Self::NotAnOutput { .. } => Some("name what `--out` of `retrial analyze` was"),
-            Self::Pipeline { cause, .. } | Self::Prune { cause, .. } => pipeline_hint(cause),
+            Self::Pipeline { cause, .. }
+            | Self::Prune { cause, .. }
+            | Self::Compact { cause, .. } => pipeline_hint(cause),
             Self::Event { .. } => Some("to look for an event id in log files, add `--in FOLDER`"),
             Self::EventFile { .. } => {
                 Some("an event's name needs no file: `sagemaker:CreateModel`")

@@ -2,6 +2,7 @@
 
 mod analyze;
 mod args;
+mod compact;
 mod error;
 mod explain;
 mod input;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Lint(args) => lint::run(args),
         Command::Status(args) => status::run(args),
+        Command::Compact(args) => compact::run(args),
         Command::Prune(args) => prune::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Map(args) => map::run(args),

@@ -65,7 +65,7 @@ fn text(pruned: &Pruned, verb: &str, name: &str) -> String {
 }
 
 /// `2026-11-02`
-fn day(text: &str) -> Result<Day, String> {
+pub(crate) fn day(text: &str) -> Result<Day, String> {
     match text.parse::<DayRange>() {
         Ok(range) if range.first == range.last => Ok(range.first),
         _ => Err("expected a date such as `2026-11-02`".to_owned()),

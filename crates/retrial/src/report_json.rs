@@ -91,6 +91,7 @@ pub(crate) fn object(report: &Report, subject: &Subject<'_>) -> Value {
         "batches": report.batches,
         "files_read_before": report.read_before,
         "files_gone": report.gone,
+        "not_replaced": report.not_replaced.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "rows": report.rows,
         "snapshot": {"id": subject.snapshot.id(), "taken_at": subject.snapshot.taken_at(), "accounts": subject.snapshot.accounts().collect::<Vec<_>>()},
         "mapping_version": subject.mapping_version,

@@ -68,6 +68,7 @@
 
 mod arrays;
 mod column;
+mod copy;
 mod error;
 mod reader;
 mod rows;
@@ -76,6 +77,7 @@ mod table;
 mod writer;
 
 pub use column::{Column, ColumnType, DeterminedBy, Encoding, TextListMap, TextMap};
+pub use copy::{copy_row, row_bytes};
 pub use error::{ReadError, TableError};
 pub use reader::{BATCH_ROWS, Batch, Batches, ReadAt, TableReader};
 pub use rows::changes::{ChangeRow, Changes};

@@ -1,6 +1,7 @@
 //! Delivery days: as numbers, as ranges that a user gives, and as sets.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::str::FromStr;
 
 use jiff::Span;
@@ -99,6 +100,16 @@ impl DayRange {
     /// Whether `day` is one of them.
     pub(crate) fn contains(&self, day: Day) -> bool {
         (self.first..=self.last).contains(&day)
+    }
+}
+
+impl fmt::Display for DayRange {
+    /// As it is parsed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            return self.first.fmt(f);
+        }
+        write!(f, "{}..{}", self.first, self.last)
     }
 }
 

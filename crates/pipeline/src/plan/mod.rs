@@ -19,6 +19,7 @@ mod files_from;
 mod options;
 mod order;
 mod planner;
+mod replaced;
 mod set_aside;
 mod status;
 mod stored;
@@ -31,6 +32,7 @@ pub use error::{FilesFromProblem, PlanError, PlanProblem};
 pub use file::PlannedFile;
 pub use options::{LOOK_BACK_DAYS, PlanOptions, PlannedBefore};
 pub use planner::{LeftOver, Planner};
+pub(crate) use replaced::Replaced;
 pub use set_aside::{SetAside, Unlisted};
 pub use status::{
     DayCount, Gap, Health, Interrupted, ListedObject, PlaceStatus, Status, StatusParts, status,

@@ -203,7 +203,8 @@ impl<'s> Replay<'s> {
     }
 
     fn snapshots(&self, date: &str) -> impl Iterator<Item = String> {
-        self.of_date(date).map(|file| file.snapshot_id.clone())
+        self.of_date(date)
+            .flat_map(|file| file.snapshot_ids.iter().cloned())
     }
 
     fn open(&self, date: &str, columns: &[&str]) -> Result<Vec<OpenTable<'s>>, PipelineError> {

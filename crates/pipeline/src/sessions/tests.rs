@@ -259,8 +259,8 @@ fn file(store: &FolderStore, batch: u64, rows: &[SessionRow<'_>]) -> ManifestFil
         key,
         rows: rows.len() as u64,
         bytes,
-        snapshot_id: String::new(),
-        mapping_version: String::new(),
+        snapshot_ids: Vec::new(),
+        mapping_versions: Vec::new(),
         supersedes: Vec::new(),
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use retrial_cloudtrail::Limits;
 use retrial_iam::{Catalogue, Snapshot, SnapshotFile};
@@ -12,7 +14,7 @@ use retrial_pipeline::{
     analyze,
 };
 use retrial_replay::{Assumptions, Mapping, Replayer};
-use retrial_storage::{FolderSource, FolderStore, Source, Store};
+use retrial_storage::{Faults, FolderSource, FolderStore, Source, Step, Store};
 use retrial_tables::{Table, TableReader};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -243,5 +245,56 @@ impl World {
         }
         rows.sort();
         rows
+    }
+}
+
+/// Fails one durable step, the `at`th.
+pub(crate) struct FailAt {
+    at: u64,
+    counts: Counts,
+}
+
+/// The steps that were tried.
+#[derive(Clone, Default)]
+pub(crate) struct Counts(Arc<Mutex<Vec<Step>>>);
+
+impl FailAt {
+    pub(crate) fn new(at: u64) -> (Self, Counts) {
+        let counts = Counts::default();
+        let faults = Self {
+            at,
+            counts: counts.clone(),
+        };
+        (faults, counts)
+    }
+}
+
+impl Counts {
+    pub(crate) fn steps(&self) -> Vec<Step> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Faults for FailAt {
+    fn before(&self, step: Step, _key: &str) -> io::Result<()> {
+        let mut steps = self.counts.0.lock().unwrap();
+        steps.push(step);
+        if steps.len() as u64 == self.at.saturating_add(1) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
     }
 }

@@ -136,6 +136,15 @@ impl<T: Table, R: ReadAt> TableReader<T, R> {
         self.metadata.metadata().num_row_groups()
     }
 
+    /// What reading a row group whole takes, about: its columns as they are in the file, and decompressed.
+    pub fn row_group_bytes(&self, row_group: usize) -> u64 {
+        let groups = self.metadata.metadata().row_groups();
+        groups.get(row_group).map_or(0, |group| {
+            let bytes = group.compressed_size().saturating_add(group.total_byte_size());
+            u64::try_from(bytes).unwrap_or_default()
+        })
+    }
+
     /// How many rows the file has.
     pub fn rows(&self) -> u64 {
         let rows = self.metadata.metadata().file_metadata().num_rows();
