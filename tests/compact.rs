@@ -110,7 +110,15 @@ fn a_replay_says_the_same() {
     let said = compact(&out, &["--before", "2027-01-01", "--dry-run"]);
     assert!(said.contains("would merge"), "{said}");
     let merged = compact(&out, &["--before", "2027-01-01"]);
-    let files = |text: &str| text.split(" files").next().unwrap().rsplit(' ').next().unwrap().to_owned();
+    let files = |text: &str| {
+        text.split(" files")
+            .next()
+            .unwrap()
+            .rsplit(' ')
+            .next()
+            .unwrap()
+            .to_owned()
+    };
     assert_eq!(files(&said), files(&merged), "{said}{merged}");
     assert_eq!(most_files(&out), 1);
     assert_eq!(replay(), before);

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::corpora::{Corpus, bytes_of, same_bytes};
 use crate::support::process::{Dice, Ended, Running, pass, start, start_retrial, wait_for};
-use crate::support::{files_under, python, root, text};
+use crate::support::{files_under, python, root, text, write};
 
 /// Small enough for dozens of batches.
 const BATCH_BYTES: &str = "150000";
@@ -167,6 +167,77 @@ fn a_signal_stops_at_a_slice() {
     let committed = batches(&out);
     assert!(committed >= 4);
     stage.goes_on(&out, "stopped by a signal");
+}
+
+/// The second signal does not wait for the slice: it ends the process as if nobody had listened, which
+/// loses no more than that.
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let stage = Stage::new();
+    let mut by_the_signal = 0;
+    for number in 0..3 {
+        let out = stage.out(&format!("twice-{number}"));
+        let running = stage.under_way(&out);
+        running.terminate();
+        running.interrupt();
+        let ended = running.finish();
+        // The slice may have been done between the two.
+        assert!(matches!(ended.status, None | Some(2)), "{ended:?}");
+        by_the_signal += usize::from(ended.status.is_none());
+        stage.goes_on(&out, "stopped by two signals");
+    }
+    assert!(by_the_signal > 0, "no run was ended by the second signal");
+}
+
+/// A prune that is told to stop, at whatever instant, has taken the days out or has not.
+#[test]
+fn a_signal_while_pruning() {
+    let stage = Stage::new();
+    let first = stage.out("undisturbed");
+    let last = last_day(&first);
+    let prune = |out: &Path| start_retrial(&["prune", "--out", text(out), "--before", &last]);
+    let copied = |name: &str| {
+        let out = stage.out(name);
+        for (key, bytes) in files_under(&first) {
+            write(&out, &key, &bytes);
+        }
+        out
+    };
+    let pruned = copied("pruned");
+    let begun = Instant::now();
+    prune(&pruned).finish().expect_status(0);
+    let time = begun.elapsed();
+    stage.run(&pruned).expect_status(0);
+    let expect = bytes_of(&pruned);
+    let mut dice = Dice::new("kill::a_signal_while_pruning");
+    for number in 0..KILLS {
+        let out = copied(&format!("prune-{number}"));
+        let running = prune(&out);
+        pass(time.mul_f64(dice.share()));
+        running.terminate();
+        let ended = running.finish();
+        assert!(matches!(ended.status, None | Some(0)), "{ended:?}");
+        let was = bytes_of(&out);
+        stage.run(&out).expect_status(0);
+        let is = bytes_of(&out);
+        // The run has removed what did not count, and nothing else.
+        assert!(is.len() <= was.len());
+        if is.len() > expect.len() {
+            same_bytes(&is, &stage.undisturbed, "not pruned");
+        }
+        prune(&out).finish().expect_status(0);
+        stage.run(&out).expect_status(0);
+        same_bytes(&bytes_of(&out), &expect, "pruned after a signal");
+    }
+}
+
+/// The last delivery day of an output.
+fn last_day(out: &Path) -> String {
+    let manifest = fs::read_to_string(out.join("_retrial/manifest")).unwrap();
+    let header: Value = serde_json::from_str(manifest.lines().next().unwrap()).unwrap();
+    let plans = header["plans"].as_array().unwrap();
+    let day = &plans.last().unwrap()["delivery_date"];
+    day.as_str().unwrap().to_owned()
 }
 
 /// Two writers at once: the first is fenced. What it completed at that moment may stop the second one

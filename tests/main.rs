@@ -21,6 +21,7 @@ mod hostile;
 mod house;
 mod kill;
 mod lint;
+mod logs;
 mod map;
 mod public_records;
 mod readme;

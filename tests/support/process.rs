@@ -63,12 +63,22 @@ impl Running {
 
     /// SIGTERM: the process may put its things in order.
     pub(crate) fn terminate(&self) {
+        // The process may have ended by itself.
+        self.signal("TERM");
+    }
+
+    /// SIGINT, as Ctrl-C sends it.
+    pub(crate) fn interrupt(&self) {
+        self.signal("INT");
+    }
+
+    fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
-        let status = Command::new("sh")
-            .args(["-c", "kill -TERM \"$1\"", "sh", &pid])
+        let script = "kill -\"$1\" \"$2\"";
+        Command::new("sh")
+            .args(["-c", script, "sh", name, &pid])
             .status()
             .unwrap();
-        assert!(status.success());
     }
 
     /// Waits for the end.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use retrial_storage::{Store, Version};
 use retrial_tables::tables;
+use tracing::{debug, info};
 
 use crate::analyze::PipelineError;
 use crate::batch::FinishedFile;
@@ -86,6 +87,7 @@ impl<'r> Output<'r> {
             .map(|table| format!("{}/", table.name))
             .chain([STATE_FOLDER.to_owned()])
             .collect();
+        let mut removed: u64 = 0;
         for folder in folders {
             for entry in self.store.list(&folder)? {
                 if counts.contains(entry.key.as_str()) {
@@ -94,7 +96,14 @@ impl<'r> Output<'r> {
                 // Another writer may have claimed the output since, and made an object of this name.
                 self.check_claim()?;
                 self.store.delete(&entry.key)?;
+                removed += 1;
             }
+        }
+        if removed > 0 {
+            info!(
+                objects = removed,
+                "removed what an interrupted writer left behind"
+            );
         }
         Ok(())
     }
@@ -149,11 +158,19 @@ impl<'r> Output<'r> {
         self.manifest.header.generation += 1;
         self.version = self.manifest.swap(self.store, Some(self.version.clone()))?;
         let counts = self.manifest.keys();
+        let mut superseded: u64 = 0;
         for key in &std::mem::take(&mut self.counted) {
             if !counts.contains(key.as_str()) {
                 self.store.delete(key)?;
+                superseded += 1;
             }
         }
+        debug!(
+            generation = self.manifest.header.generation,
+            objects = counts.len() as u64,
+            superseded,
+            "manifest swapped"
+        );
         Ok(())
     }
 }

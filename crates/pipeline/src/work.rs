@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use retrial_storage::Store;
+use tracing::{debug, info, warn};
 
 use crate::analyze::{Options, PipelineError, Run};
 use crate::batch::{Batch, Place};
@@ -58,6 +59,7 @@ pub(crate) fn work(
     work.go_on()?;
     work.go_ahead(plan_options)?;
     work.end()?;
+    work.say_rejects();
     Ok(work.report)
 }
 
@@ -83,6 +85,13 @@ impl<'r> Work<'r> {
         let object = object.ok_or_else(|| PipelineError::lost(key))?;
         let plan = DayPlan::from_bytes(key, &object.bytes, &self.place.run.source_names())?;
         self.report.resumed_batches = self.output.header().next_batch - current.first_batch;
+        info!(
+            delivery_date = current.plan.delivery_date,
+            files = current.plan.files,
+            files_done = current.files_done,
+            batches = self.report.resumed_batches,
+            "going on with an interrupted plan"
+        );
         self.take_over(&plan);
         let done = usize::try_from(current.files_done).unwrap_or(usize::MAX);
         self.work_day(Day::of(&plan), done)
@@ -109,6 +118,9 @@ impl<'r> Work<'r> {
             }
         }
         self.report.not_replaced = replaced.not_done();
+        for days in &self.report.not_replaced {
+            warn!(days = %days, "nothing is there to do these days anew with");
+        }
         let left_over = planner.left_over();
         self.report.set_aside.merge(left_over.set_aside);
         self.report.read_before += left_over.read_before;
@@ -143,6 +155,12 @@ impl<'r> Work<'r> {
         *self.report.rejects.entry(REASON).or_default() += 1;
         self.report.retryable += u64::from(unlisted.retryable);
         let names = self.place.run.source_names();
+        warn!(
+            key = unlisted.key,
+            retryable = unlisted.retryable,
+            cause = unlisted.message,
+            "a folder could not be listed"
+        );
         self.joins.retry.add(Unread {
             source: names.get(unlisted.source).cloned().unwrap_or_default(),
             key: unlisted.key.clone(),
@@ -164,6 +182,15 @@ impl<'r> Work<'r> {
         if !plan.replaces.is_empty() {
             self.forget_day(plan, number)?;
         }
+        info!(
+            plan = number,
+            delivery_date = reference.delivery_date,
+            files = reference.files,
+            bytes = reference.bytes,
+            replaces = plan.replaces.len() as u64,
+            gone = plan.gone,
+            "planned"
+        );
         self.output.change(|Manifest { header, .. }| {
             header.next_plan = number + 1;
             header.plan = Some(CurrentPlan {
@@ -234,6 +261,12 @@ impl<'r> Work<'r> {
                 }
                 Err(failure) => {
                     drop(open);
+                    let file = day.files.get(failure.place);
+                    warn!(
+                        log_file = file.map(|file| file.key.as_str()),
+                        cause = failure.message,
+                        "a log file broke off behind its first rows: its batch is begun anew without it"
+                    );
                     failing.insert(failure.place, failure);
                     self.joins.reopen(&self.output, self.place.scratch)?;
                     self.joins.know_sessions(&self.output, day.read_to(begin))?;
@@ -271,6 +304,12 @@ impl<'r> Work<'r> {
         }
         for failure in failures {
             if let Some((source, file)) = file_of(failure.place) {
+                warn!(
+                    log_file = file.key,
+                    reason = failure.reason,
+                    cause = failure.message,
+                    "a log file could not be read: the next run tries again"
+                );
                 self.joins.retry.add(Unread {
                     source,
                     key: file.key.clone(),
@@ -284,6 +323,7 @@ impl<'r> Work<'r> {
         }
         let last = end == day.files.len();
         let minute = day.files.get(begin).and_then(PlannedFile::minute);
+        let (number, delivery) = (batch.place.number, date_name(batch.place.delivery));
         self.swap(batch, minute, |manifest| {
             let header = &mut manifest.header;
             if let Some(current) = &mut header.plan {
@@ -293,6 +333,18 @@ impl<'r> Work<'r> {
                 header.plans.push(done.plan);
             }
         })?;
+        let books = report.books;
+        info!(
+            batch = number,
+            delivery_date = delivery,
+            files_done = end as u64,
+            files = day.files.len() as u64,
+            records = books.records_read,
+            duplicate = books.duplicate,
+            rejected = books.rejected,
+            files_rejected = report.files_rejected,
+            "committed"
+        );
         self.report.merge(report);
         Ok(())
     }
@@ -323,6 +375,12 @@ impl<'r> Work<'r> {
             })?;
         let earliest = minute.map(|minute| minute.saturating_sub(self.look_back));
         let retired = earliest.map_or_else(Vec::new, |minute| joins.duplicates.retire(minute));
+        if !retired.is_empty() {
+            debug!(
+                runs = retired.len() as u64,
+                "fingerprints are too old to matter"
+            );
+        }
         let waiting = joins.waiting.store(store, key("waiting"))?;
         let retry = joins.retry.store(store, key("retry"))?;
         self.output.change(|manifest| {
@@ -393,8 +451,20 @@ impl<'r> Work<'r> {
             manifest.files.extend(files);
             manifest.header.retry = retry;
         })?;
+        info!(
+            batch = number,
+            waiting = self.joins.waiting.records(),
+            "decided for now what waits"
+        );
         self.report.merge(report);
         Ok(())
+    }
+
+    /// What the run had to leave out, by reason.
+    fn say_rejects(&self) {
+        for (reason, count) in &self.report.rejects {
+            warn!(reason, count, "rejected");
+        }
     }
 }
 

@@ -14,10 +14,10 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use retrial_pipeline::{PipelineError, PlanOptions};
+use retrial_pipeline::{DayRange, Manifest, PipelineError, PlanOptions, Prune};
 use retrial_storage::{
     Faults, FolderSource, FolderStore, Listing, Range, Source, Step, StorageError,
 };
@@ -403,6 +403,96 @@ fn a_day_is_done_anew() {
         assert_eq!(world.rows::<Coverage>("out"), coverage, "{days}");
         assert_eq!(world.rows::<Sessions>("out"), sessions, "{days}");
     }
+}
+
+/// A day's fingerprints are kept while a file that the look-back may still bring can meet them: 7 days
+/// until the file, and 7 days in which a copy counts as one.
+#[test]
+fn fingerprints_are_kept_over_the_look_back() {
+    let world = World::new();
+    let at = |day: u32, time: &str| format!("202611{day:02}T{time}Z");
+    for day in 1..=20 {
+        world.log("eu-west-1", &at(day, "0805"), &calls(&format!("{day}"), 1));
+        world.run("out");
+    }
+    let kept = |out: &str| -> Vec<String> {
+        let runs = world.manifest(out).header.duplicates;
+        runs.into_iter().map(|run| run.delivery_date).collect()
+    };
+    // The last day's file may be followed by one of the 13th, which may bring a record of the 6th.
+    let days: Vec<String> = (6..=20).map(|day| format!("2026-11-{day:02}")).collect();
+    assert_eq!(kept("out"), days);
+    // What is kept is there, and nothing else is.
+    let objects = world.objects("out");
+    let runs = objects
+        .keys()
+        .filter(|key| key.starts_with("_retrial/duplicates/"));
+    assert_eq!(runs.count(), days.len());
+
+    // Late by 7 days: the same records as 7 days before it, and as a minute earlier than that.
+    world.log("eu-west-1", &at(13, "0805"), &calls("13", 1));
+    let late = [user_call("6-0"), user_call("5-0")];
+    world.log("us-east-1", &at(13, "0805"), &late);
+    let report = world.run("out");
+    assert_eq!(report.books.records_read, 2);
+    assert_eq!((report.books.duplicate, report.books.decided), (1, 1));
+}
+
+/// A list of what could not be read is not for days that were pruned since.
+#[test]
+fn what_could_not_be_read_of_a_pruned_day_is_not_tried_again() {
+    let world = both_days();
+    let sources: [Box<dyn Source>; 1] = [Box::new(Flaky {
+        inner: FolderSource::open(&world.path("logs")).unwrap(),
+        key: "20261102T1200Z",
+        bytes: 1_000,
+    })];
+    let store = FolderStore::create(&world.path("out")).unwrap();
+    let with = With {
+        sources: Some(&sources),
+        ..With::default()
+    };
+    world.run_with(&store, with).unwrap();
+    assert!(world.manifest("out").header.retry.is_some());
+    let state = Manifest::read(&store).unwrap().unwrap();
+    let before = "2026-11-03".parse::<DayRange>().unwrap().first;
+    Prune::plan(&store, state, before).unwrap().run().unwrap();
+    assert_eq!(world.manifest("out").header.retry, None);
+    assert_eq!(world.rows::<Rejects>("out"), Vec::<String>::new());
+    let report = world.run("out");
+    assert_eq!(report.books.records_read, 0);
+    let rows = world.rows::<Decisions>("out");
+    assert!(!rows.iter().any(|row| row.contains("20261102T1200Z")));
+}
+
+/// Days that are to be done anew and are not there are said, and stay.
+#[test]
+fn what_cannot_be_done_anew_is_said() {
+    let world = both_days();
+    world.run("out");
+    let rows = world.rows::<Decisions>("out");
+    let replace = |days: &[&str]| {
+        let store = FolderStore::create(&world.path("out")).unwrap();
+        let with = With {
+            plan: PlanOptions {
+                replace: days.iter().map(|days| days.parse().unwrap()).collect(),
+                ..PlanOptions::default()
+            },
+            ..With::default()
+        };
+        let report = world.run_with(&store, with).unwrap();
+        let missed = report.not_replaced.iter().map(DayRange::to_string);
+        missed.collect::<Vec<_>>()
+    };
+    let nothing: &[&str] = &[];
+    assert_eq!(replace(&["2026-11-02"]), nothing);
+    assert_eq!(replace(&["2026-11-09"]), ["2026-11-09"]);
+    let (week, next_week) = ("2026-11-01..2026-11-07", "2026-11-08..2026-11-14");
+    assert_eq!(replace(&[week, next_week]), [next_week]);
+    let day = "logs/AWSLogs/111122223333/CloudTrail/eu-west-1/2026/11/03";
+    fs::remove_dir_all(world.path(day)).unwrap();
+    assert_eq!(replace(&[week]), ["2026-11-03"]);
+    assert_eq!(unflagged(world.rows::<Decisions>("out")), unflagged(rows));
 }
 
 #[test]

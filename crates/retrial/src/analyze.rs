@@ -15,6 +15,7 @@ use crate::Exit;
 use crate::args::{AnalyzeArgs, FilterArgs, Format};
 use crate::error::ProgramError;
 use crate::input;
+use crate::metrics::Metrics;
 use crate::printer::Printer;
 use crate::progress::Bar;
 use crate::report_json;
@@ -22,7 +23,8 @@ use crate::signals;
 use crate::summary::{self, Subject};
 
 pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
-    let printer = Printer::new(args.quiet);
+    let metrics = Metrics::begin();
+    let printer = Printer::with_logs(args.quiet, args.logs.log_format);
     let catalogue = Catalogue::bundled();
     let mapping = Mapping::bundled(catalogue)?;
     let loaded = input::snapshot(&args.snapshot.iam, &printer)?;
@@ -67,8 +69,11 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     };
     let report = {
         let _bar = Bar::start(&progress, args.quiet);
-        analyze(&run, store.as_ref(), options).map_err(|cause| output_error(&out, cause))?
+        analyze(&run, store.as_ref(), options)
     };
+    let rows = report.as_ref().map(|report| report.rows.values().sum());
+    metrics.end(&progress, rows.ok());
+    let report = report.map_err(|cause| output_error(&out, cause))?;
     for days in &report.not_replaced {
         printer.warning(&format!(
             "--replace {days}: no log file of it is there, so that it stays as it is"

@@ -7,7 +7,9 @@ use retrial_cloudtrail::Timestamp;
 
 use crate::compact::CompactArgs;
 use crate::location::{self, Location, S3Args};
+use crate::logs::{self, LogArgs};
 use crate::plan::PlanArgs;
+use crate::printer::Printer;
 use crate::prune::PruneArgs;
 use crate::replay::ReplayArgs;
 use crate::share::Share;
@@ -85,6 +87,30 @@ pub(crate) enum Command {
     WhoCan(WhoCanArgs),
 }
 
+impl Command {
+    /// How it logs, and whether it is to be quiet.
+    fn logs(&self) -> Option<(&LogArgs, bool)> {
+        match self {
+            Self::Analyze(args) => Some((&args.logs, args.quiet)),
+            Self::Compact(args) => Some((&args.logs, false)),
+            _ => None,
+        }
+    }
+
+    /// Begins to log, where the command does.
+    pub(crate) fn begin_logs(&self) {
+        if let Some((logs, quiet)) = self.logs() {
+            logs::begin(logs, quiet);
+        }
+    }
+
+    /// Prints what it says, in the form of its logs.
+    pub(crate) fn printer(&self) -> Printer {
+        let form = |(logs, quiet): (&LogArgs, bool)| Printer::with_logs(quiet, logs.log_format);
+        self.logs().map_or_else(|| Printer::new(false), form)
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct AnalyzeArgs {
     /// Folders or single files with CloudTrail logs (`.json.gz`, `.json`), or `s3://bucket/prefix`
@@ -132,6 +158,9 @@ pub(crate) struct AnalyzeArgs {
     /// With `--format json` the object is still printed: it is data.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
 
     #[command(flatten)]
     pub(crate) s3: S3Args,

@@ -9,6 +9,7 @@ use retrial_pipeline::{Compact, Compacted, Scratch};
 use crate::Exit;
 use crate::error::ProgramError;
 use crate::location::{self, Location, S3Args};
+use crate::logs::LogArgs;
 use crate::printer::{Printer, grouped, printable};
 use crate::prune::day;
 use crate::signals;
@@ -26,6 +27,9 @@ pub(crate) struct CompactArgs {
     /// Only say what would be merged
     #[arg(long)]
     pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
 
     #[command(flatten)]
     pub(crate) s3: S3Args,

@@ -9,7 +9,9 @@ mod input;
 mod issuing;
 mod lint;
 mod location;
+mod logs;
 mod map;
+mod metrics;
 mod plan;
 mod printer;
 mod progress;
@@ -47,6 +49,7 @@ enum Exit {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    cli.command.begin_logs();
     let result = match &cli.command {
         Command::Analyze(args) => analyze::run(args),
         Command::Explain(args) => explain::run(args),
@@ -60,15 +63,14 @@ fn main() -> ExitCode {
         Command::WhoCan(args) => who_can::run(args),
     };
     let exit = result.unwrap_or_else(|error| {
-        report(&error);
+        report(&error, cli.command.printer());
         Exit::CouldNotRun
     });
     ExitCode::from(exit as u8)
 }
 
 /// One line for the error, one for what to do about it.
-fn report(error: &ProgramError) {
-    let printer = Printer::new(false);
+fn report(error: &ProgramError, printer: Printer) {
     printer.warning(&error.to_string());
     if let Some(hint) = error.hint() {
         printer.warning(&format!("hint: {hint}"));

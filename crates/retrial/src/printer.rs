@@ -2,15 +2,23 @@
 
 use std::io::{self, Write};
 
+use crate::logs::LogFormat;
+
 /// Prints, and remembers that whoever read standard output has gone.
 #[derive(Debug)]
 pub(crate) struct Printer {
     quiet: bool,
+    format: LogFormat,
 }
 
 impl Printer {
     pub(crate) fn new(quiet: bool) -> Self {
-        Self { quiet }
+        Self::with_logs(quiet, LogFormat::Text)
+    }
+
+    /// Where logs are JSON, warnings and errors are, too.
+    pub(crate) fn with_logs(quiet: bool, format: LogFormat) -> Self {
+        Self { quiet, format }
     }
 
     /// Data for standard output. A reader that has gone (`| head`) is no error.
@@ -29,6 +37,10 @@ impl Printer {
 
     /// A line on standard error, which `--quiet` does not silence.
     pub(crate) fn warning(&self, text: &str) {
+        if self.format == LogFormat::Json {
+            // At this level since nothing silences it.
+            return tracing::error!("{text}");
+        }
         // Nothing is left to be done where standard error itself is gone.
         let _ = writeln!(io::stderr().lock(), "retrial: {}", printable(text));
     }
@@ -40,17 +52,25 @@ pub(crate) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '\u{200e}'
-            | '\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{2028}'
-            | '\u{2029}' => out.extend(character.escape_unicode()),
             _ if character.is_control() => out.extend(character.escape_default()),
+            _ if is_unprintable(character) => out.extend(character.escape_unicode()),
             _ => out.push(character),
         }
     }
     out
+}
+
+/// Whether a terminal would obey it, or end its line.
+pub(crate) fn is_unprintable(character: char) -> bool {
+    matches!(
+        character,
+        '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{2028}'
+            | '\u{2029}'
+    ) || character.is_control()
 }
 
 /// `1234567` as `1,234,567`.

@@ -23,9 +23,7 @@ pub fn copy_row<'r, 'a, T: Table>(row: &'r T::Row<'r>, arena: &'a Bump) -> &'a T
             Cells::OptionalBoolean(get, set) => set(copy, get(row)),
             Cells::TextList(get, set) => set(copy, texts(get(row))),
             Cells::TextMap(get, set) => {
-                let pairs = get(row)
-                    .iter()
-                    .map(|(key, value)| (text(key), text(value)));
+                let pairs = get(row).iter().map(|(key, value)| (text(key), text(value)));
                 set(copy, arena.alloc_slice_fill_iter(pairs));
             }
             Cells::TextListMap(get, set) => {

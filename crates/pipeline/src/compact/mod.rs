@@ -21,6 +21,7 @@ use std::sync::atomic::{self, AtomicBool};
 use retrial_cloudtrail::Day;
 use retrial_storage::{Store, Version};
 use retrial_tables::{Changes, Coverage, Decisions, Needs, Rejects, Sessions, Table, Usage};
+use tracing::info;
 
 use crate::analyze::PipelineError;
 use crate::manifest::{Manifest, ManifestFile};
@@ -135,6 +136,18 @@ impl<'s> Compact<'s> {
                 files.extend(merged.iter().cloned());
                 header.next_batch = number + 1;
             })?;
+            for file in &merged {
+                info!(
+                    batch = number,
+                    table = file.table,
+                    event_date = file.event_date,
+                    delivery_date = file.delivery_date,
+                    files = file.supersedes.len() as u64,
+                    rows = file.rows,
+                    bytes = file.bytes,
+                    "merged"
+                );
+            }
         }
         Ok(compacted)
     }

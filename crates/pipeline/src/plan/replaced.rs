@@ -78,7 +78,11 @@ mod tests {
                 replaced.done(Some(range(day).first));
             }
             replaced.done(None);
-            let found: Vec<String> = replaced.not_done().iter().map(DayRange::to_string).collect();
+            let found: Vec<String> = replaced
+                .not_done()
+                .iter()
+                .map(DayRange::to_string)
+                .collect();
             assert_eq!(found, expect);
         };
         check(&[], &[], &[]);

@@ -140,7 +140,9 @@ impl<T: Table, R: ReadAt> TableReader<T, R> {
     pub fn row_group_bytes(&self, row_group: usize) -> u64 {
         let groups = self.metadata.metadata().row_groups();
         groups.get(row_group).map_or(0, |group| {
-            let bytes = group.compressed_size().saturating_add(group.total_byte_size());
+            let bytes = group
+                .compressed_size()
+                .saturating_add(group.total_byte_size());
             u64::try_from(bytes).unwrap_or_default()
         })
     }
