@@ -74,15 +74,16 @@ fn in_the_sample() {
 #[test]
 fn an_addendum_amends() {
     let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
     let corpus = Corpus::with_all_planted("1000", "22");
-    let (_, report) = analyze(&corpus.path(), &corpus.iam(), folder.path(), &[]);
+    let (_, report) = analyze(&corpus.path(), &corpus.iam(), &out, &[]);
     let planted = corpus.truth["planted"].as_array().unwrap();
     let amending = planted
         .iter()
         .find(|story| story["id"] == "addendum")
         .unwrap();
     let rows = duckdb(
-        folder.path(),
+        &out,
         "SELECT event_id, amends, verdict, reason FROM 'decisions/*/*.parquet' WHERE amends IS NOT NULL",
     );
     let wanted = [
@@ -92,4 +93,26 @@ fn an_addendum_amends() {
         amending["reason"].clone(),
     ];
     assert_eq!(rows, [wanted.to_vec()], "{report}");
+
+    // The view has all rows but the addendum's, and says of the original's what amended them.
+    let view = std::fs::read_to_string(root().join("dashboards/duckdb/amended.sql")).unwrap();
+    let ask = |sql: &str| duckdb(folder.path(), &format!("{view}\n{sql}"));
+    let rows = |files: &str| duckdb(&out, &format!("SELECT count(*) FROM {files}"));
+    let all = rows("'decisions/*/*.parquet'")[0][0].as_u64().unwrap();
+    assert_eq!(
+        ask("SELECT count(*) FROM amended"),
+        [[Value::from(all - 1)]]
+    );
+    let amended = ask(
+        "SELECT DISTINCT event_id, amended_by, outcome, verdict FROM amended WHERE amended_by IS NOT NULL",
+    );
+    let original = duckdb(
+        &out,
+        &format!(
+            "SELECT DISTINCT o.event_id, a.event_id, a.outcome, if(a.outcome = o.outcome, o.verdict, NULL) FROM 'decisions/*/*.parquet' o, 'decisions/*/*.parquet' a WHERE a.amends = o.event_id AND o.event_id = '{}'",
+            amending["amends"].as_str().unwrap()
+        ),
+    );
+    assert_eq!(amended, original);
+    assert_eq!(amended.len(), 1);
 }

@@ -211,6 +211,91 @@ fn a_failure_at_any_step_of_the_second_run_is_gone_on_from() {
     }
 }
 
+/// A few files of two days, of which one call waits.
+fn small_world() -> World {
+    let world = World::new();
+    world.log("eu-west-1", "20261102T0805Z", &calls("a", 3));
+    let records = [issue("i", ISSUED_LATER), session_call("s", ISSUED_LATER)];
+    world.log("us-east-1", "20261102T0810Z", &records);
+    let records = [
+        user_call("a-0"),
+        user_call("b"),
+        session_call("w", NEVER_ISSUED),
+    ];
+    world.log("eu-west-1", "20261103T0840Z", &records);
+    world
+}
+
+/// Tries what is done to an output with a failure at each of its steps, and then without one. All of them
+/// end with the rows of an undisturbed try.
+fn fails_at_any_step(world: &World, work: impl Fn(&FolderStore) -> Result<(), PipelineError>) {
+    let copy = |out: &str| copy_folder(&world.path("first"), &world.path(out));
+    let store = |out: &str, at: u64| {
+        let (faults, counts) = FailAt::new(at);
+        (
+            FolderStore::create_with_faults(&world.path(out), faults),
+            counts,
+        )
+    };
+    let rows = |out: &str| {
+        let rows = [
+            world.rows::<Decisions>(out),
+            world.rows::<Sessions>(out),
+            world.rows::<Coverage>(out),
+        ];
+        rows.map(unflagged)
+    };
+    copy("undisturbed");
+    let (undisturbed, counts) = store("undisturbed", u64::MAX);
+    work(&undisturbed.unwrap()).unwrap();
+    let expect = rows("undisturbed");
+    for at in 0..counts.steps().len() as u64 {
+        let out = format!("out-{at}");
+        copy(&out);
+        let (failing, _) = store(&out, at);
+        let failed = failing
+            .map_err(PipelineError::from)
+            .and_then(|store| work(&store));
+        assert!(failed.is_err(), "step {at}");
+        let (sound, _) = store(&out, u64::MAX);
+        work(&sound.unwrap()).unwrap();
+        assert_eq!(rows(&out), expect, "step {at}");
+        // A run leaves nothing that does not count.
+        world.run(&out);
+        let (objects, manifest) = (world.objects(&out), world.manifest(&out));
+        let listed: Vec<&str> = manifest.keys().into_iter().collect();
+        assert_eq!(objects.keys().collect::<Vec<_>>(), listed, "step {at}");
+        fs::remove_dir_all(world.path(&out)).unwrap();
+    }
+}
+
+#[test]
+fn a_failure_at_any_step_of_a_day_done_anew_is_gone_on_from() {
+    let world = small_world();
+    world.run("first");
+    fails_at_any_step(&world, |store| {
+        let with = With {
+            plan: PlanOptions {
+                replace: vec!["2026-11-02".parse().unwrap()],
+                ..PlanOptions::default()
+            },
+            ..With::default()
+        };
+        world.run_with(store, with).map(drop)
+    });
+}
+
+#[test]
+fn a_failure_at_any_step_of_a_prune_leaves_all_or_nothing() {
+    let world = small_world();
+    world.run("first");
+    fails_at_any_step(&world, |store| {
+        let state = Manifest::read(store)?.unwrap();
+        let before = "2026-11-03".parse::<DayRange>().unwrap().first;
+        Prune::plan(store, state, before)?.run().map(drop)
+    });
+}
+
 /// Lets another writer do the whole work, before a certain step of this one.
 struct Overtaken {
     world: Arc<World>,

@@ -224,9 +224,9 @@ mod tests {
             let found = json_line("T", Level::INFO, &members);
             let start = r#"{"time":"T","level":"info","message":"planned""#;
             assert_eq!(found, format!("{start}{json}}}\n"));
-            let read: Value = serde_json::from_str(&found).expect("it is JSON");
+            let read: Option<Value> = serde_json::from_str(&found).ok();
             for (name, value) in fields {
-                assert_eq!(read.get(name), Some(value));
+                assert_eq!(read.as_ref().and_then(|read| read.get(name)), Some(value));
             }
         };
         check(&[], "", "");
@@ -260,13 +260,15 @@ mod tests {
             text_line("T", Level::WARN, &members),
             json_line("T", Level::WARN, &members),
         ] {
-            let content = line.strip_suffix('\n').expect("a line");
+            let content = line.strip_suffix('\n').unwrap_or("not a line\n");
             assert!(!content.chars().any(is_unprintable), "{line:?}");
             assert!(content.contains('é'), "what can be read stays");
         }
         let line = json_line("T", Level::WARN, &members);
-        let read: Value = serde_json::from_str(&line).expect("it is JSON");
-        assert_eq!(read.get("key"), Some(&hostile.into()));
-        assert_eq!(read.get("message"), Some(&hostile.into()));
+        let read: Option<Value> = serde_json::from_str(&line).ok();
+        for name in ["key", "message"] {
+            let found = read.as_ref().and_then(|read| read.get(name));
+            assert_eq!(found, Some(&hostile.into()));
+        }
     }
 }
