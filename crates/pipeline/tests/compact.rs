@@ -113,9 +113,11 @@ fn counts(world: &World, out: &str) -> BTreeMap<[String; 3], usize> {
     counts
 }
 
+type Sums = BTreeMap<String, (u64, u64)>;
+
 /// The sums of `usage` and `coverage`, by what they are of.
-fn sums(world: &World, out: &str) -> BTreeMap<String, (u64, u64)> {
-    let mut sums: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+fn sums(world: &World, out: &str) -> Sums {
+    let mut sums = Sums::new();
     for file in world.manifest(out).files {
         let bytes = fs::read(world.path(out).join(&file.key)).unwrap();
         let mut add = |key: String, counts: (u64, u64)| {
@@ -154,9 +156,8 @@ fn each<T: Table>(bytes: Vec<u8>, mut look: impl FnMut(&T::Row<'_>)) {
     }
 }
 
-/// All rows that count, and sums where rows may be summed; without the flag that falls on the record
-/// that was read second.
-fn content(world: &World, out: &str) -> (Vec<Vec<String>>, BTreeMap<String, (u64, u64)>) {
+/// All rows that count, and sums where rows may be summed.
+fn content(world: &World, out: &str) -> (Vec<Vec<String>>, Sums) {
     let rows = vec![
         world.rows::<Decisions>(out),
         world.rows::<Sessions>(out),
