@@ -18,11 +18,11 @@ use crate::scratch::Scratch;
 
 /// What the runs that are merged at a time may take in memory. Where there are more, portions of them
 /// are merged into scratch files first.
-const RUNS_BYTES: u64 = 96 << 20;
+const RUNS_BYTES: u64 = 64 << 20;
 
 /// The rows of a row group in memory: it ends with the row that they come to this with, so that where it
-/// ends follows from the rows.
-const ROW_GROUP_BYTES: usize = 48 << 20;
+/// ends follows from the rows. The arena that they are in grows by doubling, and may take twice as much.
+const ROW_GROUP_BYTES: usize = 24 << 20;
 
 /// Bounds of memory.
 #[derive(Debug, Clone, Copy)]

@@ -21,7 +21,7 @@ use std::sync::atomic::{self, AtomicBool};
 use retrial_cloudtrail::Day;
 use retrial_storage::{Store, Version};
 use retrial_tables::{Changes, Coverage, Decisions, Needs, Rejects, Sessions, Table, Usage};
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::analyze::PipelineError;
 use crate::manifest::{Manifest, ManifestFile};
@@ -136,18 +136,7 @@ impl<'s> Compact<'s> {
                 files.extend(merged.iter().cloned());
                 header.next_batch = number + 1;
             })?;
-            for file in &merged {
-                info!(
-                    batch = number,
-                    table = file.table,
-                    event_date = file.event_date,
-                    delivery_date = file.delivery_date,
-                    files = file.supersedes.len() as u64,
-                    rows = file.rows,
-                    bytes = file.bytes,
-                    "merged"
-                );
-            }
+            say_merged(number, &merged);
         }
         Ok(compacted)
     }
@@ -187,6 +176,31 @@ impl<'s> Compact<'s> {
         });
         several.filter(|(_, groups)| !groups.is_empty()).collect()
     }
+}
+
+fn say_merged(batch: u64, merged: &[ManifestFile]) {
+    for file in merged {
+        debug!(
+            batch,
+            table = file.table,
+            event_date = file.event_date,
+            delivery_date = file.delivery_date,
+            files = file.supersedes.len() as u64,
+            rows = file.rows,
+            bytes = file.bytes,
+            "merged into a file"
+        );
+    }
+    let files: usize = merged.iter().map(|file| file.supersedes.len()).sum();
+    info!(
+        batch,
+        event_date = merged.first().map(|file| file.event_date.as_str()),
+        files = files as u64,
+        merged_files = merged.len() as u64,
+        rows = merged.iter().map(|file| file.rows).sum::<u64>(),
+        bytes = merged.iter().map(|file| file.bytes).sum::<u64>(),
+        "merged"
+    );
 }
 
 /// Makes the merged file of a group, which does not count yet.
