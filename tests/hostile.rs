@@ -19,16 +19,19 @@ const MEMORY: u64 = 300 << 20;
 fn bounded(folder: &Path, logs: &Path) -> Value {
     let iam = snapshot_of_ana(folder);
     let out = folder.join("out");
-    let (ran, peak) = with_peak_memory(&[
-        "analyze",
-        text(logs),
-        "--iam",
-        text(&iam),
-        "--out",
-        text(&out),
-        "--format",
-        "json",
-    ]);
+    let (ran, peak) = with_peak_memory(
+        &[
+            "analyze",
+            text(logs),
+            "--iam",
+            text(&iam),
+            "--out",
+            text(&out),
+            "--format",
+            "json",
+        ],
+        &[],
+    );
     assert_eq!(ran.status, 3, "{}{}", ran.stdout, ran.stderr);
     assert!(peak < MEMORY, "{} MB at the peak", peak >> 20);
     let report = ran.json();

@@ -11,6 +11,7 @@
 )]
 
 mod broken;
+mod buckets;
 mod command_line;
 mod compact;
 mod corpus;
@@ -26,6 +27,7 @@ mod map;
 mod public_records;
 mod readme;
 mod replay;
+mod s3;
 mod sample_logs;
 mod sessions;
 mod simulate;

@@ -73,9 +73,15 @@ impl Ran {
 
 /// Runs `retrial` in the project's root.
 pub(crate) fn retrial(arguments: &[&str]) -> Ran {
+    retrial_with(arguments, &[])
+}
+
+/// Runs `retrial` with these variables in its environment.
+pub(crate) fn retrial_with(arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
     Ran::of(
         Command::new(env!("CARGO_BIN_EXE_retrial"))
             .args(arguments)
+            .envs(environment.iter().copied())
             .current_dir(root())
             .output()
             .unwrap(),
@@ -194,12 +200,13 @@ pub(crate) fn duckdb_count(folder: &Path, sql: &str) -> u64 {
 }
 
 /// Runs `retrial` and gives what it gave with its peak memory in bytes.
-pub(crate) fn with_peak_memory(arguments: &[&str]) -> (Ran, u64) {
+pub(crate) fn with_peak_memory(arguments: &[&str], environment: &[(&str, &str)]) -> (Ran, u64) {
     let script = root().join("tests/support/peak_memory.py");
     let mut output = Command::new(python())
         .arg(script)
         .arg(env!("CARGO_BIN_EXE_retrial"))
         .args(arguments)
+        .envs(environment.iter().copied())
         .current_dir(root())
         .output()
         .unwrap();

@@ -32,10 +32,20 @@ pub(crate) struct Ended {
 
 /// Starts any program in the project's root.
 pub(crate) fn start(program: &Path, arguments: &[&str]) -> Running {
+    start_with(program, arguments, &[])
+}
+
+/// Starts any program with these variables in its environment.
+pub(crate) fn start_with(
+    program: &Path,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> Running {
     let talk = tempfile::tempdir().unwrap();
     let file = |name: &str| File::create(talk.path().join(name)).unwrap();
     let child = Command::new(program)
         .args(arguments)
+        .envs(environment.iter().copied())
         .current_dir(root())
         .stdin(Stdio::null())
         .stdout(file("stdout"))

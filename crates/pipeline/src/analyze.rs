@@ -77,6 +77,19 @@ impl Run<'_> {
         }
     }
 
+    /// Tells each source which of its files come next.
+    pub(crate) fn announce<'p>(&self, next: impl Iterator<Item = &'p PlannedFile>) {
+        let mut of_sources: Vec<Vec<(&str, u64)>> = vec![Vec::new(); self.sources.len()];
+        for file in next {
+            if let Some(files) = of_sources.get_mut(file.source) {
+                files.push((&file.key, file.size));
+            }
+        }
+        for (source, files) in self.sources.iter().zip(&of_sources) {
+            source.announce(files);
+        }
+    }
+
     /// The sources by the names that they were given.
     pub(crate) fn source_names(&self) -> Vec<String> {
         let names = self.sources.iter().map(|source| source.location());

@@ -23,6 +23,9 @@ use crate::waiting::DeliveryDay;
 /// The text of waiting records that is decided at a time.
 const WAITING_BYTES: usize = 16 << 20;
 
+/// Log files that their sources are told of before they are read: those of many slices.
+const ANNOUNCED: usize = 4_096;
+
 /// What every batch of a run is worked with.
 #[derive(Clone, Copy)]
 pub(crate) struct Workplace<'r> {
@@ -109,6 +112,11 @@ impl<'w, 'r> OpenBatch<'w, 'r> {
             if self.place.run.stop.load(Ordering::Relaxed) {
                 return Err(PipelineError::Stopped);
             }
+            let known = |(place, file)| (!failing.contains_key(&place)).then_some(file);
+            let next = (at..).zip(day.files.get(at..).unwrap_or_default());
+            self.place
+                .run
+                .announce(next.filter_map(known).take(ANNOUNCED));
             let rest = at..batch_end;
             let end = day.cut(rest, self.place.slice_bytes, PlannedFile::estimated_bytes);
             if let Some(failure) = self.slice(day, at..end, failing)? {

@@ -221,12 +221,15 @@ pub(crate) struct ExplainArgs {
     #[arg(value_name = "EVENT")]
     pub(crate) event: String,
 
-    /// Look for the record with this `eventID` in these log files
-    #[arg(long = "in", value_name = "SOURCE")]
-    pub(crate) source: Option<PathBuf>,
+    /// Look for the record with this `eventID` in these log files: a folder, or `s3://bucket/prefix`
+    #[arg(long = "in", value_name = "SOURCE", value_parser = location::parser())]
+    pub(crate) source: Option<Location>,
 
     #[command(flatten)]
     pub(crate) snapshot: SnapshotArgs,
+
+    #[command(flatten)]
+    pub(crate) s3: S3Args,
 }
 
 #[derive(Debug, Args)]

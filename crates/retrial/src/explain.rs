@@ -12,6 +12,7 @@ use retrial_iam::{
     Catalogue, ConditionExplanation, Explanation, FoundKey, LayerExplanation, LayerResult,
     PolicyUnavailable, Remedy, Scratch, StatementExplanation, Truth, TurnValue, TurningKey,
 };
+use retrial_pipeline::PlannedFile;
 use retrial_replay::{
     Assumptions, Call, CallRequest, Mapping, Replayer, Session, SessionKnowledge,
 };
@@ -23,7 +24,7 @@ use crate::args::ExplainArgs;
 use crate::error::ProgramError;
 use crate::input;
 use crate::issuing::{LogFile, session_of};
-use crate::location::{Location, S3Args};
+use crate::location::Location;
 use crate::printer::{Printer, printable};
 
 /// How much of a file is looked at between two looks at whether the record was found.
@@ -31,6 +32,9 @@ const BUDGET: PartBudget = PartBudget {
     bytes: 16 << 20,
     records: 10_000,
 };
+
+/// Log files after which their sources are told again which come next.
+const ANNOUNCED: usize = 500;
 
 /// Values of a condition key or element that are printed; the rest is counted.
 const VALUES: usize = 6;
@@ -47,7 +51,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, ProgramError> {
     };
     let replayer = Replayer::new(catalogue, &mapping, &loaded.snapshot, assumptions);
     let texts = match &args.source {
-        Some(source) => find(&args.event, source, &args.snapshot.iam, &printer)?,
+        Some(location) => find(args, location, &printer)?,
         None => whole_file(&args.event, &printer)?
             .into_iter()
             .map(|text| (text, None))
@@ -93,16 +97,19 @@ type Found = (Vec<u8>, Option<Session>);
 
 /// The record with this event id, in the order of a run's plan.
 fn find(
-    event_id: &str,
-    path: &Path,
-    iam: &Path,
+    args: &ExplainArgs,
+    location: &Location,
     printer: &Printer,
 ) -> Result<Vec<Found>, ProgramError> {
-    let folder = [Location::Folder(path.to_owned())];
-    let sources = input::sources((&folder, &S3Args::default()), iam)?;
+    let event_id = args.event.as_str();
+    let locations = std::slice::from_ref(location);
+    let sources = input::sources((locations, &args.s3), &args.snapshot.iam)?;
     let log_files = sources.log_files(printer);
     let mut parser = RecordParser::new();
-    for file in &log_files {
+    for (at, file) in log_files.iter().enumerate() {
+        if at % ANNOUNCED == 0 {
+            announce(&sources.sources, log_files.get(at..).unwrap_or_default());
+        }
         let Some(source) = sources.sources.get(file.source) else {
             continue;
         };
@@ -148,8 +155,21 @@ fn find(
     }
     Err(ProgramError::NoSuchEvent {
         event_id: event_id.to_owned(),
-        path: path.display().to_string(),
+        path: location.to_string(),
     })
+}
+
+/// Tells each source which of its files come next.
+fn announce(sources: &[Box<dyn Source>], next: &[PlannedFile]) {
+    for (index, source) in sources.iter().enumerate() {
+        let files: Vec<(&str, u64)> = next
+            .iter()
+            .take(2 * ANNOUNCED)
+            .filter(|file| file.source == index)
+            .map(|file| (file.key.as_str(), file.size))
+            .collect();
+        source.announce(&files);
+    }
 }
 
 /// Says that something of a file could not be read.

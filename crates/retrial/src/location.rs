@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -22,7 +24,7 @@ pub(crate) enum Location {
 }
 
 /// How a bucket is reached.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Buckets")]
 pub(crate) struct S3Args {
     /// The profile of the AWS configuration to use
@@ -38,6 +40,14 @@ pub(crate) struct S3Args {
     /// Name buckets in the path rather than in the host's name, as many other servers want it
     #[arg(long)]
     pub(crate) path_style: bool,
+
+    /// Seconds that a connection may be silent before it is given up and made anew
+    #[arg(long, value_name = "SECONDS", default_value = "20")]
+    pub(crate) read_timeout: NonZeroU32,
+
+    /// How often a request is tried before what it was for counts as unreadable
+    #[arg(long, value_name = "N", default_value = "6")]
+    pub(crate) max_attempts: NonZeroU32,
 
     /// Agree to pay for requests and transfer
     #[arg(long)]
@@ -58,6 +68,8 @@ impl S3Args {
             profile: self.profile.clone(),
             endpoint_url: self.endpoint_url.clone(),
             path_style: self.path_style,
+            patience: Duration::from_secs(self.read_timeout.get().into()),
+            attempts: self.max_attempts.get(),
             request_payer: self.requester_pays,
             sse_kms_key_id: self.sse_kms_key_id.clone(),
             bucket_owner_full_control: self.bucket_owner_full_control,

@@ -111,6 +111,11 @@ pub trait Source: Send + Sync {
     /// Where the key is not one of this source, or the file cannot be opened.
     fn open(&self, key: &str) -> Result<Box<dyn Read + Send>, StorageError>;
 
+    /// Says which files will be opened next, in about this order, with their sizes as listed. A source
+    /// that waits for a network fetches them ahead, as far as its memory for that goes; what was
+    /// announced before and is not among them is let go.
+    fn announce(&self, _next: &[(&str, u64)]) {}
+
     /// The root, printable, for messages.
     fn location(&self) -> &str;
 }

@@ -9,21 +9,15 @@
     reason = "tests may fail loudly"
 )]
 
-mod bucket;
 mod conformance;
+#[path = "../../../tests/s3/mod.rs"]
+mod s3;
 
 use std::io::{Read, Write};
-use std::sync::OnceLock;
 
-use bucket::proxy::{Fault, Proxy, Seen};
-use bucket::server::{Server, connect};
 use retrial_storage::{Condition, Range, S3Source, S3Store, Source, Store, key};
-
-/// One server for all tests of this program.
-fn server() -> Option<&'static Server> {
-    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    SERVER.get_or_init(Server::start).as_ref()
-}
+use s3::proxy::{Fault, Proxy, Seen};
+use s3::server::{Server, connect, server};
 
 fn raw(key: &str) -> String {
     String::from_utf8(key::decode_bytes(key).unwrap().into_owned()).unwrap()

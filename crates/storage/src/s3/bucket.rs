@@ -12,7 +12,8 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Credentials, RequestChecksumCalculation, StalledStreamProtectionConfig};
 use aws_sdk_s3::types::RequestPayer;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
+use tokio::task::JoinHandle;
 
 use super::address::S3Address;
 use crate::error::KeyProblem;
@@ -70,7 +71,9 @@ pub struct S3Bucket {
 }
 
 struct Inner {
-    runtime: Runtime,
+    /// There until the end.
+    runtime: Option<Runtime>,
+    handle: Handle,
     client: Client,
     address: S3Address,
     /// The address's prefix with a slash, or nothing.
@@ -78,6 +81,15 @@ struct Inner {
     location: String,
     options: S3Options,
     faults: Box<dyn Faults>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The last to hold it may be a task of its own, which cannot wait for its end.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl fmt::Debug for S3Bucket {
@@ -115,14 +127,16 @@ impl S3Bucket {
             .enable_all()
             .build()
             .map_err(|cause| StorageError::io(Step::Open, &location, cause))?;
-        let client = runtime.block_on(client(&address, &options));
+        let handle = runtime.handle().clone();
+        let client = handle.block_on(client(&address, &options));
         let root = match address.prefix() {
             "" => String::new(),
             prefix => format!("{prefix}/"),
         };
         Ok(Self {
             inner: Arc::new(Inner {
-                runtime,
+                runtime: Some(runtime),
+                handle,
                 client,
                 address,
                 root,
@@ -167,15 +181,16 @@ impl S3Bucket {
 
     /// Waits for a request.
     pub(super) fn wait<F: Future>(&self, request: F) -> F::Output {
-        self.inner.runtime.block_on(request)
+        self.inner.handle.block_on(request)
     }
 
-    /// Starts work that nobody waits for.
-    pub(super) fn spawn<F>(&self, work: F)
+    /// Starts work beside the caller's.
+    pub(super) fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
     where
-        F: Future<Output = ()> + Send + 'static,
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
     {
-        drop(self.inner.runtime.spawn(work));
+        self.inner.handle.spawn(work)
     }
 
     /// The hook before a request that changes something.

@@ -14,6 +14,7 @@
 //!   (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
 
 mod address;
+mod ahead;
 mod bucket;
 mod failure;
 mod listing;

@@ -7,6 +7,7 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Buf, Bytes};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::bucket::{S3Bucket, failed};
 use super::failure::{Asked, Failure, failure};
@@ -140,6 +141,7 @@ fn pause(attempt: u32) -> Duration {
 }
 
 /// An object as it streams in, ahead of its reader.
+#[derive(Debug)]
 pub(super) struct Body {
     pieces: Receiver<Result<Bytes, StorageError>>,
     rest: Bytes,
@@ -149,26 +151,47 @@ pub(super) struct Body {
 impl Body {
     /// Asks for an object and begins to fetch it.
     pub(super) fn open(bucket: &S3Bucket, key: &str, object: String) -> Result<Self, StorageError> {
+        bucket.wait(Self::fetch(bucket, key, object, None))
+    }
+
+    /// [`Body::open`]; of an object that is fetched ahead of its reader, with the size that there is
+    /// memory for, and the permit that it holds until it is there.
+    pub(super) async fn fetch(
+        bucket: &S3Bucket,
+        key: &str,
+        object: String,
+        ahead: Option<(u64, Option<OwnedSemaphorePermit>)>,
+    ) -> Result<Self, StorageError> {
         let asked = Asked {
             step: Step::Open,
             key,
             action: "s3:GetObject",
         };
-        let first = bucket
-            .wait(get(bucket, asked, &object, (Stretch::Whole, None)))
+        let first = get(bucket, asked, &object, (Stretch::Whole, None))
+            .await
             .map_err(Failure::into_error)?;
-        let (sender, pieces) = channel(PIECES_AHEAD);
+        let length = first
+            .content_length()
+            .and_then(|length| u64::try_from(length).ok());
+        // What is larger than it was listed waits for its reader, and keeps no other from its turn.
+        let fits = |size| length.is_some_and(|length| length <= size);
+        let (room, permit) = match ahead {
+            Some((size, permit)) if fits(size) => (Semaphore::MAX_PERMITS, permit),
+            _ => (PIECES_AHEAD, None),
+        };
+        let (sender, pieces) = channel(room);
         let download = Download {
             bucket: bucket.clone(),
             key: key.to_owned(),
             object,
             version: first.e_tag().map(str::to_owned),
-            length: first
-                .content_length()
-                .and_then(|length| u64::try_from(length).ok()),
+            length,
             at: 0,
         };
-        bucket.spawn(download.run(first.body, sender));
+        drop(bucket.spawn(async move {
+            download.run(first.body, sender).await;
+            drop(permit);
+        }));
         Ok(Self {
             pieces,
             rest: Bytes::new(),

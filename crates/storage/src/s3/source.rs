@@ -1,7 +1,9 @@
 //! A bucket as a source of log files.
 
 use std::io::{ErrorKind, Read};
+use std::sync::Arc;
 
+use super::ahead::Ahead;
 use super::bucket::{S3Bucket, failed};
 use super::listing::{Level, Pages, folders};
 use super::read::{Body, head};
@@ -16,6 +18,7 @@ pub struct S3Source {
     bucket: S3Bucket,
     /// The address names an object itself: its key, S3's key and its size.
     single: Option<(Entry, String)>,
+    ahead: Arc<Ahead>,
 }
 
 impl S3Source {
@@ -28,7 +31,11 @@ impl S3Source {
             "" => None,
             prefix => single(&bucket, prefix)?,
         };
-        Ok(Self { bucket, single })
+        Ok(Self {
+            bucket,
+            single,
+            ahead: Arc::new(Ahead::new()),
+        })
     }
 }
 
@@ -90,7 +97,16 @@ impl Source for S3Source {
             Some(_) => return Err(failed(Step::Open, key, ErrorKind::NotFound, "not found")),
             None => self.bucket.object_key(key)?,
         };
+        if let Some(body) = self.ahead.take(&self.bucket, key) {
+            return Ok(Box::new(body?));
+        }
         Ok(Box::new(Body::open(&self.bucket, key, object)?))
+    }
+
+    fn announce(&self, next: &[(&str, u64)]) {
+        if self.single.is_none() {
+            self.ahead.announce(&self.bucket, next);
+        }
     }
 
     fn location(&self) -> &str {

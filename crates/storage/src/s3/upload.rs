@@ -222,9 +222,9 @@ impl S3Upload {
             .upload_id(multipart.id)
             .set_request_payer(self.bucket.request_payer());
         // Where it fails, `Store::clean` finds the upload later.
-        self.bucket.spawn(async move {
+        drop(self.bucket.spawn(async move {
             let _ = request.send().await;
-        });
+        }));
     }
 }
 

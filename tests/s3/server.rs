@@ -4,22 +4,27 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use retrial_storage::{S3Address, S3Bucket, S3Options};
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 /// How long the server may take to answer after its start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const BUCKET: &str = "logs";
 
-const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
-const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+/// Puts under way at once.
+const AT_ONCE: usize = 16;
+
+pub(crate) const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+pub(crate) const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
 /// Runs what follows, and ends it when its own standard input ends: with the tests, however they end.
 /// The folder goes then too.
@@ -29,6 +34,12 @@ const UNTIL_THE_TESTS_END: &str =
 pub(crate) struct Server {
     process: Child,
     port: u16,
+}
+
+/// One server for all tests of a program.
+pub(crate) fn server() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    SERVER.get_or_init(Server::start).as_ref()
 }
 
 /// The program, beside the tests' Python; `None`, said aloud, where the tests were not set up.
@@ -52,7 +63,7 @@ fn free_ports<const N: usize>() -> [u16; N] {
 }
 
 impl Server {
-    pub(crate) fn start() -> Option<Server> {
+    fn start() -> Option<Server> {
         let program = program()?;
         // Another process may take a port in between: then the server ends, and other ports are tried.
         for _ in 0..5 {
@@ -149,13 +160,67 @@ impl Server {
         self.port
     }
 
+    /// Puts an object into a place.
     pub(crate) fn put(&self, place: &str, key: &str, bytes: &[u8]) {
+        self.put_all(place, vec![(key.to_owned(), bytes.to_vec())]);
+    }
+
+    /// Puts objects into a place, many at once.
+    pub(crate) fn put_all(&self, place: &str, objects: Vec<(String, Vec<u8>)>) {
         let (bucket, prefix) = place.split_once('/').unwrap();
-        let request = client(self.port)
-            .put_object()
-            .bucket(bucket)
-            .key(format!("{prefix}/{key}"))
-            .body(bytes.to_vec().into());
+        let client = client(self.port);
+        let permits = Arc::new(Semaphore::new(AT_ONCE));
+        runtime().block_on(async {
+            let mut puts = JoinSet::new();
+            for (key, bytes) in objects {
+                let request = client.put_object().bucket(bucket);
+                let request = request.key(format!("{prefix}/{key}")).body(bytes.into());
+                let permit = Arc::clone(&permits).acquire_owned().await.unwrap();
+                puts.spawn(async move {
+                    request.send().await.unwrap();
+                    drop(permit);
+                });
+            }
+            puts.join_all().await;
+        });
+    }
+
+    /// The keys of a place.
+    pub(crate) fn keys(&self, place: &str) -> Vec<String> {
+        let (bucket, prefix) = place.split_once('/').unwrap();
+        let root = format!("{prefix}/");
+        let client = client(self.port);
+        let mut keys = Vec::new();
+        let mut token = None;
+        loop {
+            let request = client.list_objects_v2().bucket(bucket).prefix(&root);
+            let request = request.set_continuation_token(token);
+            let page = runtime().block_on(request.send()).unwrap();
+            let names = page.contents().iter().map(|object| object.key().unwrap());
+            keys.extend(names.map(|key| key.strip_prefix(&root).unwrap().to_owned()));
+            token = page.next_continuation_token().map(str::to_owned);
+            if token.is_none() {
+                return keys;
+            }
+        }
+    }
+
+    /// An object of a place.
+    pub(crate) fn get(&self, place: &str, key: &str) -> Vec<u8> {
+        let (bucket, prefix) = place.split_once('/').unwrap();
+        let request = client(self.port).get_object().bucket(bucket);
+        let request = request.key(format!("{prefix}/{key}"));
+        runtime().block_on(async {
+            let answer = request.send().await.unwrap();
+            answer.body.collect().await.unwrap().to_vec()
+        })
+    }
+
+    /// Takes an object out of a place.
+    pub(crate) fn delete(&self, place: &str, key: &str) {
+        let (bucket, prefix) = place.split_once('/').unwrap();
+        let request = client(self.port).delete_object().bucket(bucket);
+        let request = request.key(format!("{prefix}/{key}"));
         runtime().block_on(request.send()).unwrap();
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     StallAfter(usize),
     /// The server does it, and the answer is lost.
     LoseAnswer,
+    /// The answer comes later by this.
+    Delay(Duration),
 }
 
 /// A request as the rule sees it.
@@ -31,6 +33,17 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     /// How many requests of this method and path came before.
     pub(crate) before: usize,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+impl Seen {
+    /// A header's value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let (_, value) = headers.find(|(other, _)| other == name)?;
+        Some(value)
+    }
 }
 
 type Rule = dyn Fn(&Seen) -> Fault + Send + Sync;
@@ -122,7 +135,7 @@ fn serve(
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body)?;
-    let request = note(&first, seen);
+    let request = note(&first, &head, seen);
     let fault = rule(&request);
     let made_up = match &fault {
         Fault::Answer(status, code) => Some((
@@ -147,9 +160,13 @@ fn serve(
     give_back(client, &answer, (&fault, stopped))
 }
 
-fn note(first: &str, seen: &Mutex<Vec<Seen>>) -> Seen {
+fn note(first: &str, head: &str, seen: &Mutex<Vec<Seen>>) -> Seen {
     let mut words = first.split(' ').map(str::to_owned);
     let (method, path) = (words.next().unwrap(), words.next().unwrap());
+    let headers = head.lines().filter_map(|line| line.split_once(':'));
+    let headers = headers
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
     let mut seen = seen.lock().unwrap();
     let before = seen
         .iter()
@@ -159,6 +176,7 @@ fn note(first: &str, seen: &Mutex<Vec<Seen>>) -> Seen {
         method,
         path,
         before,
+        headers,
     };
     seen.push(request.clone());
     request
@@ -194,6 +212,12 @@ fn give_back(
             Ok(())
         }
         Fault::LoseAnswer => client.shutdown(Shutdown::Both),
+        Fault::Delay(time) => {
+            // Nothing ever comes, so this ends when the time is over.
+            let (_keep, never) = mpsc::channel::<()>();
+            let _ = never.recv_timeout(time);
+            client.write_all(answer)
+        }
         Fault::None | Fault::Answer(..) | Fault::Document(_) => client.write_all(answer),
     }
 }
