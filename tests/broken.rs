@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::buckets::same_over_a_bucket;
+use crate::hostile::MEMORY;
 use crate::support::{analyze, duckdb, duckdb_count, gzip, log, record, snapshot_of_ana, write};
 
 /// What a folder of these files gives: the number of decided calls, and the rows of `rejects`.
@@ -31,6 +33,7 @@ fn check(files: &[(&str, Vec<u8>)], decided: u64, rejects: Value) {
         );
         assert_eq!(json!(rows), rejects);
     }
+    same_over_a_bucket((&logs, &iam), &out, MEMORY);
     if decided > 0 {
         assert_eq!(
             duckdb_count(
@@ -114,6 +117,7 @@ fn a_gzip_that_breaks_in_the_middle_does_too() {
         "{decided} records stand before the break"
     );
     assert_eq!(report["rejects"], json!({"gzip_truncated": 1}));
+    same_over_a_bucket((&logs, &iam), &out, MEMORY);
 }
 
 #[test]
@@ -134,6 +138,7 @@ fn one_broken_record_costs_only_itself() {
         "SELECT record_index, class FROM 'rejects/*/*.parquet'",
     );
     assert_eq!(json!(rows), json!([[1, "permanent"]]));
+    same_over_a_bucket((&logs, &iam), &out, MEMORY);
 }
 
 #[test]
@@ -196,8 +201,10 @@ fn files_of_other_kinds_are_set_aside_and_counted() {
     write(&logs, "beside-the-layout.json", b"{}");
     write(&logs, "notes.txt", b"hello");
     let iam = snapshot_of_ana(folder.path());
-    let (status, report) = analyze(&logs, &iam, &folder.path().join("out"), &[]);
+    let out = folder.path().join("out");
+    let (status, report) = analyze(&logs, &iam, &out, &[]);
     assert_eq!(status, 0, "{report}");
+    same_over_a_bucket((&logs, &iam), &out, MEMORY);
     assert_eq!(report["files"]["read"], json!(1));
     assert_eq!(
         report["files"]["set_aside"],

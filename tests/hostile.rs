@@ -6,13 +6,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::buckets::same_over_a_bucket;
 use crate::support::{
     analyze, books_balance, duckdb, gzip, log, record, retrial, snapshot_of_ana, text,
     with_peak_memory, write,
 };
 
 /// What no such input may make the program need.
-const MEMORY: u64 = 300 << 20;
+pub(crate) const MEMORY: u64 = 300 << 20;
 
 /// Runs over `logs` and gives the report, having seen that memory stayed bounded.
 #[track_caller]
@@ -39,6 +40,15 @@ fn bounded(folder: &Path, logs: &Path) -> Value {
     report
 }
 
+/// [`bounded`], over the folder and over a bucket.
+#[track_caller]
+fn bounded_everywhere(folder: &Path, logs: &Path) -> Value {
+    let report = bounded(folder, logs);
+    let (iam, out) = (folder.join("iam.json"), folder.join("out"));
+    same_over_a_bucket((logs, &iam), &out, MEMORY);
+    report
+}
+
 #[test]
 fn ten_gigabytes_from_ten_megabytes_of_gzip() {
     let folder = tempfile::tempdir().unwrap();
@@ -51,7 +61,7 @@ fn ten_gigabytes_from_ten_megabytes_of_gzip() {
     }
     write(&logs, "bomb.json.gz", &bytes);
     write(&logs, "good.json", log(&["good"]).as_bytes());
-    let report = bounded(folder.path(), &logs);
+    let report = bounded_everywhere(folder.path(), &logs);
     assert_eq!(report["rejects"], json!({"compression_ratio_too_high": 1}));
     assert_eq!(
         report["books"]["decided"],
@@ -78,7 +88,7 @@ fn a_record_of_a_gigabyte() {
     }
     write!(file, "\"}},{}]}}", record("behind")).unwrap();
     file.into_inner().unwrap();
-    let report = bounded(folder.path(), &logs);
+    let report = bounded_everywhere(folder.path(), &logs);
     assert_eq!(report["books"]["decided"], json!(2));
     assert_eq!(report["books"]["rejected"], json!(1));
 }
@@ -99,7 +109,7 @@ fn nesting_a_hundred_thousand_deep() {
     );
     let objects = format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
     write(&logs, "deep-object.json", objects.as_bytes());
-    let report = bounded(folder.path(), &logs);
+    let report = bounded_everywhere(folder.path(), &logs);
     assert_eq!(report["books"]["decided"], json!(2));
     assert_eq!(
         report["books"]["rejected"].as_u64().unwrap()
@@ -150,7 +160,7 @@ fn names_with_dots_newlines_and_control_characters() {
         write(&logs, name, log(&[id.as_str()]).as_bytes());
     }
     write(&logs, "bad\u{1b}.json", b"x");
-    let report = bounded(folder.path(), &logs);
+    let report = bounded_everywhere(folder.path(), &logs);
     assert_eq!(report["books"]["decided"], json!(8));
     let out = folder.path().join("out");
     let names = duckdb(

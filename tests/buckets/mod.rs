@@ -1,16 +1,18 @@
 //! The program over buckets: a real S3 server, and networks that break.
 
 mod faults;
+mod kill;
 mod whole;
 
+use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::s3::server::{ACCESS_KEY, SECRET_KEY, Server, server};
-use crate::support::corpora::bytes_of;
+use crate::support::corpora::{bytes_of, same_bytes};
 use crate::support::process::{Running, start_with};
-use crate::support::{Ran, books_balance, files_under, retrial_with, text, write};
+use crate::support::{Ran, books_balance, retrial_with, text, with_peak_memory, write};
 
 /// What the AWS SDKs read, so that nothing of this machine's is found.
 const ENVIRONMENT: [(&str, &str); 6] = [
@@ -86,15 +88,30 @@ impl Place {
         self.server.get(&self.name, key)
     }
 
+    /// An object of the output, if it is there.
+    pub(crate) fn find(&self, key: &str) -> Option<Vec<u8>> {
+        self.server.find(&self.name, &format!("{}/{key}", self.out))
+    }
+
     pub(crate) fn keys(&self) -> Vec<String> {
         self.server.keys(&self.name)
     }
 
     pub(crate) fn put_folder(&self, prefix: &str, folder: &Path) {
-        let objects = files_under(folder)
-            .into_iter()
-            .map(|(key, bytes)| (format!("{prefix}/{key}"), bytes));
-        self.server.put_all(&self.name, objects.collect());
+        let mut objects = Vec::new();
+        let mut folders = vec![folder.to_owned()];
+        while let Some(next) = folders.pop() {
+            for entry in fs::read_dir(&next).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let key = text(path.strip_prefix(folder).unwrap());
+                    objects.push((format!("{prefix}/{key}"), path));
+                }
+            }
+        }
+        self.server.put_files(&self.name, objects);
     }
 
     /// Copies what lies below `prefix` into a folder.
@@ -151,6 +168,26 @@ impl Place {
         books_balance(&report);
         (ran.status, report)
     }
+}
+
+/// The log files of a folder in a bucket give what they gave in the folder, and need no more than so many
+/// bytes of memory.
+#[track_caller]
+pub(crate) fn same_over_a_bucket((logs, iam): (&Path, &Path), out: &Path, memory: u64) {
+    let Some(place) = Place::holding(logs) else {
+        return;
+    };
+    let arguments = place.analysis(iam, &["--format", "json"]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (ran, peak) = with_peak_memory(&place.arguments(&arguments), &ENVIRONMENT);
+    assert!(ran.status == 0 || ran.status == 3, "{ran:?}");
+    books_balance(&ran.json());
+    assert!(peak < memory, "{} MB at the peak", peak >> 20);
+    same_bytes(
+        &comparable(out, text(logs)),
+        &place.output(),
+        "a folder and a bucket",
+    );
 }
 
 /// An output's files with their bytes; the name of the source and the writers' count apart.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::primitives::ByteStream;
 use retrial_storage::{S3Address, S3Bucket, S3Options};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
@@ -162,22 +163,28 @@ impl Server {
 
     /// Puts an object into a place.
     pub(crate) fn put(&self, place: &str, key: &str, bytes: &[u8]) {
-        self.put_all(place, vec![(key.to_owned(), bytes.to_vec())]);
+        let (bucket, prefix) = place.split_once('/').unwrap();
+        let request = client(self.port).put_object().bucket(bucket);
+        let request = request.key(format!("{prefix}/{key}"));
+        runtime()
+            .block_on(request.body(bytes.to_vec().into()).send())
+            .unwrap();
     }
 
-    /// Puts objects into a place, many at once.
-    pub(crate) fn put_all(&self, place: &str, objects: Vec<(String, Vec<u8>)>) {
+    /// Puts files into a place under these keys, many at once.
+    pub(crate) fn put_files(&self, place: &str, files: Vec<(String, PathBuf)>) {
         let (bucket, prefix) = place.split_once('/').unwrap();
         let client = client(self.port);
         let permits = Arc::new(Semaphore::new(AT_ONCE));
         runtime().block_on(async {
             let mut puts = JoinSet::new();
-            for (key, bytes) in objects {
+            for (key, path) in files {
                 let request = client.put_object().bucket(bucket);
-                let request = request.key(format!("{prefix}/{key}")).body(bytes.into());
+                let request = request.key(format!("{prefix}/{key}"));
                 let permit = Arc::clone(&permits).acquire_owned().await.unwrap();
                 puts.spawn(async move {
-                    request.send().await.unwrap();
+                    let body = ByteStream::from_path(path).await.unwrap();
+                    request.body(body).send().await.unwrap();
                     drop(permit);
                 });
             }
@@ -207,12 +214,20 @@ impl Server {
 
     /// An object of a place.
     pub(crate) fn get(&self, place: &str, key: &str) -> Vec<u8> {
+        self.find(place, key).unwrap_or_else(|| panic!("no {key}"))
+    }
+
+    /// An object of a place, if it is there.
+    pub(crate) fn find(&self, place: &str, key: &str) -> Option<Vec<u8>> {
         let (bucket, prefix) = place.split_once('/').unwrap();
         let request = client(self.port).get_object().bucket(bucket);
         let request = request.key(format!("{prefix}/{key}"));
         runtime().block_on(async {
-            let answer = request.send().await.unwrap();
-            answer.body.collect().await.unwrap().to_vec()
+            match request.send().await {
+                Ok(answer) => Some(answer.body.collect().await.unwrap().to_vec()),
+                Err(error) if error.as_service_error()?.is_no_such_key() => None,
+                Err(error) => panic!("{error:?}"),
+            }
         })
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use retrial_cloudtrail::{LogKey, LogKind};
 use retrial_iam::{Catalogue, Snapshot, SnapshotFile};
 use retrial_pipeline::PlannedFile;
-use retrial_storage::{Entry, Range, Source, StorageError};
+use retrial_storage::{Child, Entry, Range, Source, StorageError};
 
 use crate::error::ProgramError;
 use crate::location::{Location, S3Args};
@@ -100,7 +100,8 @@ pub(crate) fn sources(
 impl Sources {
     /// Whether there is anything to read, as far as names tell, or anything that cannot be listed.
     pub(crate) fn hold_log_files(&self) -> bool {
-        self.list().next().is_some()
+        let mut sources = self.sources.iter().zip(&self.excluded);
+        sources.any(|(source, excluded)| holds_log_file(source.as_ref(), excluded))
     }
 
     /// All log files, as far as names tell, in the order of their delivery; what cannot be listed is
@@ -120,17 +121,10 @@ impl Sources {
     fn list(&self) -> impl Iterator<Item = Result<PlannedFile, StorageError>> {
         let sources = self.sources.iter().zip(&self.excluded).enumerate();
         sources.flat_map(|(index, (source, excluded))| {
-            let is_log = |key: &str| {
-                let is_excluded = excluded.iter().any(|excluded| {
-                    key.strip_prefix(excluded.as_str())
-                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-                });
-                LogKey::parse(key).kind == LogKind::Events && !is_excluded
-            };
             source
                 .list(&Range::default())
                 .filter_map(move |entry| match entry {
-                    Ok(Entry { key, size }) if is_log(&key) => {
+                    Ok(Entry { key, size }) if is_log(&key, excluded) => {
                         Some(Ok(PlannedFile::new(index, key, size)))
                     }
                     Ok(_) => None,
@@ -138,6 +132,34 @@ impl Sources {
                 })
         })
     }
+}
+
+/// Whether a key is a log file's, as far as names tell.
+fn is_log(key: &str, excluded: &[String]) -> bool {
+    let is_excluded = excluded.iter().any(|excluded| {
+        key.strip_prefix(excluded.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    });
+    LogKey::parse(key).kind == LogKind::Events && !is_excluded
+}
+
+/// Whether a log file, or anything that cannot be listed, is in a source. It looks into one folder after
+/// the other, because in a bucket there may be years of other files before the first log file.
+fn holds_log_file(source: &dyn Source, excluded: &[String]) -> bool {
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        for child in source.children(&folder) {
+            match child {
+                Ok(Child::File(entry)) if is_log(&entry.key, excluded) => return true,
+                Ok(Child::Folder(key)) if is_log(&format!("{key}a.json"), excluded) => {
+                    folders.push(key);
+                }
+                Ok(_) => {}
+                Err(_) => return true,
+            }
+        }
+    }
+    false
 }
 
 /// The key that `path` has in the folder `root`; `None` where it lies outside.

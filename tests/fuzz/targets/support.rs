@@ -1,5 +1,9 @@
-//! What the fuzz targets share: one way to ask the evaluator, and plain twins of its matchers.
+//! What the fuzz targets share: one way to ask the evaluator, and plain twins of its matchers; one way to
+//! read a log file.
 
+use std::io::{self, Read};
+
+use retrial_cloudtrail::{Framed, Limits, LogFileReader, Part, PartBudget, RecordParser};
 use retrial_iam::{Catalogue, Decision, SimulationCase};
 use serde_json::{Value, json};
 
@@ -89,4 +93,75 @@ pub fn lines(data: &[u8], parts: usize) -> Option<Vec<&str>> {
     let text = std::str::from_utf8(data).ok()?;
     let lines: Vec<&str> = text.splitn(parts, '\n').collect();
     (lines.len() == parts).then_some(lines)
+}
+
+/// What a log file yields.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Yield {
+    /// A record.
+    Record {
+        /// Its number in the file.
+        index: u64,
+        /// Where it begins.
+        offset: u64,
+        /// Its text.
+        text: Vec<u8>,
+    },
+    /// A reject: its place and its reason, as text.
+    Rejected(String),
+}
+
+/// Reads a log file that comes in pieces of so many bytes, parses its records, and gives what it yields.
+pub fn read(bytes: &[u8], piece: usize) -> Vec<Yield> {
+    let pieces = Pieces { bytes, piece };
+    let mut found = Vec::new();
+    let mut parser = RecordParser::new();
+    let end = LogFileReader::new(pieces, LIMITS).read_part(PartBudget::UNLIMITED, &mut |framed| {
+        found.push(match framed {
+            Framed::Record {
+                index,
+                offset,
+                text,
+            } => {
+                let text = text.to_vec();
+                // Whatever it is, it is a record or an error.
+                let _ = parser.parse(&mut text.clone(), |record| record.event_id.is_some());
+                Yield::Record {
+                    index,
+                    offset,
+                    text,
+                }
+            }
+            Framed::Rejected(reject) => Yield::Rejected(format!(
+                "{:?} {:?} {}",
+                reject.record_index, reject.offset, reject.reason
+            )),
+        });
+    });
+    assert!(matches!(end, Part::End(_)), "the file does not end");
+    assert!(found.len() as u64 <= LIMITS.rejects + bytes.len() as u64 * LIMITS.ratio);
+    found
+}
+
+/// Small, so that they are reached.
+const LIMITS: Limits = Limits {
+    decompressed_bytes: 1 << 20,
+    ratio: 200,
+    ratio_floor_bytes: 1 << 16,
+    record_bytes: 1 << 12,
+    depth: 64,
+    rejects: 100,
+};
+
+/// Bytes that come a piece at a time.
+struct Pieces<'b> {
+    bytes: &'b [u8],
+    piece: usize,
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = buffer.len().min(self.piece);
+        self.bytes.read(&mut buffer[..length])
+    }
 }

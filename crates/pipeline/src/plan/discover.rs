@@ -9,6 +9,7 @@ use super::days::{DayNumber, DaySet};
 use super::file::{PlannedFile, layout_day, layout_month};
 use super::order::FileSorter;
 use super::set_aside::{SetAside, Unlisted};
+use super::walk::walk;
 use crate::analyze::PipelineError;
 
 /// One account's Region in one source: the folder that holds its delivery days.
@@ -132,17 +133,17 @@ struct Walk<'w, 'r> {
 
 impl<'r> Walk<'_, 'r> {
     fn source(&mut self, index: usize, source: &dyn Source) -> Result<(), PipelineError> {
-        let mut folders = vec![String::new()];
-        while let Some(folder) = folders.pop() {
-            for child in source.children(&folder) {
-                match child {
-                    Ok(Child::File(entry)) => self.file(index, entry.key, entry.size)?,
-                    Ok(Child::Folder(key)) => folders.extend(self.enters(index, key)),
-                    Err(error) => self.found.unlisted.push(Unlisted::new(index, &error)),
-                }
+        walk(source, vec![String::new()], &mut |found| match found {
+            Ok(Child::File(entry)) => {
+                self.file(index, entry.key, entry.size)?;
+                Ok(None)
             }
-        }
-        Ok(())
+            Ok(Child::Folder(key)) => Ok(self.enters(index, key)),
+            Err(error) => {
+                self.found.unlisted.push(Unlisted::new(index, &error));
+                Ok(None)
+            }
+        })
     }
 
     fn file(&mut self, source: usize, key: String, size: u64) -> Result<(), PipelineError> {

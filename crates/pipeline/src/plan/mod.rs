@@ -25,6 +25,7 @@ mod status;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 pub use days::{DayRange, DayRangeError};
 pub(crate) use days::{day_number, parse_delivery_date};

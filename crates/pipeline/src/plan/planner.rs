@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::prelude::*;
 use retrial_cloudtrail::{Day, LogKind};
 use retrial_storage::{Child, Source, Store};
 
@@ -15,6 +14,7 @@ use super::options::{PlanOptions, PlannedBefore};
 use super::order::{FileSorter, SortedFiles};
 use super::set_aside::{SetAside, Unlisted};
 use super::stored::DayPlan;
+use super::walk::walk;
 use crate::analyze::PipelineError;
 use crate::scratch::Scratch;
 
@@ -163,7 +163,7 @@ impl<'r> Planner<'r> {
         // What the way to the days has set aside is no day's: a resumed run walks it again.
         let mut found = Found::default();
         if let Some(day) = day {
-            self.list_places(day, &mut found);
+            self.list_places(day, &mut found)?;
         }
         self.take_strays(day, &mut found)?;
         found.unlisted.extend(match day {
@@ -246,22 +246,16 @@ impl<'r> Planner<'r> {
     }
 
     /// Lists a day of all places that are to be listed on it, and looks for their next ones.
-    fn list_places(&mut self, day: DayNumber, found: &mut Found) {
+    fn list_places(&mut self, day: DayNumber, found: &mut Found) -> Result<(), PipelineError> {
         let date = delivery_date(day_of(day));
-        let excluded = Excluded(&self.excluded);
-        // Each listing waits for a disk or a network. The order is that of the places all the same.
-        let of_places: Vec<Found> = self
-            .places
-            .par_iter()
-            .filter(|(_, next)| *next == Some(day))
-            .filter_map(|(place, _)| {
-                let source = self.sources.get(place.source)?;
-                let folder = place.day_folder(&date);
-                Some(list_folder(source.as_ref(), place, folder, excluded))
-            })
-            .collect();
-        for of_place in of_places {
-            found.merge(of_place);
+        for (index, source) in self.sources.iter().enumerate() {
+            let due = |(place, next): &&(Place, Option<DayNumber>)| {
+                place.source == index && *next == Some(day)
+            };
+            let places = self.places.iter().filter(due);
+            let folders: Vec<String> = places.map(|(place, _)| place.day_folder(&date)).collect();
+            let excluded = Excluded(&self.excluded);
+            found.list(index, source.as_ref(), folders, excluded)?;
         }
         let due = |(_, next): &(Place, Option<DayNumber>)| *next == Some(day);
         for index in 0..self.places.len() {
@@ -269,6 +263,7 @@ impl<'r> Planner<'r> {
                 self.find_next(index, day.saturating_add(1));
             }
         }
+        Ok(())
     }
 
     /// Sets the next day of a place that is to be listed.
@@ -357,44 +352,33 @@ struct Found {
 }
 
 impl Found {
-    fn merge(&mut self, other: Self) {
-        self.files.extend(other.files);
-        self.unlisted.extend(other.unlisted);
-        self.set_aside.merge(other.set_aside);
-    }
-}
-
-/// All that is in the folder of one delivery day.
-fn list_folder(
-    source: &dyn Source,
-    place: &Place,
-    folder: String,
-    excluded: Excluded<'_>,
-) -> Found {
-    let mut found = Found::default();
-    let mut folders = vec![folder];
-    while let Some(folder) = folders.pop() {
-        for child in source.children(&folder) {
+    /// Adds all that is in these folders of delivery days.
+    fn list(
+        &mut self,
+        index: usize,
+        source: &dyn Source,
+        folders: Vec<String>,
+        excluded: Excluded<'_>,
+    ) -> Result<(), PipelineError> {
+        walk(source, folders, &mut |child| {
             match child {
-                Ok(Child::Folder(key)) => folders.push(key),
-                Ok(Child::File(entry)) if excluded.contains(place.source, &entry.key) => {
-                    found.set_aside.other += 1;
+                Ok(Child::Folder(key)) => return Ok(Some(key)),
+                Ok(Child::File(entry)) if excluded.contains(index, &entry.key) => {
+                    self.set_aside.other += 1;
                 }
                 Ok(Child::File(entry)) => {
-                    match PlannedFile::classify(place.source, entry.key, entry.size) {
-                        Ok(file) => found.files.push(file),
-                        Err(kind) => found.set_aside.add(kind),
+                    match PlannedFile::classify(index, entry.key, entry.size) {
+                        Ok(file) => self.files.push(file),
+                        Err(kind) => self.set_aside.add(kind),
                     }
                 }
-                Err(error) => {
-                    let unlisted = Unlisted::new(place.source, &error);
-                    found.unlisted.push(unlisted);
-                }
+                Err(error) => self.unlisted.push(Unlisted::new(index, &error)),
             }
-        }
+            Ok(None)
+        })?;
+        self.unlisted.sort_unstable();
+        Ok(())
     }
-    found.unlisted.sort_unstable();
-    found
 }
 
 /// Which delivery days are asked for.

@@ -189,33 +189,14 @@ impl World {
         Ok(report)
     }
 
-    /// All objects of an output by key; the manifest without its generation, which counts swaps.
+    /// [`objects_of`] an output in a folder.
     pub(crate) fn objects(&self, out: &str) -> BTreeMap<String, Vec<u8>> {
-        let store = FolderStore::open(&self.path(out)).unwrap();
-        let mut objects = BTreeMap::new();
-        for entry in store.list("").unwrap() {
-            let bytes = store.read(&entry.key).unwrap().unwrap().bytes;
-            objects.insert(entry.key, bytes);
-        }
-        let manifest = objects.get_mut(MANIFEST_KEY).unwrap();
-        let text = String::from_utf8(manifest.clone()).unwrap();
-        let (header, rest) = text.split_once('\n').unwrap();
-        let mut header: Value = serde_json::from_str(header).unwrap();
-        header["generation"] = json!(null);
-        *manifest = format!("{header}\n{rest}").into_bytes();
-        objects
+        objects_of(&FolderStore::open(&self.path(out)).unwrap())
     }
 
     #[track_caller]
     pub(crate) fn same_objects(&self, left: &str, right: &str) {
-        let (left, right) = (self.objects(left), self.objects(right));
-        let keys = |objects: &BTreeMap<String, Vec<u8>>| -> Vec<String> {
-            objects.keys().cloned().collect()
-        };
-        assert_eq!(keys(&left), keys(&right));
-        for (key, bytes) in &left {
-            assert!(bytes == &right[key], "{key} differs");
-        }
+        same(&self.objects(left), &self.objects(right));
     }
 
     pub(crate) fn manifest(&self, out: &str) -> Manifest {
@@ -296,5 +277,32 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
         } else {
             fs::copy(entry.path(), to).unwrap();
         }
+    }
+}
+
+/// All objects of an output by key; the manifest without its generation, which counts swaps.
+pub(crate) fn objects_of(store: &dyn Store) -> BTreeMap<String, Vec<u8>> {
+    let mut objects = BTreeMap::new();
+    for entry in store.list("").unwrap() {
+        let bytes = store.read(&entry.key).unwrap().unwrap().bytes;
+        objects.insert(entry.key, bytes);
+    }
+    let manifest = objects.get_mut(MANIFEST_KEY).unwrap();
+    let text = String::from_utf8(manifest.clone()).unwrap();
+    let (header, rest) = text.split_once('\n').unwrap();
+    let mut header: Value = serde_json::from_str(header).unwrap();
+    header["generation"] = json!(null);
+    *manifest = format!("{header}\n{rest}").into_bytes();
+    objects
+}
+
+/// Two outputs hold the same objects with the same bytes.
+#[track_caller]
+pub(crate) fn same(left: &BTreeMap<String, Vec<u8>>, right: &BTreeMap<String, Vec<u8>>) {
+    let keys =
+        |objects: &BTreeMap<String, Vec<u8>>| -> Vec<String> { objects.keys().cloned().collect() };
+    assert_eq!(keys(left), keys(right));
+    for (key, bytes) in left {
+        assert!(bytes == &right[key], "{key} differs");
     }
 }
