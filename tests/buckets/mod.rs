@@ -1,7 +1,9 @@
 //! The program over buckets: a real S3 server, and networks that break.
 
+mod ahead;
 mod faults;
 mod kill;
+mod permissions;
 mod whole;
 
 use std::fs;

@@ -15,9 +15,11 @@ mod s3;
 
 use std::io::{Read, Write};
 
-use retrial_storage::{Condition, Range, S3Source, S3Store, Source, Store, key};
+use retrial_storage::{
+    Condition, Range, S3Bucket, S3Options, S3Source, S3Store, Source, Store, key,
+};
 use s3::proxy::{Fault, Proxy, Seen};
-use s3::server::{Server, connect, server};
+use s3::server::{Server, connect, options, server};
 
 fn raw(key: &str) -> String {
     String::from_utf8(key::decode_bytes(key).unwrap().into_owned()).unwrap()
@@ -275,6 +277,124 @@ fn a_refused_write_leaves_nothing() {
     check("partNumber=1", "PUT", &large());
     check("partNumber=3", "PUT", &large());
     check("uploadId=", "POST", &large());
+}
+
+/// What is announced is fetched before it is asked for, and no more of it than there is memory for.
+#[test]
+fn what_is_announced_is_fetched_within_bounds() {
+    let Some(server) = server() else { return };
+    let place = server.new_place();
+    let bytes = vec![7; 4 << 20];
+    let keys: Vec<String> = (0..12)
+        .map(|number| format!("{number:02}.json.gz"))
+        .collect();
+    for key in &keys {
+        server.put(&place, key, &bytes);
+    }
+    let proxy = Proxy::start(server.port(), |_| Fault::None);
+    let source = S3Source::new(connect(proxy.port(), &format!("s3://{place}"))).unwrap();
+    let next: Vec<(&str, u64)> = keys.iter().map(|key| (key.as_str(), 4 << 20)).collect();
+    let asked = || {
+        let seen = proxy.seen();
+        let asked = |seen: &&Seen| seen.method == "GET";
+        seen.iter().filter(asked).count()
+    };
+    let reaches = |count: usize| {
+        let begun = std::time::Instant::now();
+        while asked() < count && begun.elapsed().as_secs() < 20 {
+            std::thread::yield_now();
+        }
+        assert_eq!(asked(), count);
+    };
+    source.announce(&next);
+    // 32 MB of 48.
+    reaches(8);
+    let mut body = Vec::new();
+    source
+        .open(&keys[0])
+        .unwrap()
+        .read_to_end(&mut body)
+        .unwrap();
+    assert!(body == bytes);
+    // Its room is another's.
+    reaches(9);
+    // One that was not begun is asked for at once, and not again.
+    body.clear();
+    source
+        .open(&keys[11])
+        .unwrap()
+        .read_to_end(&mut body)
+        .unwrap();
+    assert!(body == bytes);
+    for key in &keys[1..11] {
+        body.clear();
+        source.open(key).unwrap().read_to_end(&mut body).unwrap();
+        assert!(body == bytes, "{key}");
+    }
+    assert_eq!(asked(), 12);
+    // What is not there is said when it is asked for; what is let go is asked for anew.
+    source.announce(&[("none.json.gz", 10), ("00.json.gz", 4 << 20)]);
+    let error = source.open("none.json.gz").err().unwrap();
+    assert_eq!(error.to_string(), "cannot open `none.json.gz`: not found");
+    reaches(14);
+    source.announce(&[]);
+    body.clear();
+    source
+        .open("00.json.gz")
+        .unwrap()
+        .read_to_end(&mut body)
+        .unwrap();
+    assert!(body == bytes);
+    assert_eq!(asked(), 15);
+}
+
+/// Every request that writes says how what it writes is to be kept, and who pays.
+#[test]
+fn options_of_what_is_written() {
+    let proxy = Proxy::start(1, |seen| match seen.path.contains("uploads") {
+        true => Fault::Document(
+            "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+                .to_owned(),
+        ),
+        false => Fault::Document(String::new()),
+    });
+    let options = S3Options {
+        request_payer: true,
+        sse_kms_key_id: Some("alias/tables".to_owned()),
+        bucket_owner_full_control: true,
+        ..options(proxy.port())
+    };
+    let bucket = S3Bucket::open("s3://tables/out".parse().unwrap(), options).unwrap();
+    let store = S3Store::new(bucket);
+    store.put("small", b"1", Condition::Always).unwrap();
+    for bytes in [b"small".to_vec(), large()] {
+        let mut upload = store.begin("t").unwrap();
+        upload.write_all(&bytes).unwrap();
+        upload.complete().unwrap();
+    }
+    store.read("small").unwrap();
+    store.size("small").unwrap();
+    store.delete("small").unwrap();
+    let seen = proxy.seen();
+    let begins = |seen: &&Seen| {
+        let is_part = seen.path.contains("partNumber") || seen.path.contains("uploadId");
+        matches!(seen.method.as_str(), "PUT" | "POST") && !is_part
+    };
+    assert_eq!(seen.iter().filter(begins).count(), 3, "{seen:?}");
+    for seen in seen.iter().filter(begins) {
+        let header = |name| seen.header(name);
+        assert_eq!(header("x-amz-server-side-encryption"), Some("aws:kms"));
+        let key = header("x-amz-server-side-encryption-aws-kms-key-id");
+        assert_eq!(key, Some("alias/tables"));
+        assert_eq!(header("x-amz-acl"), Some("bucket-owner-full-control"));
+    }
+    for seen in &seen {
+        assert_eq!(
+            seen.header("x-amz-request-payer"),
+            Some("requester"),
+            "{seen:?}"
+        );
+    }
 }
 
 /// Keys that no folder could have, and a listing that nobody can read.
