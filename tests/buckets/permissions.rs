@@ -113,6 +113,7 @@ fn profiles_regions_and_payers() {
     let Some(place) = Place::holding(&logs) else {
         return;
     };
+    let iam = logs.join("iam");
     let folder = tempfile::tempdir().unwrap();
     let (config, credentials) = (folder.path().join("config"), folder.path().join("keys"));
     fs::write(
@@ -129,7 +130,7 @@ fn profiles_regions_and_payers() {
         "analyze",
         &source,
         "--iam",
-        text(&logs.join("iam")),
+        text(&iam),
         "--out",
         &out,
         "--quiet",
