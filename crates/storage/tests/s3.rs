@@ -351,12 +351,16 @@ fn what_is_announced_is_fetched_within_bounds() {
 /// Every request that writes says how what it writes is to be kept, and who pays.
 #[test]
 fn options_of_what_is_written() {
-    let proxy = Proxy::start(1, |seen| match seen.path.contains("uploads") {
-        true => Fault::Document(
-            "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
-                .to_owned(),
-        ),
-        false => Fault::Document(String::new()),
+    // No server: what is asked counts, not what is answered.
+    let proxy = Proxy::start(1, |seen| {
+        let begun =
+            "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
+        let ended = "<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>";
+        Fault::Document(match seen.method.as_str() {
+            "POST" if seen.path.contains("uploads") => begun.to_owned(),
+            "POST" => ended.to_owned(),
+            _ => String::new(),
+        })
     });
     let options = S3Options {
         request_payer: true,
