@@ -24,6 +24,7 @@ mod kill;
 mod lint;
 mod logs;
 mod map;
+mod needs;
 mod public_records;
 mod readme;
 mod replay;

@@ -101,7 +101,7 @@ pub use lint::{
     LintFinding, LintRule, LintedDocument, Linter, PolicyKind, Severity, lint, lint_snapshot_file,
 };
 pub use managed_policies::{ManagedPolicies, ManagedPolicy};
-pub use policy::{CompiledPolicy, PolicyError, PolicyErrorKind};
+pub use policy::{CompiledPolicy, GrantedResources, PolicyError, PolicyErrorKind, PolicyGrant};
 pub use request::{Request, Resource, SessionPolicies};
 pub use simulate::{
     CaseError, CaseInputs, CaseReader, DeterminingStatement, PreparedCase, SimulationCase,

@@ -9,8 +9,8 @@ use std::io::{self, Write};
 
 use retrial_storage::{StorageError, Store, Upload};
 use retrial_tables::{
-    ChangeRow, Changes, CoverageRow, DecisionRow, Decisions, RejectRow, Rejects, SessionRow,
-    Sessions, Table, TableWriter, Usage, UsageRow, sort_order,
+    ChangeRow, Changes, CoverageRow, DecisionRow, Decisions, NeedRow, Needs, RejectRow, Rejects,
+    SessionRow, Sessions, Table, TableWriter, Usage, UsageRow, sort_order,
 };
 
 use crate::analyze::PipelineError;
@@ -63,6 +63,7 @@ pub(crate) struct KeptRows<'x> {
     pub(crate) decisions: Vec<&'x Dated<DecisionRow<'x>>>,
     pub(crate) sessions: Vec<&'x Dated<SessionRow<'x>>>,
     pub(crate) changes: Vec<&'x Dated<ChangeRow<'x>>>,
+    pub(crate) needs: Vec<&'x Dated<NeedRow<'x>>>,
     pub(crate) rejects: Vec<&'x Dated<RejectRow<'x>>>,
 }
 
@@ -71,6 +72,7 @@ impl<'x> KeptRows<'x> {
     pub(crate) fn add(&mut self, rows: &'x Rows<'x>, decided: &Decided) {
         self.decisions.extend(rows.decisions_of(decided));
         self.changes.extend(rows.change_of(decided));
+        self.needs.extend(rows.needs_of(decided));
     }
 }
 
@@ -86,6 +88,7 @@ struct DayFiles<'r> {
     decisions: Files<'r, Decisions>,
     sessions: Files<'r, Sessions>,
     changes: Files<'r, Changes>,
+    needs: Files<'r, Needs>,
     rejects: Files<'r, Rejects>,
     usage: UsageGroups<'r>,
 }
@@ -120,6 +123,7 @@ impl<'r> Batch<'r> {
             decisions: Files::new(delivery),
             sessions: Files::new(delivery),
             changes: Files::new(delivery),
+            needs: Files::new(delivery),
             rejects: Files::new(delivery),
             usage: UsageGroups::new(self.place.scratch),
         });
@@ -129,6 +133,7 @@ impl<'r> Batch<'r> {
         files.decisions.write(self.place, rows.decisions)?;
         files.sessions.write(self.place, rows.sessions)?;
         files.changes.write(self.place, rows.changes)?;
+        files.needs.write(self.place, rows.needs)?;
         files.rejects.write(self.place, rows.rejects)
     }
 
@@ -140,7 +145,10 @@ impl<'r> Batch<'r> {
     /// Whether the batch is to be committed before more is added.
     pub(crate) fn is_full(&self) -> bool {
         let open = |files: &DayFiles<'_>| {
-            files.decisions.open.len() + files.sessions.open.len() + files.changes.open.len()
+            files.decisions.open.len()
+                + files.sessions.open.len()
+                + files.changes.open.len()
+                + files.needs.open.len()
         };
         self.parts.values().map(open).sum::<usize>() > MAX_OPEN_FILES
     }
@@ -153,6 +161,7 @@ impl<'r> Batch<'r> {
             files.decisions.finish(&mut finished)?;
             files.sessions.finish(&mut finished)?;
             files.changes.finish(&mut finished)?;
+            files.needs.finish(&mut finished)?;
             write_usage(place, delivery, files.usage, &mut finished)?;
             files.rejects.finish(&mut finished)?;
         }

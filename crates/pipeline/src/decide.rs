@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use retrial_cloudtrail::{Record, RecordParser};
 use retrial_iam::Scratch;
 use retrial_replay::{Call, Session, SessionKnowledge, session_key};
-use retrial_tables::{ChangeRow, DecisionRow};
+use retrial_tables::{ChangeRow, DecisionRow, NeedRow};
 
 use crate::analyze::Run;
 use crate::dates::{Dated, event_date};
@@ -62,6 +62,7 @@ pub(crate) struct Worker<'s> {
 pub(crate) struct Rows<'f> {
     pub(crate) decisions: Vec<Dated<DecisionRow<'f>>>,
     pub(crate) changes: Vec<Dated<ChangeRow<'f>>>,
+    pub(crate) needs: Vec<Dated<NeedRow<'f>>>,
 }
 
 /// A decided record: what it came to, and where its rows are in its [`Rows`].
@@ -71,6 +72,8 @@ pub(crate) struct Decided {
     first: usize,
     end: usize,
     change: Option<usize>,
+    first_need: usize,
+    end_needs: usize,
 }
 
 impl<'f> Rows<'f> {
@@ -99,11 +102,15 @@ impl<'f> Rows<'f> {
             self.changes.push((date, row));
             self.changes.len() - 1
         });
+        let first_need = self.needs.len();
+        place.needs(|row| self.needs.push((date, row)));
         Decided {
             facts: CallFacts::of(call),
             first,
             end: self.decisions.len(),
             change,
+            first_need,
+            end_needs: self.needs.len(),
         }
     }
 
@@ -118,6 +125,13 @@ impl<'f> Rows<'f> {
     pub(crate) fn decisions_of(&self, decided: &Decided) -> &[Dated<DecisionRow<'f>>] {
         self.decisions
             .get(decided.first..decided.end)
+            .unwrap_or_default()
+    }
+
+    /// Its rows in `needs`.
+    pub(crate) fn needs_of(&self, decided: &Decided) -> &[Dated<NeedRow<'f>>] {
+        self.needs
+            .get(decided.first_need..decided.end_needs)
             .unwrap_or_default()
     }
 

@@ -3,7 +3,7 @@
 use bumpalo::Bump;
 use retrial_cloudtrail::Record;
 use retrial_replay::{Call, CallRequest, IssuedSession};
-use retrial_tables::{ChangeRow, DecisionRow, DeterminedBy, SessionRow};
+use retrial_tables::{ChangeRow, DecisionRow, DeterminedBy, NeedRow, SessionRow};
 
 use crate::texts::Texts;
 
@@ -142,6 +142,46 @@ impl<'f> RowPlace<'f, '_> {
             resource_known: Some(request.resource_known),
             hidden_keys: self.keep_all(request.hidden_keys),
             ..common
+        }
+    }
+
+    /// The rows of `needs`, where the record began a job.
+    pub(crate) fn needs(&self, mut push: impl FnMut(NeedRow<'f>)) {
+        let RowPlace { record, call, .. } = *self;
+        if call.needs.is_empty() {
+            return;
+        }
+        let common = NeedRow {
+            event_id: self.keep_option(record.event_id),
+            event_time: record.event_time.map(|time| time.micros()),
+            account_id: self.keep_option(record.recipient_account_id.or(call.caller.account)),
+            region: self.keep_option(record.aws_region),
+            event_source: self.keep_option(record.event_source),
+            event_name: self.keep_option(record.event_name),
+            log_file: self.origin.log_file,
+            record_index: self.origin.record_index,
+            ..NeedRow::default()
+        };
+        for need in call.needs {
+            push(NeedRow {
+                role_arn: self.keep(need.role_arn),
+                action: self.keep(need.action),
+                resource_arn: Some(self.keep(need.resource_arn)),
+                why: self.keep(need.why),
+                source_field: self.keep_option(need.source_field),
+                mapping: need.certainty.name(),
+                resource_known: need.resource_known,
+                spellings: self.keep_all(need.spellings),
+                required: need.required,
+                context: self.arena.alloc_slice_fill_iter(
+                    need.context
+                        .iter()
+                        .map(|(key, values)| (self.keep(key), self.keep_all(values))),
+                ),
+                page: self.keep(need.page),
+                role_of: self.keep_option(need.role_of),
+                ..common
+            });
         }
     }
 

@@ -14,7 +14,7 @@ use crate::caller::{Caller, CallerKind};
 use crate::changes::{Change, change};
 use crate::denial::{Denial, denial_of};
 use crate::keys::{KeySource, call_keys, resource_keys};
-use crate::mapping::{Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping};
+use crate::mapping::{Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, Need};
 use crate::session::SessionKnowledge;
 use crate::verdict::{Judged, Reason, Verdict, judge};
 use crate::{Omission, Outcome, partition_of};
@@ -62,6 +62,8 @@ pub struct Call<'a> {
     pub omission: Option<Omission>,
     /// The change of authorization that it recorded.
     pub change: Option<Change<'a>>,
+    /// What the job that it began will need of its execution role.
+    pub needs: &'a [Need<'a>],
     /// Names the policies of the session; `None` where it has none, or none is known.
     pub session_policy_id: Option<&'a str>,
     /// The identity provider that vouches for a web or SAML identity, as trust policies name it.
@@ -209,17 +211,20 @@ impl<'s> Replayer<'s> {
                 .is_some_and(|(recipient, caller)| recipient != caller),
             omission: Omission::of(record),
             change: change(record, outcome, arena),
+            needs: self
+                .mapping
+                .needs(record, &self.facts(record, &caller), arena),
             session_policy_id: session.policy_id().map(|id| &*arena.alloc_str(id)),
             identity_provider: provider(record).filter(|_| caller.kind == CallerKind::Federated),
         }
     }
 
-    fn map<'a>(&self, record: &Record<'a>, caller: &Caller<'a>, arena: &'a Bump) -> Mapped<'a>
+    fn facts<'a>(&self, record: &Record<'a>, caller: &Caller<'a>) -> Facts<'a>
     where
         's: 'a,
     {
         let region = record.aws_region.unwrap_or_default();
-        let facts = Facts {
+        Facts {
             catalogue: self.catalogue,
             snapshot: Some(self.snapshot),
             partition: partition_of(caller.principal_arn, region),
@@ -232,7 +237,14 @@ impl<'s> Replayer<'s> {
             caller_arn: caller.principal_arn,
             caller_name: caller.user_name,
             failed_with: record.error_code,
-        };
+        }
+    }
+
+    fn map<'a>(&self, record: &Record<'a>, caller: &Caller<'a>, arena: &'a Bump) -> Mapped<'a>
+    where
+        's: 'a,
+    {
+        let facts = self.facts(record, caller);
         let denial = denial_of(record);
         match self.mapping.map(record, &facts, arena) {
             Mapped::Requests(requests) if denial.resource.is_some() => {

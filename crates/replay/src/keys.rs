@@ -38,7 +38,7 @@ pub(crate) enum Via<'a> {
     Unknown,
 }
 
-fn one(text: &str) -> KeyState<'_> {
+pub(crate) fn one(text: &str) -> KeyState<'_> {
     KeyState::Known(Values::One(text))
 }
 
@@ -48,7 +48,7 @@ fn one_or_absent(text: Option<&str>) -> KeyState<'_> {
 
 const TRUE_FALSE: [&str; 2] = ["false", "true"];
 
-fn truth(value: bool) -> KeyState<'static> {
+pub(crate) fn truth(value: bool) -> KeyState<'static> {
     let [no, yes] = TRUE_FALSE;
     one(if value { yes } else { no })
 }

@@ -26,6 +26,7 @@ mod issued_session;
 mod keys;
 mod mapping;
 mod memo;
+mod needs;
 mod omission;
 mod outcome;
 mod permissions;
@@ -40,10 +41,11 @@ pub use changes::Change;
 pub use denial::{Denial, denial};
 pub use issued_session::{IssuedSession, issued_session};
 pub use mapping::{
-    Asked, Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, MappingError, Traced,
-    TracedAnswer, TracedKey, TracedRequest, TracedResource,
+    Asked, Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, MappingError, Need,
+    Traced, TracedAnswer, TracedKey, TracedRequest, TracedResource,
 };
 pub use memo::Memo;
+pub use needs::{AskedNeed, CheckedNeed, ExcessGrant, NeedDoubt, NeedState, RoleNeeds};
 pub use omission::Omission;
 pub use outcome::Outcome;
 pub use permissions::{Permission, PermissionReason, PermissionState};

@@ -8,7 +8,8 @@ use bumpalo::Bump;
 use retrial_cloudtrail::RecordParser;
 use retrial_iam::{Catalogue, Snapshot};
 use retrial_replay::{
-    Asked, Mapping, Omission, Traced, TracedAnswer, TracedKey, TracedRequest, TracedResource,
+    Asked, Facts, Mapping, Need, Omission, Traced, TracedAnswer, TracedKey, TracedRequest,
+    TracedResource,
 };
 use serde_json::{Value, json};
 
@@ -61,6 +62,7 @@ pub(crate) fn run(args: &MapArgs) -> Result<Exit, ProgramError> {
                 omission: None,
                 planned: true,
                 traced: Some(plan),
+                needs: Vec::new(),
             };
             printer.data(&mapped.shown(args.format))?;
         }
@@ -83,6 +85,16 @@ struct MappedEvent {
     planned: bool,
     /// `None`: unmapped.
     traced: Option<Traced>,
+    /// What the roles that it passes will need.
+    needs: Vec<ShownNeed>,
+}
+
+/// What a role will need, ready to be shown.
+struct ShownNeed {
+    role_arn: String,
+    /// As `--format json` has it.
+    json: Value,
+    text: String,
 }
 
 fn of_record(
@@ -91,16 +103,21 @@ fn of_record(
     snapshot: Option<&Snapshot>,
 ) -> Result<MappedEvent, String> {
     let arena = Bump::new();
-    let mapped = RecordParser::new().parse(&mut text, |record| MappedEvent {
-        title: format!(
-            "{} {}",
-            record.event_source.unwrap_or("(not shown)"),
-            record.event_name.unwrap_or("(not shown)")
-        ),
-        event_id: record.event_id.map(str::to_owned),
-        omission: Omission::of(record),
-        planned: false,
-        traced: mapping.trace(record, snapshot, &arena),
+    let mapped = RecordParser::new().parse(&mut text, |record| {
+        let facts = Facts::of(record, Catalogue::bundled(), snapshot);
+        let needs = mapping.needs(record, &facts, &arena);
+        MappedEvent {
+            title: format!(
+                "{} {}",
+                record.event_source.unwrap_or("(not shown)"),
+                record.event_name.unwrap_or("(not shown)")
+            ),
+            event_id: record.event_id.map(str::to_owned),
+            omission: Omission::of(record),
+            planned: false,
+            traced: mapping.trace(record, snapshot, &arena),
+            needs: needs.iter().map(ShownNeed::new).collect(),
+        }
     });
     mapped.map_err(|error| error.to_string())
 }
@@ -144,7 +161,20 @@ impl MappedEvent {
                 }
             }
         }
+        self.write_needs(out)?;
         writeln!(out)
+    }
+
+    fn write_needs(&self, out: &mut String) -> fmt::Result {
+        for of_role in self.needs.chunk_by(|a, b| a.role_arn == b.role_arn) {
+            if let Some(need) = of_role.first() {
+                writeln!(out, "\n  {} will need", printable(&need.role_arn))?;
+            }
+            of_role
+                .iter()
+                .try_for_each(|need| out.write_str(&need.text))?;
+        }
+        Ok(())
     }
 
     fn json(&self) -> Value {
@@ -170,8 +200,81 @@ impl MappedEvent {
         members.insert("why".to_owned(), json!(why));
         let requests: Vec<Value> = requests.iter().map(request_json).collect();
         members.insert("requests".to_owned(), json!(requests));
+        let needs: Vec<&Value> = self.needs.iter().map(|need| &need.json).collect();
+        members.insert("needs".to_owned(), json!(needs));
         value
     }
+}
+
+impl ShownNeed {
+    fn new(need: &Need<'_>) -> Self {
+        let mut text = String::new();
+        // Writing to a String does not fail.
+        let _ = write_need(&mut text, need);
+        Self {
+            role_arn: need.role_arn.to_owned(),
+            json: need_json(need),
+            text,
+        }
+    }
+}
+
+fn write_need(out: &mut String, need: &Need<'_>) -> fmt::Result {
+    let open = if need.resource_known {
+        ""
+    } else {
+        " (form only)"
+    };
+    let asked = if need.required {
+        "required"
+    } else {
+        "possible"
+    };
+    writeln!(out, "\n    {}", need.action)?;
+    writeln!(
+        out,
+        "      on        {}{open}",
+        printable(need.resource_arn)
+    )?;
+    for spelling in need.spellings {
+        writeln!(out, "             or {}", printable(spelling))?;
+    }
+    write!(out, "                {asked}, {}", need.certainty.name())?;
+    match need.source_field {
+        Some(field) => writeln!(out, ", from `{field}`")?,
+        None => writeln!(out)?,
+    }
+    writeln!(out, "      why       {}", need.why)?;
+    for (key, values) in need.context {
+        writeln!(
+            out,
+            "      key       {key} = {}",
+            printable(&values.join(", "))
+        )?;
+    }
+    Ok(())
+}
+
+fn need_json(need: &Need<'_>) -> Value {
+    let keys: Vec<Value> = need
+        .context
+        .iter()
+        .map(|(key, values)| json!({ "key": key, "values": values }))
+        .collect();
+    json!({
+        "role_arn": need.role_arn,
+        "role_of": need.role_of,
+        "action": need.action,
+        "resource_arn": need.resource_arn,
+        "resource_known": need.resource_known,
+        "spellings": need.spellings,
+        "required": need.required,
+        "certainty": need.certainty.name(),
+        "why": need.why,
+        "from": need.source_field,
+        "page": need.page,
+        "keys": keys,
+    })
 }
 
 fn rule(traced: &Traced) -> String {

@@ -30,6 +30,26 @@ pub struct CompiledPolicy {
     is_public: Truth,
 }
 
+/// What an `Allow` statement names, as far as one action goes.
+#[derive(Debug, Clone, Copy)]
+pub struct PolicyGrant<'p> {
+    /// The statement's index in the document, from 0.
+    pub index: u32,
+    /// Its `Sid`.
+    pub sid: Option<&'p str>,
+    /// Its `Resource` or `NotResource`.
+    pub resources: GrantedResources<'p>,
+}
+
+/// The resources of a [`PolicyGrant`], as the document writes them.
+#[derive(Debug, Clone, Copy)]
+pub enum GrantedResources<'p> {
+    /// `Resource`
+    These(&'p [Box<str>]),
+    /// `NotResource`
+    AllBut(&'p [Box<str>]),
+}
+
 /// One statement, compiled.
 #[derive(Debug)]
 pub(crate) struct Statement {
@@ -75,6 +95,23 @@ impl CompiledPolicy {
                 .flat_map(Condition::keys_read)
                 .chain(statement.resource.variable_keys())
         })
+    }
+
+    /// The `Allow` statements about an action, in the document's order.
+    pub fn grants(&self, action: &str) -> Vec<PolicyGrant<'_>> {
+        let mut buffer = String::new();
+        let statements = self.about(ActionName::fold(action, &mut buffer));
+        statements
+            .filter(|statement| statement.effect == Effect::Allow)
+            .map(|statement| PolicyGrant {
+                index: statement.index,
+                sid: statement.sid.as_deref(),
+                resources: match statement.resource.is_negated() {
+                    true => GrantedResources::AllBut(statement.resource.source()),
+                    false => GrantedResources::These(statement.resource.source()),
+                },
+            })
+            .collect()
     }
 
     /// How many statements it has.

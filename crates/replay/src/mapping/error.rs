@@ -95,6 +95,15 @@ pub(super) enum MappingProblem {
         /// the key
         key: String,
     },
+    /// A job uses rows that the file does not have.
+    #[error("no rows `{rows}` in this file")]
+    UnknownRows {
+        /// their name
+        rows: String,
+    },
+    /// A job that says not, or twice, whose permissions it needs.
+    #[error("a job needs either `role`, or `principal`, or `of` alone")]
+    RunsAs,
     /// An event that has two rows.
     #[error("the event `{event}` occurs twice")]
     EventTwice {

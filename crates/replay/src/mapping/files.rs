@@ -15,6 +15,12 @@ macro_rules! source {
 /// Which service an `eventSource` is.
 pub(super) const SOURCES: Source = source!("sources.toml");
 
+/// What the roles that are passed will need: one file per service.
+pub(super) const NEEDS: &[Source] = &[
+    source!("needs/machinelearning.toml"),
+    source!("needs/sagemaker.toml"),
+];
+
 /// One file per service.
 pub(super) const SERVICES: &[Source] = &[
     source!("apigateway.toml"),

@@ -16,6 +16,7 @@ mod files;
 mod form;
 mod keys;
 mod kinds;
+mod needs;
 mod path;
 mod plan;
 mod resource;
@@ -37,12 +38,14 @@ use sha2::{Digest, Sha256};
 use crate::partition_of;
 
 pub use error::MappingError;
+pub use needs::Need;
 pub use trace::{Asked, Traced, TracedAnswer, TracedKey, TracedRequest, TracedResource};
 
 use compile::Compiler;
 use error::{MappingProblem, Source};
 use form::{ServiceForm, SourcesForm};
 use keys::KeyPlan;
+use needs::Needs;
 use plan::{EventPlan, ServicePlan};
 use sources::{Sources, without_version};
 use view::View;
@@ -64,6 +67,7 @@ pub struct Mapping {
     /// The services that no file describes, each planned when one of its events first occurs.
     without_file: FxHashMap<&'static str, OnceLock<ServicePlan>>,
     common_keys: Vec<KeyPlan>,
+    needs: Needs,
 }
 
 /// What the mapping needs to know of a call besides its record.
@@ -214,7 +218,11 @@ impl MappedResource<'_> {
 impl Mapping {
     /// Loads the data files that are compiled in and checks them against the catalogue.
     pub fn bundled(catalogue: &'static Catalogue) -> Result<Mapping, MappingError> {
-        Self::load(catalogue, files::SOURCES, files::SERVICES)
+        let mut mapping = Self::load(catalogue, files::SOURCES, files::SERVICES)?;
+        mapping.needs = Needs::load(catalogue, files::NEEDS)?;
+        let services = files::SERVICES.iter().chain(files::NEEDS);
+        mapping.version = version_of(files::SOURCES, services);
+        Ok(mapping)
     }
 
     fn load(
@@ -234,7 +242,7 @@ impl Mapping {
         }
         let mut mapping = Mapping {
             catalogue,
-            version: version_of(sources, services),
+            version: version_of(sources, services.iter()),
             sources: Sources::compile(form, &compiler)?,
             services: Vec::with_capacity(services.len()),
             by_event_source: FxHashMap::default(),
@@ -244,6 +252,7 @@ impl Mapping {
                 .map(|service| (service.prefix, OnceLock::new()))
                 .collect(),
             common_keys,
+            needs: Needs::default(),
         };
         for source in services {
             mapping.add(*source)?;
@@ -388,9 +397,9 @@ impl Mapping {
     }
 }
 
-fn version_of(sources: Source, services: &[Source]) -> String {
+fn version_of<'s>(sources: Source, services: impl Iterator<Item = &'s Source>) -> String {
     let mut hash = Sha256::new();
-    for source in std::iter::once(&sources).chain(services) {
+    for source in std::iter::once(sources).chain(services.copied()) {
         hash.update(source.file.as_bytes());
         hash.update([0]);
         hash.update(source.text.as_bytes());
@@ -512,6 +521,6 @@ mod tests {
     fn the_version_is_a_hash_of_the_files() {
         let mapping = Mapping::bundled(Catalogue::bundled()).unwrap();
         assert_eq!(mapping.version().len(), 16);
-        assert_ne!(version_of(SOURCES, &[]), mapping.version());
+        assert_ne!(version_of(SOURCES, std::iter::empty()), mapping.version());
     }
 }

@@ -105,6 +105,16 @@ impl Template {
         }
     }
 
+    /// The form of what it makes, with `*` for all that is not in the text.
+    pub(super) fn form(&self) -> String {
+        let piece = |piece: &Piece| match piece {
+            Piece::Text(text) => text.to_string(),
+            Piece::Partition => "aws".to_owned(),
+            _ => "*".to_owned(),
+        };
+        self.pieces.iter().map(piece).collect()
+    }
+
     /// The names of the resource's own variables, in order.
     pub(super) fn variables(&self) -> &[Box<str>] {
         &self.variables

@@ -88,6 +88,20 @@ impl<'a, 'r> View<'a, 'r> {
         }
     }
 
+    /// The same record, with one of the objects in its request in the place of the request.
+    pub(super) fn within(&self, object: Json<'a>) -> Self {
+        Self {
+            record: self.record,
+            facts: self.facts,
+            arena: self.arena,
+            shown: Shown::Object(object),
+            kinds: self.kinds,
+            copy_source: OnceCell::new(),
+            recorded: OnceCell::new(),
+            sent: OnceCell::new(),
+        }
+    }
+
     fn kind_of(&self, arn: &str) -> Option<&'static str> {
         self.kinds.and_then(|kinds| kinds.of_arn(arn))
     }

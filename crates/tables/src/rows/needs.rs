@@ -1,6 +1,6 @@
 //! `needs`: what a job will ask of its execution role, read from the request that began it.
 
-use crate::column::{Column, column};
+use crate::column::{Column, TextListMap, column};
 use crate::table::Table;
 
 /// The table `needs`.
@@ -28,6 +28,12 @@ pub struct NeedRow<'a> {
     pub mapping: &'a str,
     pub log_file: &'a str,
     pub record_index: u64,
+    pub resource_known: bool,
+    pub spellings: &'a [&'a str],
+    pub required: bool,
+    pub context: TextListMap<'a>,
+    pub page: &'a str,
+    pub role_of: Option<&'a str>,
 }
 
 impl Table for Needs {
@@ -51,12 +57,22 @@ impl Table for Needs {
         column!(optional_text, region, "`awsRegion`"),
         column!(optional_text, event_source, "the service of the job"),
         column!(optional_text, event_name, "the operation that began it"),
-        column!(text, role_arn, "the execution role that the job runs as"),
-        column!(text, action, "the action it will need"),
+        column!(
+            text,
+            role_arn,
+            "the execution role that the job runs as, with `*` for what the request does not tell \
+             of it; a service that acts in its own name"
+        ),
+        column!(
+            text,
+            action,
+            "the action it will need; `sagemaker:*`: any of the service's"
+        ),
         column!(
             optional_text,
             resource_arn,
-            "the resource it will need it on; null where the request does not tell"
+            "the resource it will need it on, with `*` for what the request does not tell; \
+             `*` alone where the action has none"
         ),
         column!(
             text,
@@ -82,6 +98,32 @@ impl Table for Needs {
             integer,
             record_index,
             "the record's index in that file, from 0"
+        ),
+        column!(
+            boolean,
+            resource_known,
+            "whether `resource_arn` is whole; otherwise each `*` in it stands for some text"
+        ),
+        column!(
+            text_list,
+            spellings,
+            "other spellings of the ARN that AWS may compare instead"
+        ),
+        column!(
+            boolean,
+            required,
+            "whether the job needs it for sure; otherwise it depends on what the request does not show"
+        ),
+        column!(
+            text_list_map,
+            context,
+            "the condition keys that the job's request is known to have"
+        ),
+        column!(text, page, "AWS's page about it"),
+        column!(
+            optional_text,
+            role_of,
+            "the model whose role it is, also where the request names the model alone"
         ),
     ];
 }
