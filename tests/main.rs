@@ -33,3 +33,4 @@ mod sessions;
 mod simulate;
 mod support;
 mod usage;
+mod what_if;
