@@ -17,7 +17,10 @@ pub(crate) enum ProgramError {
     #[error("cannot read the change `{path}`: {cause}")]
     ChangeUnreadable { path: String, cause: io::Error },
     #[error("cannot use the change `{path}`: {cause}")]
-    Change { path: String, cause: OverlayError },
+    Change {
+        path: String,
+        cause: Box<OverlayError>,
+    },
     #[error("the mapping that is built in is defective: {0}")]
     Mapping(#[from] MappingError),
     #[error("cannot read the source `{path}`: {cause}")]

@@ -203,7 +203,10 @@ impl Change {
             ProgramError::ChangeUnreadable { path, cause }
         })?;
         let laid = overlay(&borrowed(&base), &borrowed(&change));
-        let laid = laid.map_err(|cause| ProgramError::Change { path, cause })?;
+        let laid = laid.map_err(|cause| ProgramError::Change {
+            path,
+            cause: Box::new(cause),
+        })?;
         let files: Vec<(String, Vec<u8>)> = laid
             .files
             .into_iter()

@@ -9,7 +9,7 @@ use super::super::documents::Documents;
 use super::super::json::{Entries, read_one, read_pages, text_of};
 use super::super::read::FileKind;
 use super::entries::{
-    ChangeFile, Given, Listed, OverlayEffect, form, object, quoted, with_members,
+    ChangeFile, Entry, Given, Listed, OverlayEffect, form, object, quoted, with_members,
 };
 use super::error::{OverlayError, OverlayProblem, Place};
 use super::{OverlayChange, OverlayEntry};
@@ -19,6 +19,7 @@ use crate::pattern::arn_part;
 use crate::s3_bucket::BucketForm;
 
 const ENDPOINTS: &str = "VpcEndpoints";
+const POLICY: &str = "PolicyDocument";
 
 /// A listing of the snapshot, changed.
 pub(super) struct Changed {
@@ -79,31 +80,15 @@ fn values<'a>(
         let name = &*entry.name;
         let wrong = |problem| file.wrong(entry.raw, problem);
         check_name(kind, account, name).map_err(wrong)?;
-        let is_there = listed.get(name).is_some();
-        let effect = if entry.raw.get() == "null" {
-            if !is_there {
+        let effect = match entry.raw.get() {
+            "null" if listed.get(name).is_none() => {
                 return Err(wrong(OverlayProblem::NotThere(name.to_owned())));
             }
-            // What is known to have nothing is not the same as what was not collected.
-            let nothing = match kind {
-                FileKind::ResourcePolicies { .. } => Some("null"),
-                FileKind::KmsGrants { .. } => Some("[]"),
-                FileKind::ResourceTags { .. } => Some("{}"),
-                _ => None,
-            };
-            match nothing {
-                Some(nothing) => match listed.set(name, nothing.to_owned()) {
-                    OverlayEffect::Unchanged => OverlayEffect::Unchanged,
-                    _ => OverlayEffect::Deleted,
-                },
-                None => {
-                    listed.remove(name);
-                    OverlayEffect::Deleted
-                }
+            "null" => delete(kind, name, &mut listed),
+            _ => {
+                check_value(file, kind, (name, entry.raw), &mut documents)?;
+                listed.set(name, entry.raw.get().to_owned())
             }
-        } else {
-            check_value(file, kind, (name, entry.raw), &mut documents)?;
-            listed.set(name, entry.raw.get().to_owned())
         };
         changes.push(OverlayChange {
             path: file.path.to_owned(),
@@ -117,6 +102,23 @@ fn values<'a>(
         text: listed.object(),
         changes,
     })
+}
+
+/// What is known to have nothing is not the same as what was not collected.
+fn delete(kind: FileKind<'_>, name: &str, listed: &mut Listed<'_>) -> OverlayEffect {
+    let nothing = match kind {
+        FileKind::ResourcePolicies { .. } => "null",
+        FileKind::KmsGrants { .. } => "[]",
+        FileKind::ResourceTags { .. } => "{}",
+        _ => {
+            listed.remove(name);
+            return OverlayEffect::Deleted;
+        }
+    };
+    match listed.set(name, nothing.to_owned()) {
+        OverlayEffect::Unchanged => OverlayEffect::Unchanged,
+        _ => OverlayEffect::Deleted,
+    }
 }
 
 fn entry_of(kind: FileKind<'_>) -> OverlayEntry {
@@ -232,36 +234,11 @@ fn endpoints<'a>(
                 let (id, expected) = (id.to_owned(), "the id of a VPC endpoint");
                 return Err(wrong(OverlayProblem::OtherForm { id, expected }));
             }
-            let effect = match &entry.given {
-                Given::Deleted => {
-                    let Some(before) = listed.get(id) else {
-                        return Err(wrong(OverlayProblem::NotThere(id.to_owned())));
-                    };
-                    let nothing = vec![("PolicyDocument".into(), RawValue::NULL)];
-                    let text = with_members(before, &nothing).map_err(|e| wrong(form(e)))?;
-                    match listed.set(id, text) {
-                        OverlayEffect::Unchanged => OverlayEffect::Unchanged,
-                        _ => OverlayEffect::Deleted,
-                    }
-                }
-                Given::Whole(members) | Given::Members(members) => {
-                    let policy = members.iter().find(|(name, _)| name == "PolicyDocument");
-                    let mut text = entry.raw.get().to_owned();
-                    if matches!(entry.given, Given::Members(_)) {
-                        let own = object([("VpcEndpointId", &*quoted(id))].into_iter());
-                        let before = listed.get(id).map_or(own, str::to_owned);
-                        text = with_members(&before, members).map_err(|e| wrong(form(e)))?;
-                    }
-                    if let Some((_, raw)) = policy.filter(|(_, raw)| raw.get() != "null") {
-                        let owner = format!("policy of endpoint `{id}`");
-                        let compiled = documents.resource(raw);
-                        compiled
-                            .map_err(|problem| super::document(file, (owner, raw), &problem))?;
-                        text =
-                            with_text(&text, "PolicyDocument", raw).map_err(|e| wrong(form(e)))?;
-                    }
-                    listed.set(id, text)
-                }
+            let is_deleted = matches!(entry.given, Given::Deleted);
+            let text = endpoint(file, &entry, listed.get(id), &mut documents)?;
+            let effect = match listed.set(id, text) {
+                OverlayEffect::Replaced if is_deleted => OverlayEffect::Deleted,
+                effect => effect,
             };
             changes.push(OverlayChange {
                 path: file.path.to_owned(),
@@ -274,6 +251,39 @@ fn endpoints<'a>(
     }
     let text = object([(ENDPOINTS, &*listed.list())].into_iter());
     Ok(Changed { text, changes })
+}
+
+/// An endpoint as it is to stand.
+fn endpoint<'a>(
+    file: ChangeFile<'a>,
+    entry: &Entry<'a>,
+    before: Option<&str>,
+    documents: &mut Documents<'a>,
+) -> Result<String, OverlayError> {
+    let id = &*entry.name;
+    let wrong = |problem| file.wrong(entry.raw, problem);
+    let unreadable = |error| wrong(form(error));
+    let members = match &entry.given {
+        Given::Deleted => {
+            let before = before.ok_or_else(|| wrong(OverlayProblem::NotThere(id.to_owned())))?;
+            let nothing = vec![(Cow::Borrowed(POLICY), RawValue::NULL)];
+            return with_members(before, &nothing).map_err(unreadable);
+        }
+        Given::Whole(members) | Given::Members(members) => members,
+    };
+    let mut text = entry.raw.get().to_owned();
+    if matches!(entry.given, Given::Members(_)) {
+        let own = object([("VpcEndpointId", &*quoted(id))].into_iter());
+        text = with_members(before.unwrap_or(&own), members).map_err(unreadable)?;
+    }
+    let policy = members.iter().find(|(name, _)| name == POLICY);
+    if let Some((_, raw)) = policy.filter(|(_, raw)| raw.get() != "null") {
+        let owner = format!("policy of endpoint `{id}`");
+        let compiled = documents.resource(raw);
+        compiled.map_err(|problem| super::document(file, (owner, raw), &problem))?;
+        text = with_text(&text, POLICY, raw).map_err(unreadable)?;
+    }
+    Ok(text)
 }
 
 /// `None` where the file cannot be read.
