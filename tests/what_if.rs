@@ -114,8 +114,11 @@ fn snapshot(folder: &Path) {
             "IgnorePublicAcls": true, "RestrictPublicBuckets": true}});
     let grant = json!({"GrantId": "g1", "KeyId": KEY, "GranteePrincipal": user("eli"), "Operations": ["Decrypt"]});
     let full = |name: &str, policy_type: &str| {
-        let content = document(&[("Allow", "*", "*")]).to_string();
-        json!({"PolicySummary": {"Id": name, "Type": policy_type, "AwsManaged": true}, "Content": content,
+        let content = match policy_type {
+            "SERVICE_CONTROL_POLICY" => document(&[("Allow", "*", "*")]),
+            _ => named("Allow", "*", "*", "*"),
+        };
+        json!({"PolicySummary": {"Id": name, "Type": policy_type, "AwsManaged": true}, "Content": content.to_string(),
             "Targets": [{"TargetId": "r-ab12"}, {"TargetId": "111122223333"}, {"TargetId": "444455556666"}]})
     };
     let organization = json!({

@@ -175,6 +175,8 @@ pub struct WhatIfJudgement {
     pub shown: usize,
     /// What stands behind its answers, where they differ.
     pub grounds: Option<Arc<Grounds>>,
+    /// Whether the change can touch the call, by these requests.
+    pub is_touched: bool,
 }
 
 impl WhatIfJudgement {
@@ -186,6 +188,7 @@ impl WhatIfJudgement {
             self.shown = further.shown;
             self.grounds = further.grounds;
         }
+        self.is_touched |= further.is_touched;
         self.before.join(further.before);
         self.after.join(further.after);
         is_shown
@@ -229,7 +232,8 @@ impl<'s> WhatIf<'s> {
     where
         's: 'a,
     {
-        if is_whole && !self.touches(call, session) {
+        let is_touched = self.touches(call, session);
+        if is_whole && !is_touched {
             return None;
         }
         let beside = Some(self.changed.snapshot());
@@ -245,6 +249,7 @@ impl<'s> WhatIf<'s> {
                 .position(|request| request.required)
                 .unwrap_or(0),
             grounds: None,
+            is_touched,
         };
         if before.obstacle.is_some() && after.obstacle.is_some() {
             return Some(judgement);

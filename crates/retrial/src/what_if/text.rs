@@ -12,7 +12,7 @@ use super::Subject;
 use crate::printer::{grouped, printable};
 
 /// Lines that a list has at most; the rest is in the table and in the JSON, and counted.
-const LIST: usize = 12;
+const LIST: usize = 6;
 
 /// The sections, in their order.
 const SECTIONS: [(ChangeEffect, &str); 5] = [

@@ -210,11 +210,12 @@ impl<'a> Laying<'a> {
         let mut given = Vec::new();
         for (name, raw) in file.members(whole)? {
             if name == "Organization" {
-                draft.organization = Some(raw);
-                self.changed(
-                    (OverlayEntry::OrganizationNode, "Organization"),
-                    OverlayEffect::Replaced,
-                );
+                let effect = match draft.organization.replace(raw) {
+                    None => OverlayEffect::Added,
+                    Some(before) if before.get() == raw.get() => OverlayEffect::Unchanged,
+                    Some(_) => OverlayEffect::Replaced,
+                };
+                self.changed((OverlayEntry::OrganizationNode, "Organization"), effect);
                 continue;
             }
             let Some((list, entry)) = LISTS.into_iter().find(|(list, _)| *list == name) else {

@@ -127,6 +127,10 @@ impl OpenCall {
         }
     }
 
+    pub(super) fn is_touched(&self) -> bool {
+        self.judgement.is_touched
+    }
+
     /// The call, where the change does something to it.
     pub(super) fn close(self) -> Option<ChangedCall> {
         let effect = self.judgement.effect(self.call.outcome)?;

@@ -182,6 +182,9 @@ impl<'r, 's: 'r> Pass<'r, 's> {
         let call = self.at_the_time(call, arena);
         let worlds = &self.run.worlds;
         let judgement = worlds.judge((&call, !at_edge), session, memo, (arena, scratch));
+        if !at_edge {
+            part.close();
+        }
         let Some(judgement) = judgement else {
             part.pass(row.copy);
             return Ok(());
@@ -195,7 +198,6 @@ impl<'r, 's: 'r> Pass<'r, 's> {
             let changed = ChangedCall::new((row, shown), call.outcome, texts);
             part.add_open(changed, judgement);
         } else {
-            part.close();
             let effect = judgement.effect(call.outcome);
             let changed = effect.map(|effect| {
                 ChangedCall::new((row, shown), call.outcome, texts)

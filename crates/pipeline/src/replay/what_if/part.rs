@@ -20,7 +20,6 @@ pub(super) struct Part {
 impl Part {
     /// Adds a call that the change cannot touch.
     pub(super) fn pass(&mut self, copy: bool) {
-        self.close();
         self.report.calls += 1;
         self.report.copies += u64::from(copy);
     }
@@ -56,7 +55,7 @@ impl Part {
         if self.head.is_none() {
             self.head = Some(open);
         } else {
-            self.count(open.call.copy, open.close());
+            self.changed.extend(self.report.see(open));
         }
     }
 }
@@ -102,13 +101,7 @@ impl<'r> Joiner<'r> {
 
     fn close(&mut self) {
         if let Some(open) = self.open.take() {
-            self.report.calls += 1;
-            self.report.asked += 1;
-            self.report.copies += u64::from(open.call.copy);
-            if let Some(changed) = open.close() {
-                self.report.count(&changed);
-                self.changed.push(changed);
-            }
+            self.changed.extend(self.report.see(open));
         }
     }
 

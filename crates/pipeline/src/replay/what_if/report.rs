@@ -6,7 +6,7 @@ use retrial_cloudtrail::Timestamp;
 use retrial_iam::Layer;
 use retrial_replay::{ChangeEffect, OwnedStatement, Reason};
 
-use super::changed_call::ChangedCall;
+use super::changed_call::{ChangedCall, OpenCall};
 use crate::dates::{date_name, event_date};
 use crate::report::MAX_GROUPS;
 
@@ -80,6 +80,19 @@ impl WhatIfReport {
     /// Calls that the change does this to.
     pub fn count_of(&self, effect: ChangeEffect) -> u64 {
         self.effects.get(&effect).copied().unwrap_or_default()
+    }
+
+    /// Counts a call whose rows are all here; gives it where it differs.
+    pub(super) fn see(&mut self, open: OpenCall) -> Option<ChangedCall> {
+        self.calls += 1;
+        self.copies += u64::from(open.call.copy);
+        if !open.is_touched() {
+            return None;
+        }
+        self.asked += 1;
+        let changed = open.close()?;
+        self.count(&changed);
+        Some(changed)
     }
 
     pub(super) fn count(&mut self, call: &ChangedCall) {
