@@ -144,9 +144,8 @@ pub(crate) fn run(args: &WhatIfArgs) -> Result<Exit, ProgramError> {
         changes: &change.changes,
         now: args.now,
     };
-    let (manifest, _) = &output.state;
     let report = if args.no_table {
-        what_if(&run, &manifest.files)
+        what_if(&run, &output.state.0.files)
     } else {
         let basis = WhatIfBasis {
             snapshot_id: subject.snapshot_id,
@@ -154,7 +153,7 @@ pub(crate) fn run(args: &WhatIfArgs) -> Result<Exit, ProgramError> {
             mapping_version: mapping.version(),
             as_of: args.as_of.as_deref(),
         };
-        what_if_table(&run, manifest, basis)
+        what_if_table(&run, output.state, basis)
     };
     let report = report.map_err(|cause| failed(&args.out, cause))?;
     match args.format {

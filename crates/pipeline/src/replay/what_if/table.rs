@@ -6,7 +6,7 @@
 
 use bumpalo::Bump;
 use retrial_replay::{Grounds, OwnedStatement};
-use retrial_storage::Upload;
+use retrial_storage::{Upload, Version};
 use retrial_tables::{DeterminedBy, Table, TableWriter, WhatIfRow, WhatIfs};
 
 use super::changed_call::{ChangedCall, sort};
@@ -38,11 +38,10 @@ pub struct WhatIfBasis<'r> {
 /// Where a committed file cannot be read, the table cannot be written, or another writer came in between.
 pub fn what_if_table(
     run: &WhatIfRun<'_>,
-    manifest: &Manifest,
+    (manifest, version): (Manifest, Version),
     basis: WhatIfBasis<'_>,
 ) -> Result<WhatIfReport, PipelineError> {
-    let filter = manifest.header.filter.clone().unwrap_or_default();
-    let mut output = Output::claim(run.store, &filter)?;
+    let mut output = Output::take_over(run.store, (manifest, Some(version)))?;
     output.clean()?;
     let files = output.files().to_vec();
     let pass = Pass::new(run, &files);
@@ -78,8 +77,8 @@ pub fn what_if_table(
         key,
         rows,
         bytes,
-        snapshot_id: basis.snapshot_id.to_owned(),
-        mapping_version: basis.mapping_version.to_owned(),
+        snapshot_ids: vec![basis.snapshot_id.to_owned()],
+        mapping_versions: vec![basis.mapping_version.to_owned()],
         supersedes: Vec::new(),
     });
     output.change(|manifest| {
