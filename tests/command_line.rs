@@ -21,6 +21,7 @@ fn help_short_and_long() {
         &["simulate", "--help"],
         &["who-can", "--help"],
         &["lint", "--help"],
+        &["what-if", "--help"],
     ] {
         let ran = retrial(arguments).expect_status(0);
         assert!(ran.stderr.is_empty());

@@ -34,3 +34,4 @@ mod sessions;
 mod simulate;
 mod support;
 mod usage;
+mod what_if;

@@ -108,7 +108,8 @@ pub use simulate::{
     SimulationResult,
 };
 pub use snapshot::{
-    AttachedPolicy, Collected, PolicySource, PolicyUnavailable, Principal, PrincipalKind, Snapshot,
-    SnapshotError, SnapshotFile, SnapshotIssue,
+    AttachedPolicy, ChangeScope, Collected, OverlaidSnapshot, OverlayChange, OverlayEffect,
+    OverlayEntry, OverlayError, OverlayProblem, Place, PolicySource, PolicyUnavailable, Principal,
+    PrincipalKind, Snapshot, SnapshotError, SnapshotFile, SnapshotIssue, overlay,
 };
 pub use truth::Truth;

@@ -57,6 +57,7 @@ mod documents;
 mod json;
 mod keys_read;
 mod organization;
+mod overlay;
 mod read;
 mod resources;
 mod status;
@@ -74,6 +75,10 @@ use crate::kms_grant::KmsGrant;
 use crate::s3_bucket::{Bucket, PublicAccessBlock};
 use crate::{Catalogue, CompiledPolicy};
 pub(crate) use organization::{FullAccess, Level, Levels};
+pub use overlay::{
+    ChangeScope, OverlaidSnapshot, OverlayChange, OverlayEffect, OverlayEntry, OverlayError,
+    OverlayProblem, Place, overlay,
+};
 
 /// Users, groups, roles and their policies; which other layers were collected.
 ///
@@ -462,8 +467,9 @@ impl Snapshot {
             region: "",
         });
         match (found, status) {
-            (Some(OnAccount::Some), _) => Collected::Present,
+            // What is there counts all the same: see `levels`.
             (_, Some(Status::Partial | Status::Failed)) => Collected::No,
+            (Some(OnAccount::Some), _) => Collected::Present,
             (Some(OnAccount::None), _) => Collected::Empty,
             (Some(OnAccount::Unknown) | None, Some(Status::Complete))
                 if !self.organization_unreadable =>

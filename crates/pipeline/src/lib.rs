@@ -68,7 +68,10 @@ pub use plan::{
     PlanRef, PlannedBefore, PlannedFile, Planner, SetAside, Status, StatusParts, Unlisted, status,
 };
 pub use prune::{Prune, Pruned};
-pub use replay::{ChangeKey, ChangedCalls, Replay, ReplayReport, Window, replay, replay_each};
+pub use replay::{
+    ChangeKey, ChangedCalls, Replay, ReplayReport, WhatIfBasis, WhatIfGroup, WhatIfKey,
+    WhatIfReport, WhatIfRun, Window, replay, replay_each, what_if, what_if_table,
+};
 pub use report::{Books, EventKey, Group, GroupKey, MAX_GROUPS, OmissionKey, Report};
 pub use retry::Unread;
 pub use scratch::Scratch;

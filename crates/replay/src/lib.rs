@@ -34,6 +34,7 @@ mod recorded;
 mod seen_call;
 mod session;
 mod verdict;
+mod what_if;
 
 pub use call::{Assumptions, Call, CallRequest, Replayer};
 pub use caller::{Caller, CallerKind};
@@ -55,6 +56,9 @@ pub use session::{
     Inheritance, Session, SessionDocuments, SessionFacts, SessionKnowledge, session_key,
 };
 pub use verdict::{Reason, Verdict};
+pub use what_if::{
+    ChangeEffect, Found, Grounds, OwnedStatement, WhatIf, WhatIfJudgement, WhatIfMemo,
+};
 
 /// The partition of a principal's ARN, or else of a region's name.
 /// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>.

@@ -16,12 +16,7 @@ use crate::verdict::Judged;
 /// Questions of some hundred bytes each, up to the limit; then all are forgotten.
 #[derive(Debug)]
 pub struct Memo<'x> {
-    // Not keyed by a fast hash: whoever makes calls chooses what stands in a question.
-    answers: HashMap<Box<[u8]>, Option<Judged>>,
-    bytes: usize,
-    limit: usize,
-    question: Vec<u8>,
-    keys: KeyFacts,
+    pub(crate) answers: Answers<Option<Judged>>,
     sessions: PhantomData<&'x Session>,
 }
 
@@ -29,12 +24,32 @@ impl Memo<'_> {
     /// For questions of up to this many bytes together.
     pub fn new(limit: usize) -> Self {
         Memo {
+            answers: Answers::new(limit),
+            sessions: PhantomData,
+        }
+    }
+}
+
+/// Answers of one kind, by their questions.
+#[derive(Debug)]
+pub(crate) struct Answers<A> {
+    // Not keyed by a fast hash: whoever makes calls chooses what stands in a question.
+    answers: HashMap<Box<[u8]>, A>,
+    bytes: usize,
+    limit: usize,
+    question: Vec<u8>,
+    keys: KeyFacts,
+}
+
+impl<A: Clone> Answers<A> {
+    /// For questions of up to this many bytes together.
+    pub(crate) fn new(limit: usize) -> Self {
+        Answers {
             answers: HashMap::new(),
             bytes: 0,
             limit,
             question: Vec::new(),
             keys: KeyFacts::default(),
-            sessions: PhantomData,
         }
     }
 
@@ -42,8 +57,8 @@ impl Memo<'_> {
     pub(crate) fn ask(
         &mut self,
         write: impl FnOnce(&mut Question<'_>, &mut KeyFacts),
-        answer: impl FnOnce(&mut KeyFacts) -> Option<Judged>,
-    ) -> Option<Judged> {
+        answer: impl FnOnce(&mut KeyFacts) -> A,
+    ) -> A {
         /// What an entry takes besides its question.
         const ENTRY: usize = 64;
         self.question.clear();
@@ -52,7 +67,7 @@ impl Memo<'_> {
         };
         write(&mut question, &mut self.keys);
         if let Some(found) = self.answers.get(self.question.as_slice()) {
-            return *found;
+            return found.clone();
         }
         let answer = answer(&mut self.keys);
         let bytes = self.question.len() + ENTRY;
@@ -61,7 +76,8 @@ impl Memo<'_> {
             self.bytes = 0;
         }
         self.bytes += bytes;
-        self.answers.insert(self.question.as_slice().into(), answer);
+        self.answers
+            .insert(self.question.as_slice().into(), answer.clone());
         answer
     }
 }

@@ -7,7 +7,7 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
-use retrial_iam::{Context, Decision, KeyState, MissingKeys, Scratch, Values};
+use retrial_iam::{Context, Decision, KeyState, MissingKeys, Scratch, Snapshot, Values};
 
 use crate::Outcome;
 use crate::asker::{Asking, asker};
@@ -80,7 +80,7 @@ impl<'s> Replayer<'s> {
     where
         's: 'a,
     {
-        let desk = Desk::new(self, call, session, arena);
+        let desk = Desk::new(self, call, (session, None), arena);
         let mut requests = BumpVec::with_capacity_in(desk.mapped.len(), arena);
         for (recorded, mapped) in call.requests.iter().zip(desk.mapped) {
             requests.push(desk.request(recorded, mapped, scratch));
@@ -110,7 +110,7 @@ impl<'s> Replayer<'s> {
     where
         's: 'a,
     {
-        let desk = Desk::new(self, call, session, arena);
+        let desk = Desk::new(self, call, (session, None), arena);
         let mut required = Vec::new();
         if desk.obstacle.is_none() {
             for (recorded, mapped) in call.requests.iter().zip(desk.mapped) {
@@ -129,11 +129,19 @@ impl<'s> Replayer<'s> {
 /// What the verdict of a call stands on.
 #[derive(Debug, Clone)]
 pub struct Judgement {
-    obstacle: Option<Reason>,
-    required: Vec<Judged>,
+    pub(crate) obstacle: Option<Reason>,
+    pub(crate) required: Vec<Judged>,
 }
 
 impl Judgement {
+    /// Of no request yet.
+    pub(crate) fn of_obstacle(obstacle: Option<Reason>) -> Judgement {
+        Judgement {
+            obstacle,
+            required: Vec::new(),
+        }
+    }
+
     /// Takes in that of the call's further requests, where they were judged apart.
     pub fn join(&mut self, further: Judgement) {
         self.obstacle = self.obstacle.or(further.obstacle);
@@ -155,22 +163,24 @@ impl Judgement {
 }
 
 /// A call on its way to be decided again.
-struct Desk<'a, 'r, 's> {
+pub(crate) struct Desk<'a, 'r, 's> {
     replayer: &'r Replayer<'s>,
+    /// Another snapshot, under which the same questions are asked.
+    beside: Option<&'s Snapshot>,
     call: &'r RecordedCall<'a>,
-    mapped: &'a [MappedRequest<'a>],
+    pub(crate) mapped: &'a [MappedRequest<'a>],
     asker: Option<retrial_iam::Caller<'s, 'a>>,
-    obstacle: Option<Reason>,
-    session: CallSession<'r>,
+    pub(crate) obstacle: Option<Reason>,
+    pub(crate) session: CallSession<'r>,
     tagged: Tagged<'a, 'r>,
     arena: &'a Bump,
 }
 
 impl<'a, 'r, 's: 'a> Desk<'a, 'r, 's> {
-    fn new(
+    pub(crate) fn new(
         replayer: &'r Replayer<'s>,
         call: &'r RecordedCall<'a>,
-        session: SessionKnowledge<'r>,
+        (session, beside): (SessionKnowledge<'r>, Option<&'s Snapshot>),
         arena: &'a Bump,
     ) -> Self {
         let snapshot = replayer.snapshot;
@@ -187,6 +197,7 @@ impl<'a, 'r, 's: 'a> Desk<'a, 'r, 's> {
         );
         Desk {
             replayer,
+            beside,
             call,
             mapped,
             asker: asker.ok().filter(|_| obstacle.is_none()),
@@ -230,7 +241,8 @@ impl<'a, 'r, 's: 'a> Desk<'a, 'r, 's> {
     /// What is known of a condition key under the snapshot of now.
     fn fact(&self, key: &str, facts: &mut KeyFacts) -> KeyFact {
         facts.of(key, || KeyFact {
-            read: self.replayer.snapshot.reads_key(key),
+            read: self.replayer.snapshot.reads_key(key)
+                || self.beside.is_some_and(|beside| beside.reads_key(key)),
             multivalued: self.replayer.catalogue.is_multivalued(key) == Some(true),
         })
     }
@@ -268,24 +280,33 @@ impl<'a, 'r, 's: 'a> Desk<'a, 'r, 's> {
         memo: &mut Memo<'_>,
         scratch: &mut Scratch<'s>,
     ) -> Option<Judged> {
-        let mut decide = |facts: &mut KeyFacts| {
-            let keys = self.keys(recorded, facts);
-            let bench = self.bench(recorded, &keys);
-            let context = self.replayer.context(&bench, mapped);
-            judged(&self.replayer.decided(&bench, (mapped, &context), scratch))
-        };
+        let mut decide =
+            |facts: &mut KeyFacts| judged(&self.decided((recorded, mapped), facts, scratch));
         // Session policies read keys of their own.
         if self.session.has_policies() {
             return decide(&mut KeyFacts::default());
         }
-        memo.ask(
+        memo.answers.ask(
             |question, facts| self.write_question(recorded, question, facts),
             decide,
         )
     }
 
+    /// Decides one request; its context is left out.
+    pub(crate) fn decided(
+        &self,
+        (recorded, mapped): (&RecordedRequest<'a>, &MappedRequest<'a>),
+        facts: &mut KeyFacts,
+        scratch: &mut Scratch<'s>,
+    ) -> CallRequest<'a> {
+        let keys = self.keys(recorded, facts);
+        let bench = self.bench(recorded, &keys);
+        let context = self.replayer.context(&bench, mapped);
+        self.replayer.decided(&bench, (mapped, &context), scratch)
+    }
+
     /// Writes all that the answer depends on.
-    fn write_question(
+    pub(crate) fn write_question(
         &self,
         recorded: &RecordedRequest<'a>,
         question: &mut Question<'_>,
@@ -439,7 +460,7 @@ impl<'a> RecordedRequest<'a> {
 
     /// The endpoint that the request came through. An address that is known to be absent tells of one
     /// whose name is hidden.
-    fn vpc_endpoint(&self) -> Option<&'a str> {
+    pub(crate) fn vpc_endpoint(&self) -> Option<&'a str> {
         /// How CloudTrail hides it.
         const HIDDEN: &str = "AWS Internal";
         match (self.known("aws:SourceVpce"), self.known("aws:SourceIp")) {

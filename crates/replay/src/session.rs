@@ -291,6 +291,11 @@ impl Session {
         }
     }
 
+    /// Whether managed policies were given for it.
+    pub(crate) fn has_managed_policies(&self) -> bool {
+        !self.managed.is_empty()
+    }
+
     /// Its policies; `None` where one of them is not known.
     pub(crate) fn policies<'q>(&'q self, snapshot: &'q Snapshot) -> Option<Vec<SessionPolicy<'q>>> {
         let mut policies = Vec::new();

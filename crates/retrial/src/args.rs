@@ -14,6 +14,7 @@ use crate::prune::PruneArgs;
 use crate::replay::ReplayArgs;
 use crate::share::Share;
 use crate::status::StatusArgs;
+use crate::what_if::WhatIfArgs;
 
 /// Tries every call in CloudTrail logs again under IAM policies as they stand today.
 ///
@@ -71,6 +72,17 @@ pub(crate) enum Command {
     /// Reads the Parquet that `analyze` wrote, and no log file. What the log does not show and the
     /// snapshot does (tags of principals and resources) is the new snapshot's; nothing is written.
     Replay(ReplayArgs),
+    /// Try a change of policies on the calls of an output: what it would have broken, and opened
+    ///
+    /// Replays the Parquet that `analyze` wrote under the current snapshot and under the same with the change
+    /// laid over it, lists what differs by principal, action and account, and writes each differing call
+    /// to the table `what_if`. It is evidence about recorded calls, and no proof about others.
+    ///
+    /// The change is a folder with the files of a snapshot, or one of them, that hold only what changes.
+    /// In AWS's lists an entry replaces the current one of its ARN whole; in an object by ARN, such as
+    /// `{"RoleDetailList": {"<ARN>": {"RolePolicyList": […]}, "<ARN>": null}}`, it changes the members that it
+    /// has, and `null` deletes. `crates/iam/src/snapshot/overlay/mod.rs` has all of it.
+    WhatIf(WhatIfArgs),
     /// Print what AWS asks for an event, and where each value comes from
     ///
     /// With a file: for each record in it the requests that AWS authorizes, their resources and the

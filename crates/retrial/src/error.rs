@@ -2,7 +2,7 @@
 
 use std::io;
 
-use retrial_iam::SnapshotError;
+use retrial_iam::{OverlayError, SnapshotError};
 use retrial_pipeline::PipelineError;
 use retrial_replay::MappingError;
 use retrial_storage::StorageError;
@@ -14,6 +14,13 @@ pub(crate) enum ProgramError {
     SnapshotUnreadable { path: String, cause: io::Error },
     #[error("cannot use the snapshot `{path}`: {cause}")]
     Snapshot { path: String, cause: SnapshotError },
+    #[error("cannot read the change `{path}`: {cause}")]
+    ChangeUnreadable { path: String, cause: io::Error },
+    #[error("cannot use the change `{path}`: {cause}")]
+    Change {
+        path: String,
+        cause: Box<OverlayError>,
+    },
     #[error("the mapping that is built in is defective: {0}")]
     Mapping(#[from] MappingError),
     #[error("cannot read the source `{path}`: {cause}")]
@@ -73,6 +80,9 @@ impl ProgramError {
         match self {
             Self::SnapshotUnreadable { .. } => Some(
                 "make one with `aws iam get-account-authorization-details > iam.json` and pass `--iam iam.json`",
+            ),
+            Self::Change { .. } => Some(
+                "a change holds only what changes, in the form of the snapshot's files: see `retrial what-if --help`",
             ),
             Self::NoLogFiles { .. } => Some("log files end in .json.gz or .json"),
             Self::OutputNotEmpty { .. } => Some(

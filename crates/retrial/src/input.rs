@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use retrial_cloudtrail::{LogKey, LogKind};
-use retrial_iam::{Catalogue, Snapshot, SnapshotFile};
+use retrial_iam::{Catalogue, Snapshot, SnapshotFile, SnapshotIssue};
 use retrial_pipeline::PlannedFile;
 use retrial_storage::{Child, Entry, Range, Source, StorageError};
 
@@ -21,24 +21,39 @@ pub(crate) struct LoadedSnapshot {
 
 /// Reads a snapshot from one file or a folder; what could not be used of it is said on standard error.
 pub(crate) fn snapshot(path: &Path, printer: &Printer) -> Result<LoadedSnapshot, ProgramError> {
-    let name = path.display().to_string();
     let files = snapshot_files(path).map_err(|cause| ProgramError::SnapshotUnreadable {
-        path: name.clone(),
+        path: path.display().to_string(),
         cause,
     })?;
+    let (loaded, issues) = snapshot_of(path, &files)?;
+    warn(&issues, printer);
+    Ok(loaded)
+}
+
+/// Says what could not be used of a snapshot.
+pub(crate) fn warn(issues: &[SnapshotIssue], printer: &Printer) {
+    for issue in issues {
+        printer.warning(&format!("snapshot: {}: {}", issue.path, issue.message));
+    }
+}
+
+/// The snapshot that files make, and what could not be used of it.
+pub(crate) fn snapshot_of(
+    path: &Path,
+    files: &[(String, Vec<u8>)],
+) -> Result<(LoadedSnapshot, Vec<SnapshotIssue>), ProgramError> {
+    let name = path.display().to_string();
     let borrowed: Vec<SnapshotFile<'_>> = files
         .iter()
         .map(|(path, bytes)| SnapshotFile { path, bytes })
         .collect();
     let (snapshot, issues) = Snapshot::read(&borrowed, Catalogue::bundled())
         .map_err(|cause| ProgramError::Snapshot { path: name, cause })?;
-    for issue in &issues {
-        printer.warning(&format!("snapshot: {}: {}", issue.path, issue.message));
-    }
-    Ok(LoadedSnapshot {
+    let loaded = LoadedSnapshot {
         snapshot,
         whole: issues.is_empty(),
-    })
+    };
+    Ok((loaded, issues))
 }
 
 /// The files of a snapshot folder by their paths in it, or the one file.

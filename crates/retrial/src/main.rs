@@ -24,6 +24,7 @@ mod signals;
 mod simulate;
 mod status;
 mod summary;
+mod what_if;
 mod who_can;
 
 use std::process::ExitCode;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(args),
         Command::Map(args) => map::run(args),
         Command::Simulate(args) => simulate::run(args),
+        Command::WhatIf(args) => what_if::run(args),
         Command::WhoCan(args) => who_can::run(args),
     };
     let exit = result.unwrap_or_else(|error| {

@@ -88,6 +88,7 @@ pub use rows::permissions::{ActionSetRow, ActionSets, PermissionRow, Permissions
 pub use rows::rejects::{RejectRow, Rejects};
 pub use rows::sessions::{SessionRow, Sessions};
 pub use rows::usage::{Usage, UsageRow};
+pub use rows::what_if::{WhatIfRow, WhatIfs};
 pub use schema::{ColumnDescription, TableDescription, schema_markdown, tables};
 pub use table::{Table, sort_order};
 pub use writer::{

@@ -10,6 +10,7 @@ use crate::rows::permissions::{ActionSets, Permissions};
 use crate::rows::rejects::Rejects;
 use crate::rows::sessions::Sessions;
 use crate::rows::usage::Usage;
+use crate::rows::what_if::WhatIfs;
 use crate::table::Table;
 
 /// What is said about a table.
@@ -52,6 +53,7 @@ pub fn tables() -> Vec<TableDescription> {
         describe::<Rejects>(),
         describe::<Permissions>(),
         describe::<ActionSets>(),
+        describe::<WhatIfs>(),
     ]
 }
 

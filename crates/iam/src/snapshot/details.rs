@@ -172,6 +172,12 @@ pub(super) struct PolicyVersion<'a> {
     document: &'a RawValue,
 }
 
+impl<'a> PolicyVersion<'a> {
+    pub(super) fn document(&self) -> &'a RawValue {
+        self.document
+    }
+}
+
 impl<'a> PolicyDetail<'a> {
     /// The document in force: that of the version marked as the default one.
     pub(super) fn default_document(&self) -> Option<&'a RawValue> {

@@ -38,6 +38,16 @@ impl From<serde_json::Error> for JsonProblem {
 }
 
 impl JsonProblem {
+    /// Without the place.
+    pub(super) fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Line and column, from 1.
+    pub(super) fn place(&self) -> (usize, usize) {
+        (self.line, self.column)
+    }
+
     fn at_start(reason: &str) -> Self {
         Self {
             line: 1,

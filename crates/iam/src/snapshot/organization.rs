@@ -20,6 +20,13 @@ pub(super) enum PolicyType {
 }
 
 impl PolicyType {
+    /// The one of this name that decides about requests.
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        [Self::ServiceControl, Self::ResourceControl]
+            .into_iter()
+            .find(|policy_type| policy_type.name() == name)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::ServiceControl => "SERVICE_CONTROL_POLICY",
@@ -30,7 +37,7 @@ impl PolicyType {
     /// The id of the policy that AWS attaches everywhere and that takes nothing away.
     /// See <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html>
     /// and <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html>.
-    fn full_access(self) -> &'static str {
+    pub(super) fn full_access(self) -> &'static str {
         match self {
             Self::ServiceControl => "p-FullAWSAccess",
             Self::ResourceControl => "p-RCPFullAWSAccess",
@@ -153,6 +160,18 @@ pub(crate) struct Levels<'s> {
     /// Whether all of it was collected.
     pub(crate) complete: bool,
 }
+
+/// All that the organization decides about an account, to be compared.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Standing<'o> {
+    pub(super) is_management: Option<bool>,
+    /// Of service control policies, then of resource control policies: each node from the account up,
+    /// with the ids and documents of the policies on it. `None`: the type is switched off.
+    pub(super) levels: [Option<Vec<StandingLevel<'o>>>; 2],
+}
+
+/// A node, and what is attached to it.
+pub(super) type StandingLevel<'o> = (&'o str, Vec<(&'o str, Option<&'o str>)>);
 
 /// Which policies of a type stand on an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -326,6 +345,52 @@ impl Organization {
     pub(super) fn is_management_account(&self, account: &str) -> Option<bool> {
         let management = self.management_account.as_deref()?;
         (management == account || self.bound.contains_key(account)).then_some(management == account)
+    }
+
+    /// The accounts in the file, in its order.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = &str> {
+        self.accounts.iter().map(String::as_str)
+    }
+
+    pub(super) fn has_account(&self, account: &str) -> bool {
+        self.bound.contains_key(account)
+    }
+
+    /// Whether this is one of its roots, units or accounts.
+    pub(super) fn has_node(&self, id: &str) -> bool {
+        self.parents.contains_key(id) || self.roots.iter().any(|root| root.id == id)
+    }
+
+    pub(super) fn tells_management_account(&self) -> bool {
+        self.management_account.is_some()
+    }
+
+    /// Whether a type of policy is switched on where a node is.
+    pub(super) fn is_enabled_above(&self, node: &str, policy_type: PolicyType) -> bool {
+        let path = self.path(node).unwrap_or_else(|| vec![node]);
+        self.is_enabled(&path, policy_type)
+    }
+
+    /// All that it decides about an account; `None` where it does not have it.
+    pub(super) fn standing(&self, account: &str) -> Option<Standing<'_>> {
+        let path = self.path(account)?;
+        let levels = [PolicyType::ServiceControl, PolicyType::ResourceControl].map(|policy_type| {
+            let attached = |node: &'_ str| {
+                let of_type = self.policies.iter().filter(move |policy| {
+                    policy.policy_summary.policy_type == policy_type.name()
+                        && policy.targets.iter().any(|target| target.target_id == node)
+                });
+                of_type
+                    .map(|policy| (policy.policy_summary.id.as_str(), policy.content.as_deref()))
+                    .collect()
+            };
+            self.is_enabled(&path, policy_type)
+                .then(|| path.iter().map(|node| (*node, attached(node))).collect())
+        });
+        Some(Standing {
+            is_management: self.is_management_account(account),
+            levels,
+        })
     }
 
     /// Which policies of a type stand on an account.

@@ -49,7 +49,7 @@ fn visible(character: char) -> char {
 
 /// What a file of a snapshot is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum FileKind<'p> {
+pub(super) enum FileKind<'p> {
     Status,
     Organization,
     Details {
@@ -81,7 +81,7 @@ enum FileKind<'p> {
 
 impl<'p> FileKind<'p> {
     /// `alone`: the snapshot is this file.
-    fn of(path: &'p str, alone: bool) -> Self {
+    pub(super) fn of(path: &'p str, alone: bool) -> Self {
         let is_details =
             |name: &str| name.starts_with("authorization-details") && name.ends_with(".json");
         let parts: Vec<&str> = path.trim_start_matches("./").split('/').collect();
@@ -108,6 +108,23 @@ impl<'p> FileKind<'p> {
             [name] if is_details(name) => Self::Details { folder: None },
             _ if alone => Self::Details { folder: None },
             _ => Self::unknown(path),
+        }
+    }
+
+    /// The account whose folder it stands in.
+    pub(super) fn account(self) -> Option<&'p str> {
+        match self {
+            Self::Details { folder } => folder,
+            Self::ResourcePolicies { account, .. }
+            | Self::KmsGrants { account }
+            | Self::ResourceTags { account }
+            | Self::VpcEndpoints { account }
+            | Self::S3Buckets { account } => Some(account),
+            Self::Status
+            | Self::Organization
+            | Self::NotForDecisions
+            | Self::Unknown
+            | Self::Foreign => None,
         }
     }
 

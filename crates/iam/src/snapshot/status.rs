@@ -1,5 +1,7 @@
 //! `snapshot.json`: when a snapshot was taken, and which layers were collected.
 
+use std::collections::BTreeSet;
+
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
@@ -28,6 +30,31 @@ impl StatusLayer {
             "vpc_endpoint_policy" => Some(Self::VpcEndpointPolicy),
             "resource_tags" => Some(Self::ResourceTags),
             _ => None,
+        }
+    }
+
+    /// The name in `snapshot.json`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Scp => "scp",
+            Self::Rcp => "rcp",
+            Self::ResourcePolicy => "resource_policy",
+            Self::KmsGrants => "kms_grants",
+            Self::S3Acl => "s3_acl",
+            Self::VpcEndpointPolicy => "vpc_endpoint_policy",
+            Self::ResourceTags => "resource_tags",
+        }
+    }
+}
+
+impl Status {
+    /// The name in `snapshot.json`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
         }
     }
 }
@@ -186,6 +213,15 @@ impl Statuses {
             (None, Some(regional)) => Some(regional.max(Status::Partial)),
             (None, None) => None,
         }
+    }
+
+    /// The Regions that entries for a layer name.
+    pub(super) fn regions(&self, layer: StatusLayer) -> BTreeSet<&str> {
+        let entries = self.entries.values().flatten();
+        entries
+            .filter(|entry| entry.layer == layer && entry.region != "*")
+            .map(|entry| entry.region.as_str())
+            .collect()
     }
 
     /// The accounts that entries for a layer name.

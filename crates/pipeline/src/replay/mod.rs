@@ -14,6 +14,7 @@
 mod part;
 mod report;
 mod rows;
+mod what_if;
 
 use std::collections::BTreeSet;
 
@@ -31,6 +32,9 @@ use crate::sessions::Sessions;
 use crate::stored_file::StoredFile;
 
 pub use report::{ChangeKey, ChangedCalls, ReplayReport};
+pub use what_if::{
+    WhatIfBasis, WhatIfGroup, WhatIfKey, WhatIfReport, WhatIfRun, what_if, what_if_table,
+};
 
 use part::{Joiner, Part};
 

@@ -8,3 +8,4 @@ pub(crate) mod permissions;
 pub(crate) mod rejects;
 pub(crate) mod sessions;
 pub(crate) mod usage;
+pub(crate) mod what_if;
