@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use retrial_storage::{StorageError, Store, Upload};
 use retrial_tables::{
     ChangeRow, Changes, CoverageRow, DecisionRow, Decisions, RejectRow, Rejects, SessionRow,
-    Sessions, Table, TableWriter, Usage, UsageRow, sort_order,
+    Sessions, SortKey, Table, TableWriter, Usage, UsageRow, sort_keys, sort_order,
 };
 
 use crate::analyze::PipelineError;
@@ -224,12 +224,9 @@ impl<'r, T: Table> Files<'r, T> {
     fn write<'x>(
         &mut self,
         place: Place<'r>,
-        mut rows: Vec<&'x Dated<T::Row<'x>>>,
+        rows: Vec<&'x Dated<T::Row<'x>>>,
     ) -> Result<(), PipelineError> {
-        // Stable, so that equal rows stay in the order of the plan.
-        rows.sort_by(|(date_a, a), (date_b, b)| {
-            date_a.cmp(date_b).then_with(|| sort_order::<T>(a, b))
-        });
+        let rows = sorted::<T>(rows);
         for of_date in rows.chunk_by(|(a, _), (b, _)| a == b) {
             let Some((date, _)) = of_date.first() else {
                 continue;
@@ -290,6 +287,32 @@ impl<'r, T: Table> Files<'r, T> {
         }
         Ok(())
     }
+}
+
+/// The rows by date, each date's in the order of its table. Rows that are equal in it stay in the order
+/// of the plan.
+fn sorted<'x, T: Table>(rows: Vec<&'x Dated<T::Row<'x>>>) -> Vec<&'x Dated<T::Row<'x>>> {
+    // Groups of `usage` come in order.
+    if rows.is_sorted_by(|(date_a, a), (date_b, b)| {
+        date_a
+            .cmp(date_b)
+            .then_with(|| sort_order::<T>(a, b))
+            .is_le()
+    }) {
+        return rows;
+    }
+    let keys = sort_keys::<T>(rows.iter().map(|(_, row)| row));
+    let mut order: Vec<(EventDate, SortKey, usize)> = keys
+        .into_iter()
+        .zip(&rows)
+        .zip(0..)
+        .map(|((key, (date, _)), place)| (*date, key, place))
+        .collect();
+    order.sort_unstable();
+    order
+        .into_iter()
+        .filter_map(|(_, _, place)| rows.get(place).copied())
+        .collect()
 }
 
 /// A file that is begun in the store only once it is worth it.

@@ -603,7 +603,7 @@ fn family_state<'a>(context: &Context<'a>, key: &str) -> Option<KeyState<'a>> {
 /// The `context` column: known keys with their values, absent ones with none. Unknown ones stay out.
 fn context_column<'a>(context: &Context<'a>, arena: &'a Bump) -> &'a [(&'a str, &'a [&'a str])] {
     debug_assert_eq!(context.missing(), MissingKeys::ByCatalogue);
-    let mut column = BumpVec::new_in(arena);
+    let mut column = BumpVec::with_capacity_in(context.len(), arena);
     for (key, state) in context.iter() {
         let values: &'a [&'a str] = match state {
             KeyState::Known(Values::One(value)) => arena.alloc_slice_copy(&[value]),
@@ -613,6 +613,40 @@ fn context_column<'a>(context: &Context<'a>, arena: &'a Bump) -> &'a [(&'a str, 
         };
         column.push((key, values));
     }
-    column.sort_unstable_by_key(|(key, _)| *key);
-    column.into_bump_slice()
+    sorted_by_key(&column, arena)
+}
+
+/// What a context column's entries are told apart by at a glance: the first 16 bytes of their keys, as
+/// a number of the same order. Comparing texts was a twentieth of a run.
+fn beginning(key: &str) -> u128 {
+    let mut bytes = [0; 16];
+    for (place, byte) in bytes.iter_mut().zip(key.as_bytes()) {
+        *place = *byte;
+    }
+    match key.as_bytes().first_chunk() {
+        Some(whole) => u128::from_be_bytes(*whole),
+        None => u128::from_be_bytes(bytes),
+    }
+}
+
+/// The entries in the order of their keys.
+fn sorted_by_key<'a>(
+    column: &[(&'a str, &'a [&'a str])],
+    arena: &'a Bump,
+) -> &'a [(&'a str, &'a [&'a str])] {
+    let mut order = BumpVec::with_capacity_in(column.len(), arena);
+    order.extend(
+        column
+            .iter()
+            .zip(0_usize..)
+            .map(|((key, _), at)| (beginning(key), at)),
+    );
+    let key = |at: usize| column.get(at).map(|(key, _)| *key);
+    order.sort_unstable_by(|(a, at_a), (b, at_b)| {
+        a.cmp(b).then_with(|| key(*at_a).cmp(&key(*at_b)))
+    });
+    let sorted = order
+        .into_iter()
+        .filter_map(|(_, at)| column.get(at).copied());
+    BumpVec::from_iter_in(sorted, arena).into_bump_slice()
 }

@@ -89,7 +89,7 @@ pub use rows::rejects::{RejectRow, Rejects};
 pub use rows::sessions::{SessionRow, Sessions};
 pub use rows::usage::{Usage, UsageRow};
 pub use schema::{ColumnDescription, TableDescription, schema_markdown, tables};
-pub use table::{Table, sort_order};
+pub use table::{SortKey, Table, sort_keys, sort_order};
 pub use writer::{
     COMPRESSION_LEVEL, CREATED_BY, FORMAT_VERSION, ROW_GROUP_ROWS, TableWriter, Written,
 };
