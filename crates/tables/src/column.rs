@@ -87,15 +87,6 @@ impl ColumnType {
         }
     }
 
-    /// How many Parquet columns it becomes.
-    pub(crate) fn leaves(self) -> usize {
-        match self {
-            Self::Text | Self::Timestamp | Self::Integer | Self::Boolean | Self::TextList => 1,
-            Self::TextMap | Self::TextListMap => 2,
-            Self::DeterminedBy => 5,
-        }
-    }
-
     /// Whether it is a list or a map.
     pub(crate) fn is_nested(self) -> bool {
         matches!(

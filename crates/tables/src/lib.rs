@@ -66,10 +66,13 @@
     )
 )]
 
-mod arrays;
+mod chunk;
 mod column;
 mod copy;
+mod dictionary;
 mod error;
+mod hybrid;
+mod leaf;
 mod reader;
 mod rows;
 mod schema;
