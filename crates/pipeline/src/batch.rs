@@ -3,6 +3,7 @@
 //! A batch is of one delivery day's plan. Rows of records that waited since an earlier day have files
 //! of their own, so that every file is of one delivery day, and a day can be done anew as a whole.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::{self, Write};
@@ -123,13 +124,22 @@ impl<'r> Batch<'r> {
             rejects: Files::new(delivery),
             usage: UsageGroups::new(self.place.scratch),
         });
-        for (date, row) in &rows.decisions {
-            files.usage.add(*date, row)?;
-        }
-        files.decisions.write(self.place, rows.decisions)?;
-        files.sessions.write(self.place, rows.sessions)?;
-        files.changes.write(self.place, rows.changes)?;
-        files.rejects.write(self.place, rows.rejects)
+        let DayFiles {
+            decisions, usage, ..
+        } = files;
+        // Groups are one thread's: the others encode meanwhile.
+        let (encoded, grouped) = rayon::join(
+            || decisions.write(self.place, &rows.decisions),
+            || {
+                let mut rows = rows.decisions.iter();
+                rows.try_for_each(|(date, row)| usage.add(*date, row))
+            },
+        );
+        grouped?;
+        encoded?;
+        files.sessions.write(self.place, &rows.sessions)?;
+        files.changes.write(self.place, &rows.changes)?;
+        files.rejects.write(self.place, &rows.rejects)
     }
 
     /// Adds what a whole file covers.
@@ -162,7 +172,7 @@ impl<'r> Batch<'r> {
             .map(|(cell, seen)| (cell.date, coverage_row(cell, *seen)))
             .collect();
         let mut coverage = Files::<retrial_tables::Coverage>::new(place.delivery);
-        coverage.write(place, rows.iter().collect())?;
+        coverage.write(place, &rows.iter().collect::<Vec<_>>())?;
         coverage.finish(&mut finished)?;
         Ok(finished)
     }
@@ -181,7 +191,7 @@ fn write_usage(
             std::mem::replace(&mut files, Files::new(delivery)).finish(finished)?;
         }
         let rows: Vec<Dated<UsageRow<'_>>> = rows.iter().map(|row| (date, *row)).collect();
-        files.write(place, rows.iter().collect())
+        files.write(place, &rows.iter().collect::<Vec<_>>())
     })?;
     files.finish(finished)
 }
@@ -224,7 +234,7 @@ impl<'r, T: Table> Files<'r, T> {
     fn write<'x>(
         &mut self,
         place: Place<'r>,
-        rows: Vec<&'x Dated<T::Row<'x>>>,
+        rows: &[&'x Dated<T::Row<'x>>],
     ) -> Result<(), PipelineError> {
         let rows = sorted::<T>(rows);
         for of_date in rows.chunk_by(|(a, _), (b, _)| a == b) {
@@ -291,7 +301,7 @@ impl<'r, T: Table> Files<'r, T> {
 
 /// The rows by date, each date's in the order of its table. Rows that are equal in it stay in the order
 /// of the plan.
-fn sorted<'x, T: Table>(rows: Vec<&'x Dated<T::Row<'x>>>) -> Vec<&'x Dated<T::Row<'x>>> {
+fn sorted<'s, 'x, T: Table>(rows: &'s [&'x Dated<T::Row<'x>>]) -> Cow<'s, [&'x Dated<T::Row<'x>>]> {
     // Groups of `usage` come in order.
     if rows.is_sorted_by(|(date_a, a), (date_b, b)| {
         date_a
@@ -299,12 +309,12 @@ fn sorted<'x, T: Table>(rows: Vec<&'x Dated<T::Row<'x>>>) -> Vec<&'x Dated<T::Ro
             .then_with(|| sort_order::<T>(a, b))
             .is_le()
     }) {
-        return rows;
+        return Cow::Borrowed(rows);
     }
     let keys = sort_keys::<T>(rows.iter().map(|(_, row)| row));
     let mut order: Vec<(EventDate, SortKey, usize)> = keys
         .into_iter()
-        .zip(&rows)
+        .zip(rows)
         .zip(0..)
         .map(|((key, (date, _)), place)| (*date, key, place))
         .collect();

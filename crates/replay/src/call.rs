@@ -616,37 +616,51 @@ fn context_column<'a>(context: &Context<'a>, arena: &'a Bump) -> &'a [(&'a str, 
     sorted_by_key(&column, arena)
 }
 
-/// What a context column's entries are told apart by at a glance: the first 16 bytes of their keys, as
-/// a number of the same order. Comparing texts was a twentieth of a run.
-fn beginning(key: &str) -> u128 {
-    let mut bytes = [0; 16];
-    for (place, byte) in bytes.iter_mut().zip(key.as_bytes()) {
-        *place = *byte;
-    }
-    match key.as_bytes().first_chunk() {
-        Some(whole) => u128::from_be_bytes(*whole),
-        None => u128::from_be_bytes(bytes),
-    }
-}
-
 /// The entries in the order of their keys.
+///
+/// They are sorted by the first 15 bytes of their keys, as numbers with their places in the last byte, and
+/// only what these do not tell apart by whole texts: comparing texts was a twentieth of a run.
 fn sorted_by_key<'a>(
     column: &[(&'a str, &'a [&'a str])],
     arena: &'a Bump,
 ) -> &'a [(&'a str, &'a [&'a str])] {
     let mut order = BumpVec::with_capacity_in(column.len(), arena);
     order.extend(
-        column
-            .iter()
-            .zip(0_usize..)
-            .map(|((key, _), at)| (beginning(key), at)),
+        (0..=u8::MAX)
+            .zip(column)
+            .map(|(at, (key, _))| beginning(key) | u128::from(at)),
     );
-    let key = |at: usize| column.get(at).map(|(key, _)| *key);
-    order.sort_unstable_by(|(a, at_a), (b, at_b)| {
-        a.cmp(b).then_with(|| key(*at_a).cmp(&key(*at_b)))
-    });
-    let sorted = order
-        .into_iter()
-        .filter_map(|(_, at)| column.get(at).copied());
-    BumpVec::from_iter_in(sorted, arena).into_bump_slice()
+    order.sort_unstable();
+    let mut sorted = BumpVec::with_capacity_in(column.len(), arena);
+    sorted.extend(
+        order
+            .iter()
+            .filter_map(|at| column.get(usize::from(*at as u8)).copied()),
+    );
+    // More entries than a byte can number.
+    sorted.extend(column.iter().skip(order.len()).copied());
+    let is_sorted = |pair: &[(&str, &[&str])]| match pair {
+        [(a, _), (b, _)] => a <= b,
+        _ => true,
+    };
+    if !sorted.windows(2).all(is_sorted) {
+        sorted.sort_unstable_by_key(|(key, _)| *key);
+    }
+    sorted.into_bump_slice()
+}
+
+/// The first 15 bytes of a key, as a number of the same order whose last byte is 0.
+fn beginning(key: &str) -> u128 {
+    let bytes = key.as_bytes();
+    let number = match bytes.first_chunk() {
+        Some(whole) => u128::from_be_bytes(*whole),
+        None => {
+            let mut beginning = [0; 16];
+            for (place, byte) in beginning.iter_mut().zip(bytes) {
+                *place = *byte;
+            }
+            u128::from_be_bytes(beginning)
+        }
+    };
+    number & !u128::from(u8::MAX)
 }
