@@ -257,25 +257,54 @@ fn user_identity(json: Json<'_>) -> Option<UserIdentity<'_>> {
 }
 
 fn read_session_context<'a>(identity: &mut UserIdentity<'a>, context: Json<'a>) {
-    let attribute = |key| context.at(&["attributes", key]);
-    identity.session_issuer = context.get("sessionIssuer").and_then(session_issuer);
-    identity.mfa_authenticated = attribute("mfaAuthenticated").and_then(Json::as_bool);
-    identity.session_created_text = text(attribute("creationDate"));
+    let [issuer, attributes, source, federation, ec2, assumed_root] = first_members(
+        context,
+        [
+            "sessionIssuer",
+            "attributes",
+            "sourceIdentity",
+            "webIdFederationData",
+            "ec2RoleDelivery",
+            "assumedRoot",
+        ],
+    );
+    let [mfa, created] = attributes.map_or([None; 2], |attributes| {
+        first_members(attributes, ["mfaAuthenticated", "creationDate"])
+    });
+    identity.session_issuer = issuer.and_then(session_issuer);
+    identity.mfa_authenticated = mfa.and_then(Json::as_bool);
+    identity.session_created_text = text(created);
     identity.session_created = identity.session_created_text.and_then(Timestamp::parse);
-    identity.source_identity = text(context.get("sourceIdentity"));
-    identity.federated_provider = text(context.at(&["webIdFederationData", "federatedProvider"]));
-    identity.ec2_role_delivery = text(context.get("ec2RoleDelivery"));
-    identity.assumed_root = context.get("assumedRoot").and_then(Json::as_bool);
+    identity.source_identity = text(source);
+    identity.federated_provider =
+        text(federation.and_then(|federation| federation.get("federatedProvider")));
+    identity.ec2_role_delivery = text(ec2);
+    identity.assumed_root = assumed_root.and_then(Json::as_bool);
+}
+
+/// The members of these names, in one walk over the object; of each name the first.
+fn first_members<'a, const N: usize>(object: Json<'a>, names: [&str; N]) -> [Option<Json<'a>>; N] {
+    let mut found = [None; N];
+    for (key, value) in object.members() {
+        for (place, name) in found.iter_mut().zip(names) {
+            if key == name {
+                place.get_or_insert(value);
+                break;
+            }
+        }
+    }
+    found
 }
 
 fn session_issuer(json: Json<'_>) -> Option<SessionIssuer<'_>> {
     json.members().next()?;
-    let member = |key| text(json.get(key));
+    let names = ["type", "principalId", "arn", "accountId", "userName"];
+    let [kind, principal_id, arn, account_id, user_name] = first_members(json, names).map(text);
     Some(SessionIssuer {
-        kind: member("type"),
-        principal_id: member("principalId"),
-        arn: member("arn"),
-        account_id: member("accountId"),
-        user_name: member("userName"),
+        kind,
+        principal_id,
+        arn,
+        account_id,
+        user_name,
     })
 }

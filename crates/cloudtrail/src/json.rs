@@ -100,10 +100,12 @@ impl<'a> Json<'a> {
 
     /// The members of an object in their order; empty for anything else.
     pub fn members(self) -> impl Iterator<Item = (&'a str, Json<'a>)> + 'a {
-        let object = self.0.as_object();
-        object
-            .into_iter()
-            .flat_map(|members| members.iter().map(|(key, value)| (key, Json(value))))
+        // Not `flat_map`, which asks at each step where it stands: every record's members pass here.
+        let mut members = self.0.as_object().map(|object| object.iter());
+        std::iter::from_fn(move || {
+            let (key, value) = members.as_mut()?.next()?;
+            Some((key, Json(value)))
+        })
     }
 
     /// Whether this is `null`.

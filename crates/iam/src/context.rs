@@ -46,10 +46,17 @@ pub enum MissingKeys {
     ByCatalogue,
 }
 
+/// A request has some 25 keys: room for them, and for what is set besides once they are cloned, spares
+/// the growing.
+const USUAL_ENTRIES: usize = 32;
+
 /// The condition keys of one request.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Context<'a> {
     entries: Vec<Entry<'a>>,
+    /// A bit for each fingerprint that is there: most keys that are set or asked for are told to be new
+    /// without a look at the others.
+    seen: u128,
     /// Whether one of the entries is of a family.
     has_families: bool,
     missing: MissingKeys,
@@ -88,6 +95,23 @@ impl Fingerprint {
     }
 }
 
+impl Fingerprint {
+    /// One of 128 bits.
+    fn bit(self) -> u128 {
+        let mixed = (self.end ^ self.length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        1 << (mixed >> 57)
+    }
+}
+
+impl Clone for Context<'_> {
+    fn clone(&self) -> Self {
+        let room = self.entries.len().max(USUAL_ENTRIES - USUAL_ENTRIES / 4) + USUAL_ENTRIES / 4;
+        let mut entries = Vec::with_capacity(room);
+        entries.extend_from_slice(&self.entries);
+        Self { entries, ..*self }
+    }
+}
+
 impl Entry<'_> {
     fn is(&self, key: &str, fingerprint: Fingerprint) -> bool {
         self.fingerprint == fingerprint && (self.key == key || self.key.eq_ignore_ascii_case(key))
@@ -98,7 +122,8 @@ impl<'a> Context<'a> {
     /// An empty context.
     pub fn new(missing: MissingKeys) -> Self {
         Self {
-            entries: Vec::new(),
+            entries: Vec::with_capacity(USUAL_ENTRIES),
+            seen: 0,
             has_families: false,
             missing,
         }
@@ -110,24 +135,30 @@ impl<'a> Context<'a> {
     pub fn set(&mut self, key: &'a str, state: KeyState<'a>) {
         let fingerprint = Fingerprint::of(key);
         self.has_families |= key.ends_with('*');
-        match self
-            .entries
-            .iter_mut()
-            .find(|entry| entry.is(key, fingerprint))
+        let bit = fingerprint.bit();
+        if self.seen & bit != 0
+            && let Some(entry) = self
+                .entries
+                .iter_mut()
+                .find(|entry| entry.is(key, fingerprint))
         {
-            Some(entry) => entry.state = state,
-            None => self.entries.push(Entry {
-                fingerprint,
-                key,
-                state,
-            }),
+            entry.state = state;
+            return;
         }
+        self.seen |= bit;
+        self.entries.push(Entry {
+            fingerprint,
+            key,
+            state,
+        });
     }
 
     /// What was set for `key` or else for its family, whatever its case; `None` where nothing was.
     pub fn get(&self, key: &str) -> Option<KeyState<'a>> {
         let fingerprint = Fingerprint::of(key);
-        let own = self.entries.iter().find(|entry| entry.is(key, fingerprint));
+        let own = (self.seen & fingerprint.bit() != 0)
+            .then(|| self.entries.iter().find(|entry| entry.is(key, fingerprint)))
+            .flatten();
         let family = || {
             self.entries
                 .iter()
@@ -138,6 +169,16 @@ impl<'a> Context<'a> {
             None if self.has_families => family().map(|entry| entry.state),
             None => None,
         }
+    }
+
+    /// How many keys were set.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none was.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// What a key that was not set is.

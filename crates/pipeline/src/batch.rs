@@ -3,6 +3,7 @@
 //! A batch is of one delivery day's plan. Rows of records that waited since an earlier day have files
 //! of their own, so that every file is of one delivery day, and a day can be done anew as a whole.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::{self, Write};
@@ -10,7 +11,7 @@ use std::io::{self, Write};
 use retrial_storage::{StorageError, Store, Upload};
 use retrial_tables::{
     ChangeRow, Changes, CoverageRow, DecisionRow, Decisions, NeedRow, Needs, RejectRow, Rejects,
-    SessionRow, Sessions, Table, TableWriter, Usage, UsageRow, sort_order,
+    SessionRow, Sessions, SortKey, Table, TableWriter, Usage, UsageRow, sort_keys, sort_order,
 };
 
 use crate::analyze::PipelineError;
@@ -127,14 +128,23 @@ impl<'r> Batch<'r> {
             rejects: Files::new(delivery),
             usage: UsageGroups::new(self.place.scratch),
         });
-        for (date, row) in &rows.decisions {
-            files.usage.add(*date, row)?;
-        }
-        files.decisions.write(self.place, rows.decisions)?;
-        files.sessions.write(self.place, rows.sessions)?;
-        files.changes.write(self.place, rows.changes)?;
-        files.needs.write(self.place, rows.needs)?;
-        files.rejects.write(self.place, rows.rejects)
+        let DayFiles {
+            decisions, usage, ..
+        } = files;
+        // Groups are one thread's: the others encode meanwhile.
+        let (encoded, grouped) = rayon::join(
+            || decisions.write(self.place, &rows.decisions),
+            || {
+                let mut rows = rows.decisions.iter();
+                rows.try_for_each(|(date, row)| usage.add(*date, row))
+            },
+        );
+        grouped?;
+        encoded?;
+        files.sessions.write(self.place, &rows.sessions)?;
+        files.changes.write(self.place, &rows.changes)?;
+        files.needs.write(self.place, &rows.needs)?;
+        files.rejects.write(self.place, &rows.rejects)
     }
 
     /// Adds what a whole file covers.
@@ -171,7 +181,7 @@ impl<'r> Batch<'r> {
             .map(|(cell, seen)| (cell.date, coverage_row(cell, *seen)))
             .collect();
         let mut coverage = Files::<retrial_tables::Coverage>::new(place.delivery);
-        coverage.write(place, rows.iter().collect())?;
+        coverage.write(place, &rows.iter().collect::<Vec<_>>())?;
         coverage.finish(&mut finished)?;
         Ok(finished)
     }
@@ -190,7 +200,7 @@ fn write_usage(
             std::mem::replace(&mut files, Files::new(delivery)).finish(finished)?;
         }
         let rows: Vec<Dated<UsageRow<'_>>> = rows.iter().map(|row| (date, *row)).collect();
-        files.write(place, rows.iter().collect())
+        files.write(place, &rows.iter().collect::<Vec<_>>())
     })?;
     files.finish(finished)
 }
@@ -233,12 +243,9 @@ impl<'r, T: Table> Files<'r, T> {
     fn write<'x>(
         &mut self,
         place: Place<'r>,
-        mut rows: Vec<&'x Dated<T::Row<'x>>>,
+        rows: &[&'x Dated<T::Row<'x>>],
     ) -> Result<(), PipelineError> {
-        // Stable, so that equal rows stay in the order of the plan.
-        rows.sort_by(|(date_a, a), (date_b, b)| {
-            date_a.cmp(date_b).then_with(|| sort_order::<T>(a, b))
-        });
+        let rows = sorted::<T>(rows);
         for of_date in rows.chunk_by(|(a, _), (b, _)| a == b) {
             let Some((date, _)) = of_date.first() else {
                 continue;
@@ -299,6 +306,32 @@ impl<'r, T: Table> Files<'r, T> {
         }
         Ok(())
     }
+}
+
+/// The rows by date, each date's in the order of its table. Rows that are equal in it stay in the order
+/// of the plan.
+fn sorted<'s, 'x, T: Table>(rows: &'s [&'x Dated<T::Row<'x>>]) -> Cow<'s, [&'x Dated<T::Row<'x>>]> {
+    // Groups of `usage` come in order.
+    if rows.is_sorted_by(|(date_a, a), (date_b, b)| {
+        date_a
+            .cmp(date_b)
+            .then_with(|| sort_order::<T>(a, b))
+            .is_le()
+    }) {
+        return Cow::Borrowed(rows);
+    }
+    let keys = sort_keys::<T>(rows.iter().map(|(_, row)| row));
+    let mut order: Vec<(EventDate, SortKey, usize)> = keys
+        .into_iter()
+        .zip(rows)
+        .zip(0..)
+        .map(|((key, (date, _)), place)| (*date, key, place))
+        .collect();
+    order.sort_unstable();
+    order
+        .into_iter()
+        .filter_map(|(_, _, place)| rows.get(place).copied())
+        .collect()
 }
 
 /// A file that is begun in the store only once it is worth it.

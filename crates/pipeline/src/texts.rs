@@ -4,9 +4,10 @@
 //! their values. Copied for each row, they were most of what a slice held in memory.
 
 use std::cell::Cell;
+use std::hash::Hasher;
 
 use bumpalo::Bump;
-use twox_hash::XxHash3_64;
+use rustc_hash::FxHasher;
 
 /// How many texts are remembered: so many that one file's common ones have a place each, so few that
 /// they stay in the processor's cache.
@@ -46,8 +47,10 @@ impl<'f> Texts<'f> {
     }
 
     fn one(&self, text: &str, arena: &'f Bump) -> &'f [&'f str] {
-        let hash = XxHash3_64::oneshot(text.as_bytes()) as usize % SLOTS;
-        let slot = self.slots.get(hash);
+        // What it is hashed to decides no more than which text takes whose place.
+        let mut hasher = FxHasher::default();
+        hasher.write(text.as_bytes());
+        let slot = self.slots.get(hasher.finish() as usize % SLOTS);
         if let Some(kept) = slot.map(Cell::get)
             && kept == [text]
         {

@@ -11,9 +11,11 @@ mod sums;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, BufReader, BufWriter, Seek, Write};
 
 use retrial_tables::{DecisionRow, UsageRow};
+use twox_hash::XxHash3_64;
 
 use crate::analyze::PipelineError;
 use crate::dates::EventDate;
@@ -46,8 +48,8 @@ pub(crate) type EachChunk<'e> =
 pub(crate) struct UsageGroups<'s> {
     scratch: &'s Scratch,
     caps: Caps,
-    /// By encoded key. It hashes with a secret: the keys were written by whoever made the calls.
-    groups: HashMap<Box<[u8]>, Sums>,
+    /// By encoded key.
+    groups: HashMap<Box<[u8]>, Sums, SecretSeed>,
     bytes: usize,
     spilled: Vec<File>,
     /// The key at hand, kept for its allocation.
@@ -59,6 +61,43 @@ pub(crate) struct UsageGroups<'s> {
 struct Caps {
     groups_bytes: usize,
     chunk_rows: usize,
+}
+
+/// Hashes with XXH3 and a seed of this process: the keys were written by whoever made the calls, and they
+/// are long, for which the standard hash is slow.
+#[derive(Clone, Copy)]
+struct SecretSeed(u64);
+
+/// The hash so far.
+struct SeededHash(u64);
+
+impl SecretSeed {
+    fn new() -> Self {
+        Self(RandomState::new().hash_one(0))
+    }
+}
+
+impl BuildHasher for SecretSeed {
+    type Hasher = SeededHash;
+
+    fn build_hasher(&self) -> SeededHash {
+        SeededHash(self.0)
+    }
+}
+
+impl Hasher for SeededHash {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = XxHash3_64::oneshot_with_seed(self.0, bytes);
+    }
+
+    fn write_usize(&mut self, length: usize) {
+        // Of the key's length: the key is hashed whole behind it.
+        self.0 ^= length as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// A required request of a denied call of which AWS named none: it counts if it is the only one.
@@ -88,7 +127,7 @@ impl<'s> UsageGroups<'s> {
         Self {
             scratch,
             caps,
-            groups: HashMap::new(),
+            groups: HashMap::with_hasher(SecretSeed::new()),
             bytes: 0,
             spilled: Vec::new(),
             key: Vec::new(),

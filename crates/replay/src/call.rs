@@ -615,7 +615,7 @@ fn family_state<'a>(context: &Context<'a>, key: &str) -> Option<KeyState<'a>> {
 /// The `context` column: known keys with their values, absent ones with none. Unknown ones stay out.
 fn context_column<'a>(context: &Context<'a>, arena: &'a Bump) -> &'a [(&'a str, &'a [&'a str])] {
     debug_assert_eq!(context.missing(), MissingKeys::ByCatalogue);
-    let mut column = BumpVec::new_in(arena);
+    let mut column = BumpVec::with_capacity_in(context.len(), arena);
     for (key, state) in context.iter() {
         let values: &'a [&'a str] = match state {
             KeyState::Known(Values::One(value)) => arena.alloc_slice_copy(&[value]),
@@ -625,6 +625,54 @@ fn context_column<'a>(context: &Context<'a>, arena: &'a Bump) -> &'a [(&'a str, 
         };
         column.push((key, values));
     }
-    column.sort_unstable_by_key(|(key, _)| *key);
-    column.into_bump_slice()
+    sorted_by_key(&column, arena)
+}
+
+/// The entries in the order of their keys.
+///
+/// They are sorted by the first 15 bytes of their keys, as numbers with their places in the last byte, and
+/// only what these do not tell apart by whole texts: comparing texts was a twentieth of a run.
+fn sorted_by_key<'a>(
+    column: &[(&'a str, &'a [&'a str])],
+    arena: &'a Bump,
+) -> &'a [(&'a str, &'a [&'a str])] {
+    let mut order = BumpVec::with_capacity_in(column.len(), arena);
+    order.extend(
+        (0..=u8::MAX)
+            .zip(column)
+            .map(|(at, (key, _))| beginning(key) | u128::from(at)),
+    );
+    order.sort_unstable();
+    let mut sorted = BumpVec::with_capacity_in(column.len(), arena);
+    sorted.extend(
+        order
+            .iter()
+            .filter_map(|at| column.get(usize::from(*at as u8)).copied()),
+    );
+    // More entries than a byte can number.
+    sorted.extend(column.iter().skip(order.len()).copied());
+    let is_sorted = |pair: &[(&str, &[&str])]| match pair {
+        [(a, _), (b, _)] => a <= b,
+        _ => true,
+    };
+    if !sorted.windows(2).all(is_sorted) {
+        sorted.sort_unstable_by_key(|(key, _)| *key);
+    }
+    sorted.into_bump_slice()
+}
+
+/// The first 15 bytes of a key, as a number of the same order whose last byte is 0.
+fn beginning(key: &str) -> u128 {
+    let bytes = key.as_bytes();
+    let number = match bytes.first_chunk() {
+        Some(whole) => u128::from_be_bytes(*whole),
+        None => {
+            let mut beginning = [0; 16];
+            for (place, byte) in beginning.iter_mut().zip(bytes) {
+                *place = *byte;
+            }
+            u128::from_be_bytes(beginning)
+        }
+    };
+    number & !u128::from(u8::MAX)
 }

@@ -92,7 +92,7 @@ impl<'a> Caller<'a> {
             }
             _ if identity
                 .arn
-                .is_some_and(|arn| arn.contains(":assumed-role/")) =>
+                .is_some_and(|arn| behind_assumed_role(arn).is_some()) =>
             {
                 Self::role_session(&identity, arena)
             }
@@ -277,5 +277,18 @@ fn account_of(arn: &str) -> Option<&str> {
 
 /// The role's name and the session's from `arn:aws:sts::A:assumed-role/NAME/SESSION`.
 fn role_and_session(arn: &str) -> Option<(&str, &str)> {
-    arn.split_once(":assumed-role/")?.1.split_once('/')
+    behind_assumed_role(arn)?.split_once('/')
+}
+
+/// What stands behind the first `:assumed-role/`. An ARN has few colons: to look behind each is quicker
+/// than to search for the words.
+fn behind_assumed_role(arn: &str) -> Option<&str> {
+    let mut rest = arn.as_bytes();
+    loop {
+        let colon = rest.iter().position(|byte| *byte == b':')?;
+        rest = rest.get(colon + 1..)?;
+        if let Some(behind) = rest.strip_prefix(b"assumed-role/") {
+            return arn.get(arn.len() - behind.len()..);
+        }
+    }
 }

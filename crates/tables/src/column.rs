@@ -87,15 +87,6 @@ impl ColumnType {
         }
     }
 
-    /// How many Parquet columns it becomes.
-    pub(crate) fn leaves(self) -> usize {
-        match self {
-            Self::Text | Self::Timestamp | Self::Integer | Self::Boolean | Self::TextList => 1,
-            Self::TextMap | Self::TextListMap => 2,
-            Self::DeterminedBy => 5,
-        }
-    }
-
     /// Whether it is a list or a map.
     pub(crate) fn is_nested(self) -> bool {
         matches!(
@@ -199,6 +190,16 @@ pub(crate) enum Cells<T: Table + ?Sized> {
         for<'r> fn(&'r T::Row<'r>) -> &'r [DeterminedBy<'r>],
         for<'r> fn(&mut T::Row<'r>, &'r [DeterminedBy<'r>]),
     ),
+}
+
+/// What a row is sorted by in one column.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum SortValue<'r> {
+    /// Before all others.
+    Null,
+    Text(&'r str),
+    /// In the order of the values.
+    Number(u64),
 }
 
 /// A column that is the field of its name: `column!(text, log_file, "what it is")`.
@@ -426,6 +427,33 @@ impl<T: Table + ?Sized> Column<T> {
 
     pub(crate) fn field_of_views(&self) -> Field {
         Field::new(self.name, self.kind().arrow_views(), self.nullable())
+    }
+
+    /// What rows are sorted by in this column.
+    pub(crate) fn sort_value<'r>(&self, row: &'r T::Row<'r>) -> SortValue<'r> {
+        let text = |text: Option<&'r str>| text.map_or(SortValue::Null, SortValue::Text);
+        // Behind null. The greatest number of all would stand with the second greatest; no time or
+        // count comes near.
+        let number = |number: Option<u64>| {
+            number.map_or(SortValue::Null, |number| {
+                SortValue::Number(number.saturating_add(1))
+            })
+        };
+        match self.cells {
+            Cells::Text(get, _) => text(Some(get(row))),
+            Cells::OptionalText(get, _) => text(get(row)),
+            Cells::OptionalTimestamp(get, _) => {
+                number(get(row).map(|time| time.cast_unsigned() ^ (1 << 63)))
+            }
+            Cells::Integer(get, _) => number(Some(get(row))),
+            Cells::OptionalInteger(get, _) => number(get(row)),
+            Cells::Boolean(get, _) => number(Some(u64::from(get(row)))),
+            Cells::OptionalBoolean(get, _) => number(get(row).map(u64::from)),
+            Cells::TextList(..)
+            | Cells::TextMap(..)
+            | Cells::TextListMap(..)
+            | Cells::DeterminedBy(..) => SortValue::Null,
+        }
     }
 
     /// The order of two rows by this column, null first. Lists and maps have none.

@@ -66,10 +66,13 @@
     )
 )]
 
-mod arrays;
+mod chunk;
 mod column;
 mod copy;
+mod dictionary;
 mod error;
+mod hybrid;
+mod leaf;
 mod reader;
 mod rows;
 mod schema;
@@ -90,7 +93,7 @@ pub use rows::sessions::{SessionRow, Sessions};
 pub use rows::usage::{Usage, UsageRow};
 pub use rows::what_if::{WhatIfRow, WhatIfs};
 pub use schema::{ColumnDescription, TableDescription, schema_markdown, tables};
-pub use table::{Table, sort_order};
+pub use table::{SortKey, Table, sort_keys, sort_order};
 pub use writer::{
     COMPRESSION_LEVEL, CREATED_BY, FORMAT_VERSION, ROW_GROUP_ROWS, TableWriter, Written,
 };

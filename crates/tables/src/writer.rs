@@ -4,24 +4,23 @@ use std::io::{self, Write};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::Schema;
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
-};
 use parquet::basic::{Compression, Encoding as ParquetEncoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{
-    EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion,
+    EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterPropertiesPtr,
+    WriterVersion,
 };
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::SchemaDescriptor;
+use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
 use rayon::prelude::*;
 
-use crate::arrays::array;
+use crate::chunk::{Chunk, ChunkEncoder};
 use crate::column::{Column, Encoding};
 use crate::error::TableError;
+use crate::leaf::{Leaf, Part};
 use crate::table::{Table, sort_columns, sort_order};
 
 /// The most rows of one row group. A slice of the pipeline (20,000 to 60,000 rows) is one; the limit
@@ -32,9 +31,11 @@ pub const ROW_GROUP_ROWS: usize = 1 << 16;
 /// `throughput`): once dictionaries have taken the repetition out, there is little left to find.
 pub const COMPRESSION_LEVEL: i32 = 1;
 
-/// The rows that become Arrow arrays together on their way into a row group: few enough for rows and
-/// arrays to stay in the cache, and for the allocator to hand the same memory out again.
-const ENCODE_ROWS: usize = 2048;
+/// The rows that are taken apart into columns together: few enough to stay in the cache.
+const ENCODE_ROWS: usize = 1024;
+
+/// Values after which a column's page ends: few enough for a reader to hold one of each column.
+const PAGE_VALUES: usize = 1 << 18;
 
 /// The version of the tables' format, in every file's metadata as `retrial.format`.
 pub const FORMAT_VERSION: &str = "1";
@@ -52,13 +53,11 @@ pub const CREATED_BY: &str = "retrial version 1.0.0 (build 1)";
 /// A file is not one until [`TableWriter::finish`]; after an error it never will be.
 ///
 /// # Memory
-/// While a row group is written: its encoded columns (about what it will take in the file), plus, for
-/// each thread, some thousand rows of one column as Arrow arrays and one dictionary of up to 1 MB. Between calls: the
-/// row groups' statistics, some 10 KB each.
+/// While a row group is written: for each of its values a number of 4 bytes and a byte or two of levels,
+/// for each distinct text where it lies, and its encoded columns (about what they will take in the file).
+/// Between calls: the row groups' statistics, some 10 KB each.
 pub struct TableWriter<T: Table, W: Write + Send> {
     file: SerializedFileWriter<Sink<W>>,
-    factory: ArrowRowGroupWriterFactory,
-    schema: SchemaRef,
     rows: u64,
     row_groups: usize,
     table: PhantomData<fn() -> T>,
@@ -85,7 +84,7 @@ impl<T: Table, W: Write + Send> TableWriter<T, W> {
     pub fn new(output: W) -> Result<Self, TableError> {
         let failed = |error| TableError::parquet(T::NAME, error);
         let fields: Vec<_> = T::COLUMNS.iter().map(Column::field).collect();
-        let schema = Arc::new(Schema::new(fields));
+        let schema = Schema::new(fields);
         let parquet_schema = ArrowSchemaConverter::new()
             .schema_root(T::NAME)
             .convert(&schema)
@@ -97,11 +96,8 @@ impl<T: Table, W: Write + Send> TableWriter<T, W> {
         };
         let root = parquet_schema.root_schema_ptr();
         let file = SerializedFileWriter::new(output, root, Arc::new(properties)).map_err(failed)?;
-        let factory = ArrowRowGroupWriterFactory::new(&file, Arc::clone(&schema));
         Ok(Self {
             file,
-            factory,
-            schema,
             rows: 0,
             row_groups: 0,
             table: PhantomData,
@@ -131,39 +127,45 @@ impl<T: Table, W: Write + Send> TableWriter<T, W> {
 
     fn write_row_group<'r>(&mut self, rows: &[&'r T::Row<'r>]) -> Result<(), TableError> {
         let failed = |error| TableError::parquet(T::NAME, error);
-        let mut writers = self
-            .factory
-            .create_column_writers(self.row_groups)
-            .map_err(failed)?
-            .into_iter();
-        let mut work: Vec<Work<T>> = Vec::with_capacity(T::COLUMNS.len());
-        for (place, column) in T::COLUMNS.iter().enumerate() {
-            let leaves = writers.by_ref().take(column.kind().leaves()).collect();
-            work.push(Work {
+        let mut work: Vec<Work<'r, T>> = T::COLUMNS
+            .iter()
+            .flat_map(|column| {
+                Part::of(column.cells())
+                    .iter()
+                    .map(move |part| (column, *part))
+            })
+            .zip(self.file.schema_descr().columns())
+            .enumerate()
+            .map(|(place, ((column, part), descriptor))| Work {
                 place,
                 column,
-                leaves,
-            });
-        }
+                part,
+                descriptor: descriptor.clone(),
+                leaf: Leaf::new(column, part),
+            })
+            .collect();
         // Maps and lists take longest: begun last, one thread would end them alone.
         work.sort_by_key(|work| !work.column.kind().is_nested());
         // Rows outside, columns inside: a row is fetched into the cache once, not once per column.
-        let schema = &self.schema;
         for rows in rows.chunks(ENCODE_ROWS) {
             work.par_iter_mut()
                 .with_max_len(1)
-                .try_for_each(|work| work.encode(schema, rows))?;
+                .for_each(|work| work.push(rows));
         }
+        let properties = self.file.properties();
         let mut encoded = work
             .into_par_iter()
             .with_max_len(1)
-            .map(|work| Ok((work.place, work.close()?)))
+            .map_init(
+                || ChunkEncoder::new(COMPRESSION_LEVEL),
+                |encoder, work| work.close(encoder, properties),
+            )
             .collect::<Result<Vec<_>, TableError>>()?;
         encoded.sort_unstable_by_key(|(place, _)| *place);
 
         let mut row_group = self.file.next_row_group().map_err(failed)?;
-        for chunk in encoded.into_iter().flat_map(|(_, chunks)| chunks) {
-            chunk.append_to_row_group(&mut row_group).map_err(failed)?;
+        for (_, Chunk { bytes, close }) in encoded {
+            row_group.append_column(&bytes, close).map_err(failed)?;
         }
         row_group.close().map_err(failed)?;
         self.row_groups += 1;
@@ -203,30 +205,41 @@ impl<T: Table, W: Write + Send> TableWriter<T, W> {
     }
 }
 
-/// One column of one row group, to be encoded.
-struct Work<T: Table> {
+/// One leaf of one row group, to be encoded.
+struct Work<'r, T: Table> {
     place: usize,
     column: &'static Column<T>,
-    leaves: Vec<ArrowColumnWriter>,
+    part: Part,
+    descriptor: ColumnDescPtr,
+    leaf: Leaf<'r>,
 }
 
-impl<T: Table> Work<T> {
-    fn encode<'r>(&mut self, schema: &Schema, rows: &[&'r T::Row<'r>]) -> Result<(), TableError> {
-        let failed = |error| TableError::parquet(T::NAME, error);
-        let array = array(self.column, rows)?;
-        let leaves = compute_leaves(schema.field(self.place), &array).map_err(failed)?;
-        self.leaves
-            .par_iter_mut()
-            .zip(leaves)
-            .with_max_len(1)
-            .try_for_each(|(writer, leaf)| writer.write(&leaf))
-            .map_err(failed)
+impl<'r, T: Table> Work<'r, T> {
+    fn push(&mut self, rows: &[&'r T::Row<'r>]) {
+        self.leaf.push((self.column.cells(), self.part), rows);
+        let begin = self.leaf.pages.last().map_or(0, |page| page.slots);
+        if self.leaf.slots() - begin >= PAGE_VALUES {
+            self.leaf.end_page();
+        }
     }
 
-    fn close(self) -> Result<Vec<ArrowColumnChunk>, TableError> {
-        let close = |writer: ArrowColumnWriter| writer.close();
-        let chunks: Result<_, ParquetError> = self.leaves.into_iter().map(close).collect();
-        chunks.map_err(|error| TableError::parquet(T::NAME, error))
+    fn close(
+        mut self,
+        encoder: &mut Result<ChunkEncoder, ParquetError>,
+        properties: &WriterPropertiesPtr,
+    ) -> Result<(usize, Chunk), TableError> {
+        self.leaf.end_page();
+        let table = T::NAME;
+        if i32::try_from(self.leaf.slots()).is_err() {
+            let column = self.column.name();
+            return Err(TableError::TooManyItems { table, column });
+        }
+        let chunk = match encoder {
+            Ok(encoder) => encoder.encode(self.leaf, (&self.descriptor, properties)),
+            Err(error) => Err(ParquetError::General(error.to_string())),
+        };
+        let chunk = chunk.map_err(|error| TableError::parquet(table, error))?;
+        Ok((self.place, chunk))
     }
 }
 
@@ -241,6 +254,8 @@ fn properties<T: Table>(schema: &SchemaDescriptor) -> Result<WriterProperties, P
         .set_created_by(CREATED_BY.to_owned())
         .set_key_value_metadata(Some(metadata))
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(COMPRESSION_LEVEL)?))
+        // A row group has a page or two of each column: what an index says, its statistics say.
+        .set_offset_index_disabled(true)
         .set_sorting_columns(Some(sorting_columns::<T>(schema)));
     for (leaf, descriptor) in schema.columns().iter().enumerate() {
         let root = schema.get_column_root(leaf).name();
@@ -260,7 +275,7 @@ fn column_properties<T: Table>(
     let statistics = if column.kind().is_nested() {
         EnabledStatistics::None
     } else {
-        EnabledStatistics::Page
+        EnabledStatistics::Chunk
     };
     let builder = builder.set_column_statistics_enabled(path.clone(), statistics);
     match column.encoding() {

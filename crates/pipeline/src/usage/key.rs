@@ -46,7 +46,7 @@ fn push_text(key: &mut Vec<u8>, text: Option<&str>) {
     };
     key.push(1);
     let mut rest = text.as_bytes();
-    while let Some((before, after)) = rest.iter().position(|byte| *byte == 0).and_then(|zero| {
+    while let Some((before, after)) = memchr::memchr(0, rest).and_then(|zero| {
         let (before, after) = rest.split_at_checked(zero)?;
         Some((before, after.split_first()?.1))
     }) {
@@ -91,22 +91,25 @@ fn take_text<'k>(rest: &mut &'k [u8]) -> Option<Cow<'k, str>> {
     let mut escaped = false;
     let mut end = 0;
     let text = loop {
-        match rest.get(end..) {
-            Some([0, 255, ..]) => {
-                escaped = true;
-                end += 2;
-            }
-            Some([0, ..]) => {
-                let (text, after) = rest.split_at_checked(end)?;
-                *rest = after.get(1..).unwrap_or_default();
-                break text;
-            }
-            Some([_, ..]) => end += 1,
-            _ => break std::mem::take(rest),
+        let Some(zero) = rest.get(end..).and_then(|rest| memchr::memchr(0, rest)) else {
+            break std::mem::take(rest);
+        };
+        end += zero;
+        if rest.get(end + 1) == Some(&255) {
+            escaped = true;
+            end += 2;
+            continue;
         }
+        let (text, after) = rest.split_at_checked(end)?;
+        *rest = after.get(1..).unwrap_or_default();
+        break text;
     };
     if !escaped {
-        return Some(String::from_utf8_lossy(text));
+        // It was a text: the first of these is quicker to say so.
+        return Some(match std::str::from_utf8(text) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(text),
+        });
     }
     // UTF-8 has no byte 255: behind a 0 it is always ours.
     let bytes = text.iter().copied().filter(|byte| *byte != 255).collect();

@@ -68,7 +68,10 @@ fn access_point_of<'a>(view: &View<'a, '_>) -> Option<&'a str> {
                 .is_some_and(|resource| resource.starts_with("accesspoint/"))
     };
     let of_arn = |arn: &'a str| {
-        arn.split("/object/")
+        // Hardly any is one: the words are searched in those that may be.
+        let may_be = Some(arn).filter(|arn| is_access_point(arn));
+        may_be?
+            .split("/object/")
             .next()
             .filter(|arn| is_access_point(arn))
     };

@@ -1,0 +1,401 @@
+//! A leaf as the bytes of its column chunk: a dictionary where that is smaller, pages, zstd.
+//!
+//! The Parquet library would hash and compare each text anew; here a text has a number from the start.
+//! What the library is for stays its own: page headers, metadata, the footer.
+
+use bytes::Bytes;
+use parquet::basic::{Compression, Encoding, PageType, ZstdLevel};
+use parquet::column::page::{CompressedPage, Page, PageWriter};
+use parquet::column::writer::{ColumnCloseResult, ColumnWriterImpl};
+use parquet::data_type::{BoolType, ByteArray, DataType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, PageEncodingStats};
+use parquet::file::properties::WriterPropertiesPtr;
+use parquet::file::statistics::{Statistics, ValueStatistics};
+use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
+use parquet::schema::types::ColumnDescPtr;
+use zstd::bulk::Compressor;
+
+use crate::hybrid;
+use crate::leaf::{Leaf, Levels, PageEnd, Values};
+
+/// A text in the statistics is cut to so many bytes: they are in every footer, and anybody can make a
+/// long text.
+const STATISTICS_BYTES: usize = 64;
+
+/// A column chunk, ready to be put into a row group.
+pub(crate) struct Chunk {
+    pub(crate) bytes: Bytes,
+    pub(crate) close: ColumnCloseResult,
+}
+
+/// Encodes and compresses chunks, in buffers that are used again.
+pub(crate) struct ChunkEncoder {
+    compressor: Compressor<'static>,
+    level: ZstdLevel,
+    raw: Vec<u8>,
+}
+
+/// The distinct values of a leaf, or all of them.
+enum Distinct<'r> {
+    Texts(Vec<&'r str>),
+    Integers(Vec<i64>),
+}
+
+impl Distinct<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Texts(texts) => texts.len(),
+            Self::Integers(integers) => integers.len(),
+        }
+    }
+
+    /// What a value takes as it is.
+    fn bytes(&self, number: usize) -> usize {
+        match self {
+            Self::Texts(texts) => texts.get(number).map_or(0, |text| 4 + text.len()),
+            Self::Integers(_) => 8,
+        }
+    }
+
+    fn write(&self, number: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::Texts(texts) => {
+                let text = texts.get(number).copied().unwrap_or_default();
+                // The pages' own lengths are checked: they have 32 bits, too.
+                out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+                out.extend_from_slice(text.as_bytes());
+            }
+            Self::Integers(integers) => {
+                let integer = integers.get(number).copied().unwrap_or_default();
+                out.extend_from_slice(&integer.to_le_bytes());
+            }
+        }
+    }
+}
+
+/// A leaf without its values.
+struct Paged {
+    levels: Levels,
+    pages: Vec<PageEnd>,
+    rows: usize,
+}
+
+impl Paged {
+    /// Values, null and nothing among them.
+    fn slots(&self) -> usize {
+        self.pages.last().map_or(0, |page| page.slots)
+    }
+}
+
+impl ChunkEncoder {
+    pub(crate) fn new(level: i32) -> Result<Self, ParquetError> {
+        Ok(Self {
+            compressor: Compressor::new(level)?,
+            level: ZstdLevel::try_new(level)?,
+            raw: Vec::new(),
+        })
+    }
+
+    /// Encodes a leaf, whose last page has ended.
+    pub(crate) fn encode(
+        &mut self,
+        leaf: Leaf<'_>,
+        (descriptor, properties): (&ColumnDescPtr, &WriterPropertiesPtr),
+    ) -> Result<Chunk, ParquetError> {
+        let Leaf {
+            levels,
+            values,
+            pages,
+            rows,
+        } = leaf;
+        let leaf = Paged {
+            levels,
+            pages,
+            rows,
+        };
+        let column = (descriptor, properties);
+        match values {
+            Values::Repeated(dictionary, numbers) => {
+                let distinct = Distinct::Texts(dictionary.into_texts());
+                self.texts(&leaf, (&distinct, Some(&numbers)), descriptor)
+            }
+            Values::Integers(_, distinct, numbers) => self.texts(
+                &leaf,
+                (&Distinct::Integers(distinct), Some(&numbers)),
+                descriptor,
+            ),
+            Values::Unique(texts) => self.texts(&leaf, (&Distinct::Texts(texts), None), descriptor),
+            Values::Numbers(numbers) => plain::<Int64Type>(&leaf, &numbers, column),
+            Values::Booleans(truths) => plain::<BoolType>(&leaf, &truths, column),
+        }
+    }
+
+    fn texts(
+        &mut self,
+        leaf: &Paged,
+        (distinct, numbers): (&Distinct<'_>, Option<&[u32]>),
+        descriptor: &ColumnDescPtr,
+    ) -> Result<Chunk, ParquetError> {
+        let statistics = statistics(leaf, distinct, numbers, descriptor);
+        let dictionary = numbers.filter(|numbers| pays(distinct, numbers));
+        let mut writer = ChunkWriter::new();
+        if dictionary.is_some() {
+            self.raw.clear();
+            (0..distinct.len()).for_each(|number| distinct.write(number, &mut self.raw));
+            let buf = self.compressed()?;
+            writer.write(
+                Page::DictionaryPage {
+                    buf,
+                    num_values: distinct.len() as u32,
+                    // As the first version of the format calls it, which the pages have.
+                    encoding: Encoding::PLAIN_DICTIONARY,
+                    is_sorted: false,
+                },
+                self.raw.len(),
+            )?;
+        }
+        let encoding = match dictionary {
+            Some(_) => Encoding::RLE_DICTIONARY,
+            None => Encoding::PLAIN,
+        };
+        let mut begin = PageEnd::default();
+        for end in &leaf.pages {
+            self.raw.clear();
+            for (levels, greatest) in [
+                (&leaf.levels.repetition, descriptor.max_rep_level()),
+                (&leaf.levels.definition, descriptor.max_def_level()),
+            ] {
+                let levels = levels.get(begin.slots..end.slots).unwrap_or_default();
+                push_levels(levels, greatest, &mut self.raw);
+            }
+            let values = begin.values..end.values;
+            match (dictionary, numbers) {
+                (Some(numbers), _) => {
+                    let width = hybrid::width_of(distinct.len().saturating_sub(1) as u32);
+                    self.raw.push(width);
+                    let numbers = numbers.get(values).unwrap_or_default();
+                    hybrid::encode(numbers, width, &mut self.raw);
+                }
+                (None, Some(numbers)) => {
+                    for number in numbers.get(values).unwrap_or_default() {
+                        distinct.write(*number as usize, &mut self.raw);
+                    }
+                }
+                (None, None) => values.for_each(|number| distinct.write(number, &mut self.raw)),
+            }
+            let buf = self.compressed()?;
+            writer.write(
+                Page::DataPage {
+                    buf,
+                    num_values: (end.slots - begin.slots) as u32,
+                    encoding,
+                    def_level_encoding: Encoding::RLE,
+                    rep_level_encoding: Encoding::RLE,
+                    statistics: None,
+                },
+                self.raw.len(),
+            )?;
+            begin = *end;
+        }
+        writer.close(leaf, (descriptor, encoding, self.level), statistics)
+    }
+
+    fn compressed(&mut self) -> Result<Bytes, ParquetError> {
+        if i32::try_from(self.raw.len()).is_err() {
+            return Err(ParquetError::General("a page of more than 2 GB".to_owned()));
+        }
+        Ok(self.compressor.compress(&self.raw)?.into())
+    }
+}
+
+/// Numbers and truths, which have no dictionary: the library's own encodings.
+fn plain<D: DataType>(
+    leaf: &Paged,
+    values: &[D::T],
+    (descriptor, properties): (&ColumnDescPtr, &WriterPropertiesPtr),
+) -> Result<Chunk, ParquetError> {
+    let definition: Vec<i16> = leaf
+        .levels
+        .definition
+        .iter()
+        .map(|l| i16::from(*l))
+        .collect();
+    let definition = (descriptor.max_def_level() > 0).then_some(&*definition);
+    let mut out = TrackedWrite::new(Vec::new());
+    let pages = Box::new(SerializedPageWriter::new(&mut out));
+    let mut writer = ColumnWriterImpl::<D>::new(descriptor.clone(), properties.clone(), pages);
+    writer.write_batch(values, definition, None)?;
+    let close = writer.close()?;
+    let bytes = out.into_inner()?.into();
+    Ok(Chunk { bytes, close })
+}
+
+/// Whether numbers and the texts they stand for take clearly less than the texts in their places: where
+/// most are different, zstd finds more in the latter.
+fn pays(distinct: &Distinct<'_>, numbers: &[u32]) -> bool {
+    let width = u64::from(hybrid::width_of(distinct.len().saturating_sub(1) as u32));
+    let bytes = |number: usize| distinct.bytes(number) as u64;
+    let texts: u64 = (0..distinct.len()).map(bytes).sum();
+    let plain: u64 = numbers.iter().map(|number| bytes(*number as usize)).sum();
+    let with_dictionary = texts + numbers.len() as u64 * width / 8;
+    with_dictionary < plain / 4 * 3
+}
+
+/// The levels of a page behind their length; nothing where they are always 0.
+fn push_levels(levels: &[u8], greatest: i16, out: &mut Vec<u8>) {
+    let Ok(greatest @ 1..) = u32::try_from(greatest) else {
+        return;
+    };
+    let place = out.len();
+    out.extend([0; 4]);
+    hybrid::encode(levels, hybrid::width_of(greatest), out);
+    let length = (out.len() - place - 4) as u32;
+    for (byte, of_length) in out.iter_mut().skip(place).zip(length.to_le_bytes()) {
+        *byte = of_length;
+    }
+}
+
+/// The least and greatest of all values, where a reader could use them: not within lists and maps.
+fn statistics(
+    leaf: &Paged,
+    distinct: &Distinct<'_>,
+    numbers: Option<&[u32]>,
+    descriptor: &ColumnDescPtr,
+) -> Option<Statistics> {
+    let Distinct::Texts(texts) = distinct else {
+        return None;
+    };
+    if descriptor.max_rep_level() > 0 {
+        return None;
+    }
+    let values = numbers.map_or(texts.len(), <[u32]>::len);
+    let nulls = leaf.slots().saturating_sub(values) as u64;
+    let least = texts.iter().min().map(|text| floor(text));
+    let greatest = texts.iter().max();
+    let ceiling = greatest.and_then(|text| ceiling(text));
+    let is_exact = |text: Option<&&str>| text.is_none_or(|text| text.len() <= STATISTICS_BYTES);
+    let (min_exact, max_exact) = (is_exact(texts.iter().min()), is_exact(greatest));
+    let (least, ceiling) = match (least, ceiling) {
+        (Some(least), Some(ceiling)) => (Some(least), Some(ceiling)),
+        _ => (None, None),
+    };
+    let statistics: ValueStatistics<ByteArray> = ValueStatistics::new(
+        least.map(ByteArray::from),
+        ceiling.map(ByteArray::from),
+        None,
+        Some(nulls),
+        false,
+    )
+    .with_min_is_exact(min_exact)
+    .with_max_is_exact(max_exact);
+    Some(statistics.into())
+}
+
+/// A text not above this one, of few bytes.
+fn floor(text: &str) -> Vec<u8> {
+    let end = (0..=STATISTICS_BYTES.min(text.len())).rev();
+    let cut = end.filter_map(|end| text.get(..end)).next();
+    cut.unwrap_or_default().as_bytes().to_vec()
+}
+
+/// A text not below this one, of few bytes: cut behind an ASCII letter, which is raised by one. There is
+/// none where no such letter is.
+fn ceiling(text: &str) -> Option<Vec<u8>> {
+    if text.len() <= STATISTICS_BYTES {
+        return Some(text.as_bytes().to_vec());
+    }
+    let bytes = text.as_bytes().get(..STATISTICS_BYTES)?;
+    let last = bytes.iter().rposition(|byte| *byte < 0x7f)?;
+    let mut ceiling = bytes.get(..=last)?.to_vec();
+    if let Some(byte) = ceiling.last_mut() {
+        *byte += 1;
+    }
+    Some(ceiling)
+}
+
+/// The pages of a chunk, as they come.
+struct ChunkWriter {
+    out: TrackedWrite<Vec<u8>>,
+    dictionary: bool,
+    data_page_offset: Option<u64>,
+    compressed: usize,
+    uncompressed: usize,
+    data_pages: i32,
+}
+
+impl ChunkWriter {
+    fn new() -> Self {
+        Self {
+            out: TrackedWrite::new(Vec::new()),
+            dictionary: false,
+            data_page_offset: None,
+            compressed: 0,
+            uncompressed: 0,
+            data_pages: 0,
+        }
+    }
+
+    fn write(&mut self, page: Page, uncompressed: usize) -> Result<(), ParquetError> {
+        let page = CompressedPage::new(page, uncompressed);
+        let spec = SerializedPageWriter::new(&mut self.out).write_page(page)?;
+        self.compressed += spec.compressed_size;
+        self.uncompressed += spec.uncompressed_size;
+        if spec.page_type == PageType::DICTIONARY_PAGE {
+            self.dictionary = true;
+        } else {
+            self.data_page_offset.get_or_insert(spec.offset);
+            self.data_pages += 1;
+        }
+        Ok(())
+    }
+
+    fn close(
+        self,
+        leaf: &Paged,
+        (descriptor, encoding, level): (&ColumnDescPtr, Encoding, ZstdLevel),
+        statistics: Option<Statistics>,
+    ) -> Result<Chunk, ParquetError> {
+        let slots = leaf.slots();
+        let mut pages = Vec::new();
+        if self.dictionary {
+            pages.push(PageEncodingStats {
+                page_type: PageType::DICTIONARY_PAGE,
+                encoding: Encoding::PLAIN_DICTIONARY,
+                count: 1,
+            });
+        }
+        pages.push(PageEncodingStats {
+            page_type: PageType::DATA_PAGE,
+            encoding,
+            count: self.data_pages,
+        });
+        let mut encodings: Vec<Encoding> = pages.iter().map(|page| page.encoding).collect();
+        // Of the levels.
+        encodings.push(Encoding::RLE);
+        let mut metadata = ColumnChunkMetaData::builder(descriptor.clone())
+            .set_compression(Compression::ZSTD(level))
+            .set_encodings(encodings)
+            .set_page_encoding_stats(pages)
+            .set_total_compressed_size(self.compressed as i64)
+            .set_total_uncompressed_size(self.uncompressed as i64)
+            .set_num_values(slots as i64)
+            .set_data_page_offset(self.data_page_offset.unwrap_or_default() as i64)
+            .set_dictionary_page_offset(self.dictionary.then_some(0));
+        if let Some(statistics) = statistics {
+            metadata = metadata.set_statistics(statistics);
+        }
+        let bytes = Bytes::from(self.out.into_inner()?);
+        Ok(Chunk {
+            close: ColumnCloseResult {
+                bytes_written: bytes.len() as u64,
+                rows_written: leaf.rows as u64,
+                metadata: metadata.build()?,
+                bloom_filter: None,
+                column_index: None,
+                offset_index: None,
+            },
+            bytes,
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! The distinct texts of one Parquet column of a row group, numbered as they come.
+
+use std::collections::HashMap;
+
+/// Where the texts that came last lie, so many of them: a power of two.
+const PLACES: usize = 1 << 9;
+
+/// Distinct texts and their numbers.
+///
+/// Most texts of a row are the very ones, in memory, that other rows have (whoever makes rows keeps what
+/// repeats once): where one lies then tells its number, and it is neither hashed nor compared.
+#[derive(Default)]
+pub(crate) struct Dictionary<'r> {
+    numbers: HashMap<&'r str, u32, ahash::RandomState>,
+    texts: Vec<&'r str>,
+    /// Texts by the hash of where they lie, each with its number.
+    places: Vec<(&'r str, u32)>,
+}
+
+impl<'r> Dictionary<'r> {
+    /// The number of a text.
+    pub(crate) fn number(&mut self, text: &'r str) -> u32 {
+        if self.places.is_empty() {
+            self.places.resize(PLACES, ("", u32::MAX));
+        }
+        let place = self.places.get(place_of(text));
+        if let Some((known, number)) = place
+            && std::ptr::eq(*known, text)
+            && *number != u32::MAX
+        {
+            return *number;
+        }
+        let next = self.texts.len() as u32;
+        let number = *self.numbers.entry(text).or_insert(next);
+        if number == next {
+            self.texts.push(text);
+        }
+        if let Some(place) = self.places.get_mut(place_of(text)) {
+            *place = (text, number);
+        }
+        number
+    }
+
+    /// The texts by their numbers.
+    pub(crate) fn into_texts(self) -> Vec<&'r str> {
+        self.texts
+    }
+}
+
+fn place_of(text: &str) -> usize {
+    let address = text.as_ptr().addr() as u64 ^ (text.len() as u64) << 48;
+    (address.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_texts_have_one_number_wherever_they_lie() {
+        let text = "abcab".to_owned();
+        let mut dictionary = Dictionary::default();
+        let parts = [
+            &text[0..2],
+            &text[3..5],
+            &text[0..3],
+            "",
+            &text[0..0],
+            &text[1..2],
+        ];
+        let numbers: Vec<u32> = parts.iter().map(|part| dictionary.number(part)).collect();
+        assert_eq!(numbers, [0, 0, 1, 2, 2, 3]);
+        let again: Vec<u32> = parts.iter().map(|part| dictionary.number(part)).collect();
+        assert_eq!(again, numbers);
+        assert_eq!(dictionary.into_texts(), ["ab", "abc", "", "b"]);
+    }
+}
