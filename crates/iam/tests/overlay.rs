@@ -395,58 +395,58 @@ fn slips_are_refused() {
     );
     refuse_files(
         &at("{\"RoleDetailList\": {\"arn:aws:iam::111122223333:user/ana\": null}}"),
-        "`accounts/111122223333/authorization-details.json`:1:61: `arn:aws:iam::111122223333:user/ana` is not the ARN of a role",
+        "`accounts/111122223333/authorization-details.json`:1:59: `arn:aws:iam::111122223333:user/ana` is not the ARN of a role",
     );
     refuse_files(
         &at("{\"RoleDetailList\": {\"arn:aws:iam::111122223333:role/x\": null}}"),
-        "`accounts/111122223333/authorization-details.json`:1:59: `arn:aws:iam::111122223333:role/x` is to be deleted, and is not in the snapshot",
+        "`accounts/111122223333/authorization-details.json`:1:57: `arn:aws:iam::111122223333:role/x` is to be deleted, and is not in the snapshot",
     );
     refuse_files(
         &at("{\"RoleDetailList\": {\"arn:aws:iam::444455556666:role/x\": {}}}"),
-        "`accounts/111122223333/authorization-details.json`:1:59: `arn:aws:iam::444455556666:role/x` is of account `444455556666`, and the file is in the folder of another",
+        "`accounts/111122223333/authorization-details.json`:1:57: `arn:aws:iam::444455556666:role/x` is of account `444455556666`, and the file is in the folder of another",
     );
     refuse_files(
         &vec![(
             "change.json",
             "{\"RoleDetailList\": {\"arn:aws:iam::444455556666:role/x\": {}}}".to_owned(),
         )],
-        "`change.json`:1:59: the snapshot has no account `444455556666`",
+        "`change.json`:1:57: the snapshot has no account `444455556666`",
     );
     refuse_files(
         &at(
             "{\"RoleDetailList\": {\"arn:aws:iam::111122223333:role/build\": {\"RolePolicys\": []}}}",
         ),
-        "`accounts/111122223333/authorization-details.json`:1:79: `arn:aws:iam::111122223333:role/build` has no member `RolePolicys`",
+        "`accounts/111122223333/authorization-details.json`:1:77: `arn:aws:iam::111122223333:role/build` has no member `RolePolicys`",
     );
     refuse_files(
         &at(
             "{\"RoleDetailList\": {\"arn:aws:iam::111122223333:role/build\": {}, \"arn:aws:iam::111122223333:role/build\": null}}",
         ),
-        "`accounts/111122223333/authorization-details.json`:1:106: `arn:aws:iam::111122223333:role/build` is changed twice",
+        "`accounts/111122223333/authorization-details.json`:1:105: `arn:aws:iam::111122223333:role/build` is changed twice",
     );
     refuse_files(
         &at("{\"RoleDetailList\": {\"arn:aws:iam::111122223333:role/new\": {}}}"),
-        "`accounts/111122223333/authorization-details.json`:1:61: missing field `RoleName`",
+        "`accounts/111122223333/authorization-details.json`:1:59: missing field `RoleName`",
     );
     refuse_files(
         &at(
             "{\"RoleDetailList\": {\"arn:aws:iam::111122223333:role/build\": {\"AttachedManagedPolicies\": [{\"PolicyArn\": \"arn:aws:iam::111122223333:policy/tema\"}]}}}",
         ),
-        "`accounts/111122223333/authorization-details.json`:1:63: `arn:aws:iam::111122223333:role/build` names `arn:aws:iam::111122223333:policy/tema`, which neither the snapshot nor the change has",
+        "`accounts/111122223333/authorization-details.json`:1:61: `arn:aws:iam::111122223333:role/build` names `arn:aws:iam::111122223333:policy/tema`, which neither the snapshot nor the change has",
     );
     refuse_files(
         &at("{\"Policies\": {\"arn:aws:iam::111122223333:policy/fence\": null}}"),
-        "`accounts/111122223333/authorization-details.json`:1:59: `arn:aws:iam::111122223333:policy/fence` cannot be deleted: it is the permissions boundary of `arn:aws:iam::111122223333:role/bounded`",
+        "`accounts/111122223333/authorization-details.json`:1:57: `arn:aws:iam::111122223333:policy/fence` cannot be deleted: it is the permissions boundary of `arn:aws:iam::111122223333:role/bounded`",
     );
     refuse_files(
         &at("{\"Policies\": {\"arn:aws:iam::aws:policy/ReadOnlyAccess\": null}}"),
-        "`accounts/111122223333/authorization-details.json`:1:59: `arn:aws:iam::aws:policy/ReadOnlyAccess` is to be deleted, and is not in the snapshot",
+        "`accounts/111122223333/authorization-details.json`:1:57: `arn:aws:iam::aws:policy/ReadOnlyAccess` is to be deleted, and is not in the snapshot",
     );
     refuse_files(
         &at(
             "{\"RoleDetailList\": {\"arn:aws:iam::111122223333:role/build\": {\"RolePolicyList\": [{\"PolicyName\": \"p\", \"PolicyDocument\":\n {\"Statement\": [{\"Effect\": \"Alow\"}]}}]}}}",
         ),
-        "`accounts/111122223333/authorization-details.json`: inline policy `p` of `arn:aws:iam::111122223333:role/build`: 2:28: `Effect` is `Alow`, and must be `Allow` or `Deny`",
+        "`accounts/111122223333/authorization-details.json`: inline policy `p` of `arn:aws:iam::111122223333:role/build`: 2:28: `Effect` must be `Allow` or `Deny`, not `Alow`",
     );
     refuse_files(
         &at("{\"RoleDetailList\": {"),
