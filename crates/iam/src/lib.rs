@@ -101,7 +101,10 @@ pub use lint::{
     LintFinding, LintRule, LintedDocument, Linter, PolicyKind, Severity, lint, lint_snapshot_file,
 };
 pub use managed_policies::{ManagedPolicies, ManagedPolicy};
-pub use policy::{CompiledPolicy, GrantedResources, PolicyError, PolicyErrorKind, PolicyGrant};
+pub use policy::{
+    CompiledPolicy, ConditionView, GrantedResources, PolicyError, PolicyErrorKind, PolicyGrant,
+    StatementView,
+};
 pub use request::{Request, Resource, SessionPolicies};
 pub use simulate::{
     CaseError, CaseInputs, CaseReader, DeterminingStatement, PreparedCase, SimulationCase,

@@ -61,6 +61,7 @@ mod overlay;
 mod read;
 mod resources;
 mod status;
+mod views;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 

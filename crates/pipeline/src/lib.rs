@@ -31,6 +31,7 @@ mod dates;
 mod decide;
 mod duplicates;
 mod filter;
+mod findings;
 mod joins;
 mod ledger;
 mod manifest;
@@ -57,6 +58,7 @@ pub use analyze::{BATCH_BYTES, Options, PipelineError, Progress, Run, SLICE_BYTE
 pub use compact::{Compact, Compacted};
 pub use duplicates::{RunFile, RunProblem};
 pub use filter::Filter;
+pub use findings::{finding_evidence, finding_rows, newest_event_date, recorded_changes};
 pub use ledger::Ledger;
 pub use manifest::{
     CurrentPlan, Header, MANIFEST_FORMAT, MANIFEST_KEY, Manifest, ManifestFile, WaitingRef,

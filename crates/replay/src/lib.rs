@@ -22,6 +22,7 @@ mod call_session;
 mod caller;
 mod changes;
 mod denial;
+mod findings;
 mod issued_session;
 mod keys;
 mod mapping;
@@ -40,6 +41,11 @@ pub use call::{Assumptions, Call, CallRequest, Replayer};
 pub use caller::{Caller, CallerKind};
 pub use changes::Change;
 pub use denial::{Denial, denial};
+pub use findings::{
+    Cause, Contradiction, DeadStatement, ExclusionError, Exclusions, Finding, FindingBasis,
+    FindingEvidence, FindingKind, FindingReport, FindingSeverity, Hidden, Occasion, RecordedChange,
+    RecordedChanges, findings,
+};
 pub use issued_session::{IssuedSession, issued_session};
 pub use mapping::{
     Asked, Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, MappingError, Need,

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use retrial_cloudtrail::Timestamp;
 
 use crate::compact::CompactArgs;
+use crate::findings::FindingsArgs;
 use crate::location::{self, Location, S3Args};
 use crate::logs::{self, LogArgs};
 use crate::plan::PlanArgs;
@@ -83,6 +84,12 @@ pub(crate) enum Command {
     /// `{"RoleDetailList": {"<ARN>": {"RolePolicyList": […]}, "<ARN>": null}}`, it changes the members that it
     /// has, and `null` deletes. `crates/iam/src/snapshot/overlay/mod.rs` has all of it.
     WhatIf(WhatIfArgs),
+    /// Print what to act on: what would break, what is too wide, what nobody uses
+    ///
+    /// Replays the calls of an output under the snapshot, without reading a log file, and joins them with
+    /// what follows from the policies alone. Prints the most important findings with their evidence and
+    /// what to do, then what was recorded against what is decided today, with the error rate.
+    Findings(FindingsArgs),
     /// Print what AWS asks for an event, and where each value comes from
     ///
     /// With a file: for each record in it the requests that AWS authorizes, their resources and the

@@ -4,7 +4,7 @@ use std::io;
 
 use retrial_iam::{OverlayError, SnapshotError};
 use retrial_pipeline::PipelineError;
-use retrial_replay::MappingError;
+use retrial_replay::{ExclusionError, MappingError};
 use retrial_storage::StorageError;
 
 /// Why the program could not run.
@@ -47,6 +47,12 @@ pub(crate) enum ProgramError {
     NotAnOutput { path: String },
     #[error("cannot read the output `{path}`: {cause}")]
     OutputUnreadable { path: String, cause: PipelineError },
+    #[error("the output `{path}` has no calls")]
+    NoCalls { path: String },
+    #[error("cannot read the exclusions `{path}`: {cause}")]
+    ExclusionsUnreadable { path: String, cause: io::Error },
+    #[error("cannot use the exclusions `{path}`: {cause}")]
+    Exclusions { path: String, cause: ExclusionError },
     #[error("cannot read `{path}`: {cause}")]
     Event { path: String, cause: StorageError },
     #[error("cannot read `{path}`: {cause}")]
@@ -89,6 +95,7 @@ impl ProgramError {
                 "name a folder that is empty, does not exist yet, or was written by `retrial analyze`",
             ),
             Self::Stopped { .. } => Some("the same command goes on from there"),
+            Self::NoCalls { .. } => Some("name the day that counts as today with `--as-of`"),
             Self::NotAnOutput { .. } => Some("name what `--out` of `retrial analyze` was"),
             Self::Pipeline { cause, .. }
             | Self::Prune { cause, .. }

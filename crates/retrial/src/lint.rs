@@ -249,7 +249,7 @@ fn sarif_result(document: &Linted, finding: &LintFinding) -> Value {
 }
 
 /// A path as a relative or absolute URI reference: what a URI cannot hold is percent-encoded.
-fn uri(path: &str) -> String {
+pub(crate) fn uri(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     for byte in path.replace('\\', "/").bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_' | b'~') {

@@ -5,6 +5,7 @@ mod args;
 mod compact;
 mod error;
 mod explain;
+mod findings;
 mod input;
 mod issuing;
 mod lint;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Command::Compact(args) => compact::run(args),
         Command::Prune(args) => prune::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Findings(args) => findings::run(args),
         Command::Map(args) => map::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::WhatIf(args) => what_if::run(args),

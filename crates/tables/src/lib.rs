@@ -86,6 +86,7 @@ pub use reader::{BATCH_ROWS, Batch, Batches, ReadAt, TableReader};
 pub use rows::changes::{ChangeRow, Changes};
 pub use rows::coverage::{Coverage, CoverageRow};
 pub use rows::decisions::{DecisionRow, Decisions};
+pub use rows::findings::{FindingRow, Findings};
 pub use rows::needs::{NeedRow, Needs};
 pub use rows::permissions::{ActionSetRow, ActionSets, PermissionRow, Permissions};
 pub use rows::rejects::{RejectRow, Rejects};

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::rows::changes::Changes;
 use crate::rows::coverage::Coverage;
 use crate::rows::decisions::Decisions;
+use crate::rows::findings::Findings;
 use crate::rows::needs::Needs;
 use crate::rows::permissions::{ActionSets, Permissions};
 use crate::rows::rejects::Rejects;
@@ -52,6 +53,7 @@ pub fn tables() -> Vec<TableDescription> {
         describe::<Coverage>(),
         describe::<Rejects>(),
         describe::<Permissions>(),
+        describe::<Findings>(),
         describe::<ActionSets>(),
         describe::<WhatIfs>(),
     ]

@@ -9,10 +9,12 @@ pub(crate) mod error;
 mod index;
 pub(crate) mod json;
 mod principal;
+mod statement_view;
 
 pub(crate) use document::{ConditionSource, Version};
 pub use error::{PolicyError, PolicyErrorKind};
 pub(crate) use principal::{PrincipalElement, PrincipalName, PrincipalTruth};
+pub use statement_view::{ConditionView, StatementView};
 
 use crate::Effect;
 use crate::condition::Condition;

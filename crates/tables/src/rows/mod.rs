@@ -3,6 +3,7 @@
 pub(crate) mod changes;
 pub(crate) mod coverage;
 pub(crate) mod decisions;
+pub(crate) mod findings;
 pub(crate) mod needs;
 pub(crate) mod permissions;
 pub(crate) mod rejects;

@@ -1,0 +1,144 @@
+//! What a principal may do, asked of the evaluator and not of the policies' text.
+
+use retrial_iam::{
+    Caller, Context, Decision, Evaluator, KeyState, MissingKeys, Principal, PrincipalKind, Request,
+    Resource, Scratch, SessionPolicies, Snapshot, Values,
+};
+
+use super::report::Occasion;
+
+/// Whether a principal may do something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// On the resource that was asked for; of half-known ones, on all.
+    Yes,
+    /// On some of the resources that the half-known one stands for.
+    OnSome,
+    /// If these condition keys have the right values, or these layers let it pass.
+    Depends(Vec<String>),
+    /// No.
+    No,
+}
+
+/// Asks for principals of a snapshot.
+pub(crate) struct Asker<'s> {
+    evaluator: Evaluator<'s>,
+    snapshot: &'s Snapshot,
+    scratch: Scratch<'s>,
+}
+
+impl<'s> Asker<'s> {
+    pub(crate) fn new(occasion: &Occasion<'s>) -> Asker<'s> {
+        Asker {
+            evaluator: Evaluator::new(occasion.catalogue, occasion.snapshot),
+            snapshot: occasion.snapshot,
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Whether the principal may do `action`, with these keys in the request.
+    pub(crate) fn ask(
+        &mut self,
+        principal: &'s Principal,
+        action: &str,
+        resource: Resource<'_>,
+        keys: &[(&str, &str)],
+    ) -> Answer {
+        let tags: Vec<(String, &str)> = principal
+            .tags
+            .iter()
+            .map(|(key, value)| (format!("aws:PrincipalTag/{key}"), value.as_str()))
+            .collect();
+        let mut context = Context::new(MissingKeys::ByCatalogue);
+        let known = |value| KeyState::Known(Values::One(value));
+        context.set("aws:PrincipalArn", known(&principal.arn));
+        context.set("aws:PrincipalAccount", known(&principal.account));
+        context.set("aws:PrincipalIsAWSService", known("false"));
+        context.set("aws:SecureTransport", known("true"));
+        context.set("aws:ViaAWSService", known("false"));
+        context.set("aws:CalledVia", KeyState::Absent);
+        match principal.kind {
+            PrincipalKind::User => {
+                context.set("aws:PrincipalType", known("User"));
+                context.set("aws:username", known(&principal.name));
+                context.set("aws:userid", known(&principal.unique_id));
+                context.set("aws:PrincipalTag/*", KeyState::Absent);
+            }
+            PrincipalKind::Role => {
+                context.set("aws:PrincipalType", known("AssumedRole"));
+                context.set("aws:username", KeyState::Absent);
+            }
+            PrincipalKind::Root => {
+                context.set("aws:PrincipalType", known("Account"));
+                context.set("aws:username", KeyState::Absent);
+            }
+        }
+        for (key, value) in &tags {
+            context.set(key, known(value));
+        }
+        for (key, value) in keys {
+            context.set(key, known(value));
+        }
+        self.decide(
+            Caller::principal(principal),
+            (action, resource),
+            &context,
+            &principal.account,
+        )
+    }
+
+    /// Whether a service may assume a role.
+    pub(crate) fn service_may_assume(&mut self, service: &str, role: &'s Principal) -> bool {
+        let context = Context::new(MissingKeys::ByCatalogue);
+        let request = ("sts:AssumeRole", Resource::Arn(&role.arn));
+        let answer = self.decide(Caller::service(service), request, &context, &role.account);
+        !matches!(answer, Answer::No)
+    }
+
+    fn decide<'a>(
+        &mut self,
+        caller: Caller<'s, 'a>,
+        (action, resource): (&'a str, Resource<'a>),
+        context: &'a Context<'a>,
+        account: &'a str,
+    ) -> Answer
+    where
+        's: 'a,
+    {
+        let request = Request {
+            action,
+            resource,
+            resource_account: Some(account),
+            context,
+            vpc_endpoint: None,
+            session: SessionPolicies::None,
+        };
+        let evaluation = self
+            .evaluator
+            .evaluate_as(caller, &request, &mut self.scratch);
+        match evaluation.decision {
+            Decision::Allowed => Answer::Yes,
+            Decision::ExplicitDeny | Decision::ImplicitDeny => Answer::No,
+            Decision::Undetermined => {
+                let layers = evaluation.unknown_layers.iter().map(|layer| layer.name());
+                let keys = evaluation.unknown_keys.iter().copied();
+                let mut waits: Vec<String> = keys
+                    .filter(|key| *key != "resource")
+                    .chain(layers)
+                    .map(str::to_owned)
+                    .collect();
+                waits.sort_unstable();
+                waits.dedup();
+                match waits.is_empty() {
+                    true => Answer::OnSome,
+                    false => Answer::Depends(waits),
+                }
+            }
+        }
+    }
+
+    /// The snapshot that is asked.
+    pub(crate) fn snapshot(&self) -> &'s Snapshot {
+        self.snapshot
+    }
+}

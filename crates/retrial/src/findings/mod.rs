@@ -1,0 +1,286 @@
+//! `retrial findings`: what a person should act on, out of the tables of an output.
+
+mod csv;
+mod fail_on;
+mod json;
+mod markdown;
+mod sarif;
+mod text;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use clap::{Args, ValueEnum};
+use retrial_cloudtrail::Timestamp;
+use retrial_iam::{Catalogue, LintRule, Linter, Snapshot, SnapshotFile, lint_snapshot_file};
+use retrial_pipeline::{Replay, Window, finding_evidence, newest_event_date, recorded_changes};
+use retrial_replay::{
+    Assumptions, DeadStatement, Exclusions, FindingBasis, FindingReport, Mapping, Occasion,
+    RecordedChanges, Replayer, findings,
+};
+
+use crate::Exit;
+use crate::args::{SnapshotArgs, moment};
+use crate::error::ProgramError;
+use crate::input;
+use crate::location::{self, Location, S3Args};
+use crate::printer::Printer;
+use fail_on::Threshold;
+
+const MICROS_PER_DAY: i64 = 86_400_000_000;
+
+#[derive(Debug, Args)]
+pub(crate) struct FindingsArgs {
+    /// The output of `retrial analyze`, whose tables are read: a folder, or `s3://bucket/prefix`
+    #[arg(long, value_name = "FOLDER", value_parser = location::parser())]
+    pub(crate) out: Location,
+
+    #[command(flatten)]
+    pub(crate) snapshot: SnapshotArgs,
+
+    /// The day that counts as today: `2026-11-08` [default: the newest day of the calls]
+    #[arg(long, value_name = "DATE", value_parser = date)]
+    pub(crate) as_of: Option<Timestamp>,
+
+    /// When the snapshot was taken, where it does not say so itself
+    ///
+    /// Without it no difference can be laid to a recorded write, or to a fault of this program: all
+    /// are `unexplained`.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) snapshot_time: Option<Timestamp>,
+
+    /// Call unused only what went unused for so many days
+    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    pub(crate) min_window: u64,
+
+    /// The key of the tag that names the owner of a user or role; may be repeated, the first that is
+    /// there counts
+    #[arg(long = "owner-tag", value_name = "KEY", default_value = "owner")]
+    pub(crate) owner_tags: Vec<String>,
+
+    /// Do not show what the entries of this file are about; what they hide is counted
+    ///
+    /// A TOML file of `[[exclude]]` entries with a `reason`, an `owner`, perhaps a day on which it
+    /// `expires`, and what they are about: `kind`, `id`, `principal`, `policy`, `sid`, `action`,
+    /// `resource`, `account`, `tag`; `*` stands for any text. What has expired is shown again.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exclude: Option<PathBuf>,
+
+    /// Exit with 1 if there is a finding of this kind, at least this severe; may be repeated
+    ///
+    /// `would-be-denied`, `privilege-escalation:high`, `any:medium`. Of calls that would be denied only
+    /// those count that a recorded change explains; `would-be-denied/any` counts the others too.
+    #[arg(long, value_name = "KIND[:SEVERITY]")]
+    pub(crate) fail_on: Vec<Threshold>,
+
+    /// How many findings the text lists; 0 lists all
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) limit: usize,
+
+    /// How many threads to use; the answer is the same whatever their number [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<std::num::NonZeroUsize>,
+
+    /// How the findings are printed on standard output
+    #[arg(long, value_enum, default_value_t = FindingFormat::Text)]
+    pub(crate) format: FindingFormat,
+
+    #[command(flatten)]
+    pub(crate) s3: S3Args,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FindingFormat {
+    /// For people: what matters most, and how much more there is
+    Text,
+    /// One JSON object
+    Json,
+    /// One line per finding, for spreadsheets
+    Csv,
+    /// For a page of a wiki or a merge request
+    Markdown,
+    /// SARIF 2.1.0: the first 5,000, which is what GitHub shows
+    Sarif,
+}
+
+/// What a report is about, beside its findings.
+pub(crate) struct Subject<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    /// The snapshot as it was given.
+    pub(crate) iam: &'a Path,
+    /// The day that counts as today.
+    pub(crate) as_of: String,
+    pub(crate) snapshot_time: Option<i64>,
+    pub(crate) min_window: u64,
+    /// Exclusions that have run out.
+    pub(crate) expired_exclusions: usize,
+    pub(crate) limit: usize,
+}
+
+pub(crate) fn run(args: &FindingsArgs) -> Result<Exit, ProgramError> {
+    let printer = Printer::new(false);
+    let exclusions = exclusions(args.exclude.as_deref())?;
+    let loaded = input::snapshot(&args.snapshot.iam, &printer)?;
+    let snapshot = &loaded.snapshot;
+    let snapshot_time = args
+        .snapshot_time
+        .or_else(|| snapshot.taken_at().and_then(|text| moment(text).ok()))
+        .map(Timestamp::micros);
+    let (mut report, today, changes) = derive(args, snapshot, snapshot_time)?;
+    let dead_statements = dead_statements(&args.snapshot.iam)?;
+    let occasion = Occasion {
+        snapshot,
+        catalogue: Catalogue::bundled(),
+        changes: &changes,
+        as_of: today.micros() + MICROS_PER_DAY,
+        min_window_days: args.min_window,
+        owner_tags: &args.owner_tags,
+        dead_statements: &dead_statements,
+    };
+    let expired_exclusions = exclusions.apply(&mut report, &occasion);
+    let subject = Subject {
+        snapshot,
+        iam: &args.snapshot.iam,
+        as_of: day(today.micros()),
+        snapshot_time,
+        min_window: args.min_window,
+        expired_exclusions,
+        limit: args.limit,
+    };
+    let text = match args.format {
+        FindingFormat::Text => text::page(&report, &subject),
+        FindingFormat::Json => format!("{}\n", json::object(&report, &subject)),
+        FindingFormat::Csv => csv::lines(&report),
+        FindingFormat::Markdown => markdown::page(&report, &subject),
+        FindingFormat::Sarif => format!("{:#}\n", sarif::log(&report, &subject)),
+    };
+    printer.data(&text)?;
+    let passed = args.fail_on.iter().any(|threshold| {
+        report
+            .shown()
+            .any(|finding| threshold.is_passed_by(finding))
+    });
+    Ok(match (loaded.whole, passed) {
+        (false, _) => Exit::Incomplete,
+        (true, true) => Exit::Threshold,
+        (true, false) => Exit::Done,
+    })
+}
+
+/// Derives the findings; with the day that counts as today, and the recorded writes.
+fn derive(
+    args: &FindingsArgs,
+    snapshot: &Snapshot,
+    snapshot_time: Option<i64>,
+) -> Result<(FindingReport, Timestamp, RecordedChanges), ProgramError> {
+    let unreadable = |cause| ProgramError::OutputUnreadable {
+        path: args.out.to_string(),
+        cause,
+    };
+    let output = args.out.output(&args.s3)?;
+    let (manifest, _) = &output.state;
+    let files = &manifest.files;
+    let today = args
+        .as_of
+        .or_else(|| newest_event_date(files).and_then(|day| moment(day).ok()))
+        .ok_or_else(|| ProgramError::NoCalls {
+            path: args.out.to_string(),
+        })?;
+    let changes = recorded_changes(output.store.as_ref(), files).map_err(unreadable)?;
+    let changes = RecordedChanges::new(changes, snapshot_time);
+    let catalogue = Catalogue::bundled();
+    let mapping = Mapping::bundled(catalogue)?;
+    let assumptions = match args.snapshot.strict {
+        true => Assumptions::Refused,
+        false => Assumptions::Named,
+    };
+    let replay = Replay {
+        replayer: Replayer::new(catalogue, &mapping, snapshot, assumptions),
+        store: output.store.as_ref(),
+        files,
+        window: Window::default(),
+        threads: threads(args),
+    };
+    let dead_statements = dead_statements(&args.snapshot.iam)?;
+    let report = {
+        let basis = FindingBasis {
+            snapshot,
+            changes: &changes,
+        };
+        let evidence = finding_evidence(&replay, basis).map_err(unreadable)?;
+        let occasion = Occasion {
+            snapshot,
+            catalogue,
+            changes: &changes,
+            as_of: today.micros() + MICROS_PER_DAY,
+            min_window_days: args.min_window,
+            owner_tags: &args.owner_tags,
+            dead_statements: &dead_statements,
+        };
+        findings(&evidence, &[], &occasion)
+    };
+    Ok((report, today, changes))
+}
+
+fn threads(args: &FindingsArgs) -> usize {
+    args.threads.map_or_else(
+        || thread::available_parallelism().map_or(1, |cores| cores.get()),
+        |threads| threads.get(),
+    )
+}
+
+fn exclusions(path: Option<&Path>) -> Result<Exclusions, ProgramError> {
+    let Some(path) = path else {
+        return Ok(Exclusions::default());
+    };
+    let name = || path.display().to_string();
+    let text = fs::read_to_string(path).map_err(|cause| ProgramError::ExclusionsUnreadable {
+        path: name(),
+        cause,
+    })?;
+    Exclusions::read(&text).map_err(|cause| ProgramError::Exclusions {
+        path: name(),
+        cause,
+    })
+}
+
+/// The statements of a snapshot that can apply to no request.
+pub(crate) fn dead_statements(path: &Path) -> Result<Vec<DeadStatement>, ProgramError> {
+    let files = input::snapshot_files(path).map_err(|cause| ProgramError::SnapshotUnreadable {
+        path: path.display().to_string(),
+        cause,
+    })?;
+    let linter = Linter::new(Catalogue::bundled(), Default::default());
+    let mut dead = Vec::new();
+    for (key, bytes) in &files {
+        let file = SnapshotFile { path: key, bytes };
+        for document in lint_snapshot_file(&file, &linter) {
+            let found = document.findings.into_iter();
+            for finding in found.filter(|finding| finding.rule == LintRule::DeadStatement) {
+                dead.push(DeadStatement {
+                    policy: document.id.clone(),
+                    place: format!("{key}:{}:{}", finding.line, finding.column),
+                    message: finding.message,
+                });
+            }
+        }
+    }
+    dead.sort();
+    Ok(dead)
+}
+
+/// `2026-11-08`
+fn date(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(&format!("{text}T00:00:00Z"))
+        .filter(|_| text.len() == 10)
+        .ok_or_else(|| "expected a date such as `2026-11-08`".to_owned())
+}
+
+/// The day of a moment.
+pub(crate) fn day(micros: i64) -> String {
+    let mut text = Timestamp::from_micros(micros).to_iso();
+    text.truncate(10);
+    text
+}
