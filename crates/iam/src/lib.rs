@@ -65,6 +65,7 @@
 //! `BlockPublicPolicy`, which looks at a document that is no part of the request. What a request asks for
 //! is the caller's matter: this crate knows no API calls and reads no logs.
 
+mod allowance;
 mod caller;
 mod catalogue;
 mod condition;
@@ -83,6 +84,7 @@ pub mod simulate;
 mod snapshot;
 mod truth;
 
+pub use allowance::{Allowance, AllowedAction, Limits};
 pub use caller::Caller;
 pub use catalogue::{
     AccessLevel, Action, Catalogue, ConditionKey, KeyType, ResourceType, ResourceTypeUse,
@@ -111,8 +113,9 @@ pub use simulate::{
     SimulationResult,
 };
 pub use snapshot::{
-    AttachedPolicy, ChangeScope, Collected, OverlaidSnapshot, OverlayChange, OverlayEffect,
-    OverlayEntry, OverlayError, OverlayProblem, Place, PolicySource, PolicyUnavailable, Principal,
-    PrincipalKind, Snapshot, SnapshotError, SnapshotFile, SnapshotIssue, overlay,
+    AttachedPolicy, ChangeScope, Collected, Credentials, LastAccessed, OverlaidSnapshot,
+    OverlayChange, OverlayEffect, OverlayEntry, OverlayError, OverlayProblem, Place, PolicySource,
+    PolicyUnavailable, Principal, PrincipalKind, ReportedKey, ServiceLastAccessed, Snapshot,
+    SnapshotError, SnapshotFile, SnapshotIssue, overlay,
 };
 pub use truth::Truth;

@@ -15,7 +15,11 @@
 //!   s3-buckets.json                           {"<bucket>": {…}, …}
 //! ```
 //!
-//! `trails.json`, `last-accessed.json` and `credential-report.csv` beside them are not read here.
+//! **`last-accessed.json`** holds, by the ARN of each user and role, what `aws iam
+//! get-service-last-accessed-details` prints, and **`credential-report.csv`** what `aws iam
+//! get-credential-report` does, decoded ([`LastAccessed`], [`Credentials`]): they are no part of a
+//! decision, and tell what is used. `trails.json` beside them is kept as it is
+//! ([`Snapshot::trails_documents`]).
 //!
 //! **`authorization-details.json`** holds one page, several one after the other, an array of them, or
 //! the one object that the AWS CLI makes of all pages; or several files `authorization-details*.json`
@@ -62,6 +66,7 @@ mod read;
 mod resources;
 mod status;
 mod views;
+mod usage;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -80,6 +85,7 @@ pub use overlay::{
     ChangeScope, OverlaidSnapshot, OverlayChange, OverlayEffect, OverlayEntry, OverlayError,
     OverlayProblem, Place, overlay,
 };
+pub use usage::{Credentials, LastAccessed, ReportedKey, ServiceLastAccessed};
 
 /// Users, groups, roles and their policies; which other layers were collected.
 ///
@@ -102,6 +108,20 @@ pub struct Snapshot {
     /// Managed policies by ARN, also those that are attached to nobody.
     managed_policies: FxHashMap<Box<str>, Arc<CompiledPolicy>>,
     keys_read: keys_read::KeysRead,
+    /// When the version in force of each managed policy was made, by ARN.
+    policies_created: FxHashMap<Box<str>, String>,
+    told: Told,
+}
+
+/// What files tell that are no part of a decision.
+#[derive(Debug, Default)]
+struct Told {
+    /// By account: the file's path and its text.
+    trails: BTreeMap<String, (String, String)>,
+    /// By the principal's ARN.
+    last_accessed: BTreeMap<String, LastAccessed>,
+    /// By the user's ARN.
+    credentials: BTreeMap<String, Credentials>,
 }
 
 /// What is known of a principal besides what decides about its requests.
@@ -418,6 +438,59 @@ impl Snapshot {
             .get(*self.by_arn.get(role_arn)?)?
             .last_used
             .as_deref()
+    }
+
+    /// When the version in force of a managed policy was made (`CreateDate` as written); `None` where the
+    /// snapshot does not hold the policy.
+    pub fn policy_version_created(&self, arn: &str) -> Option<&str> {
+        self.policies_created.get(arn).map(String::as_str)
+    }
+
+    /// What AWS tells of the services that a principal has used, where it was collected.
+    pub fn last_accessed(&self, principal_arn: &str) -> Option<&LastAccessed> {
+        self.told.last_accessed.get(principal_arn)
+    }
+
+    /// A user's line of the credential report, where it was collected; root's too.
+    pub fn credentials(&self, user_arn: &str) -> Option<&Credentials> {
+        self.told.credentials.get(user_arn)
+    }
+
+    /// All lines of the credential reports, sorted by ARN.
+    pub fn all_credentials(&self) -> impl Iterator<Item = &Credentials> {
+        self.told.credentials.values()
+    }
+
+    /// The `trails.json` of each account that has one, sorted by account: the account, the file's path, its
+    /// text. It is JSON; nothing else of it was looked at.
+    pub fn trails_documents(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let files = self.told.trails.iter();
+        files.map(|(account, (path, text))| (account.as_str(), path.as_str(), text.as_str()))
+    }
+
+    /// Whether `organization.json` lists the account.
+    pub fn is_in_organization(&self, account: &str) -> bool {
+        let organization = self.organization.as_ref();
+        organization.is_some_and(|organization| organization.has_account(account))
+    }
+
+    /// What takes actions away from a principal whole, as far as it was collected.
+    pub fn limits_of<'s>(&'s self, principal: &'s Principal) -> crate::Limits<'s> {
+        // Nobody knows what binds where the management account, which nothing binds, may be this one.
+        let binds = !principal.is_service_linked()
+            && self.is_management_account(&principal.account) == Some(false);
+        let levels = match binds {
+            true => self.scp_levels(&principal.account),
+            false => Levels {
+                levels: &[],
+                complete: false,
+            },
+        };
+        crate::Limits {
+            boundary: principal.boundary.as_ref(),
+            levels: levels.levels,
+            complete: levels.complete,
+        }
     }
 
     /// Service control policies on the account.

@@ -85,6 +85,10 @@ impl Condition {
         &self.source
     }
 
+    pub(crate) fn operator(&self) -> Operator {
+        self.operator
+    }
+
     pub(crate) fn key(&self) -> &str {
         &self.source.key
     }

@@ -142,6 +142,12 @@ impl ActionElement {
         self.lists(action, slot) != self.negated
     }
 
+    /// Whether an element that is not negated spells the action out, without wildcards.
+    pub(crate) fn spells(&self, action: ActionName<'_>, slot: Option<usize>) -> bool {
+        let of_service = slot.and_then(|slot| self.services.get(slot));
+        !self.negated && of_service.is_some_and(|entry| entry.spells(action))
+    }
+
     fn lists(&self, action: ActionName<'_>, slot: Option<usize>) -> bool {
         self.every_action
             || slot
@@ -174,12 +180,14 @@ impl ServiceActions {
         })
     }
 
-    fn lists(&self, action: ActionName<'_>) -> bool {
-        let named = self
-            .names
+    fn spells(&self, action: ActionName<'_>) -> bool {
+        self.names
             .binary_search_by(|name| name.as_ref().cmp(action.name))
-            .is_ok();
-        named
+            .is_ok()
+    }
+
+    fn lists(&self, action: ActionName<'_>) -> bool {
+        self.spells(action)
             || self
                 .patterns
                 .iter()

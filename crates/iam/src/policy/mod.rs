@@ -137,6 +137,10 @@ impl CompiledPolicy {
         }
     }
 
+    pub(crate) fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
     /// The statements about `action`, in the document's order.
     pub(crate) fn about<'p>(
         &'p self,

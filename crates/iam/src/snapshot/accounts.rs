@@ -248,6 +248,26 @@ impl<'a> Accounts<'a> {
             .collect()
     }
 
+    /// When the version in force of each managed policy was made, by ARN.
+    pub(super) fn policies_created(&self) -> FxHashMap<Box<str>, String> {
+        let customer = self
+            .accounts
+            .values()
+            .flat_map(|account| &account.customer_managed)
+            .map(|(arn, (_, policy))| (arn, policy));
+        let of_aws = self
+            .aws_managed
+            .iter()
+            .filter_map(|(arn, copies)| Some((arn, &copies.first()?.1)));
+        customer
+            .chain(of_aws)
+            .filter_map(|(arn, policy)| {
+                let created = policy.default_version_created()?.to_owned();
+                Some((arn.as_str().into(), created))
+            })
+            .collect()
+    }
+
     fn path(&self, file: usize) -> &'a str {
         self.files.get(file).map_or("", |file| file.path)
     }

@@ -168,6 +168,7 @@ pub(super) struct PolicyVersion<'a> {
     #[serde(borrow)]
     version_id: Cow<'a, str>,
     is_default_version: Option<bool>,
+    create_date: Option<String>,
     #[serde(borrow)]
     document: &'a RawValue,
 }
@@ -181,6 +182,15 @@ impl<'a> PolicyVersion<'a> {
 impl<'a> PolicyDetail<'a> {
     /// The document in force: that of the version marked as the default one.
     pub(super) fn default_document(&self) -> Option<&'a RawValue> {
+        self.default_version().map(|version| version.document)
+    }
+
+    /// When the version in force was made.
+    pub(super) fn default_version_created(&self) -> Option<&str> {
+        self.default_version()?.create_date.as_deref()
+    }
+
+    fn default_version(&self) -> Option<&PolicyVersion<'a>> {
         let marked = self
             .policy_version_list
             .iter()
@@ -190,7 +200,7 @@ impl<'a> PolicyDetail<'a> {
                 .iter()
                 .find(|version| self.default_version_id.as_ref() == Some(&version.version_id))
         };
-        marked.or_else(named).map(|version| version.document)
+        marked.or_else(named)
     }
 }
 

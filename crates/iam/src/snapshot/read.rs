@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::{
     AccountIndex, Principal, PrincipalFacts, PrincipalKind, Snapshot, SnapshotError, SnapshotFile,
-    SnapshotIssue,
+    SnapshotIssue, Told,
     accounts::Accounts,
     details::is_account_id,
     documents::Documents,
@@ -16,6 +17,7 @@ use super::{
     organization::Organization,
     resources::{Listing, Resources},
     status::{Part, Status, StatusLayer, Statuses},
+    usage::{read_credential_report, read_last_accessed},
 };
 use crate::Catalogue;
 
@@ -71,8 +73,12 @@ pub(super) enum FileKind<'p> {
     S3Buckets {
         account: &'p str,
     },
-    /// Part of a snapshot, but of no use to a decision.
-    NotForDecisions,
+    /// These three are of no use to a decision.
+    Trails {
+        account: &'p str,
+    },
+    LastAccessed,
+    CredentialReport,
     /// Looks as if it were meant to be part of the snapshot.
     Unknown,
     /// Something else: a README, say.
@@ -100,9 +106,9 @@ impl<'p> FileKind<'p> {
                 ["resource-tags.json"] => Self::ResourceTags { account },
                 ["vpc-endpoints.json"] => Self::VpcEndpoints { account },
                 ["s3-buckets.json"] => Self::S3Buckets { account },
-                ["trails.json" | "last-accessed.json" | "credential-report.csv"] => {
-                    Self::NotForDecisions
-                }
+                ["trails.json"] => Self::Trails { account },
+                ["last-accessed.json"] => Self::LastAccessed,
+                ["credential-report.csv"] => Self::CredentialReport,
                 _ => Self::unknown(path),
             },
             [name] if is_details(name) => Self::Details { folder: None },
@@ -149,6 +155,7 @@ struct Reader<'a, 'c> {
     incomplete: BTreeSet<String>,
     documents: Documents<'a>,
     resources: Resources,
+    told: Told,
     files_read: usize,
 }
 
@@ -171,6 +178,7 @@ pub(super) fn read(
         incomplete: BTreeSet::new(),
         documents: Documents::default(),
         resources: Resources::default(),
+        told: Told::default(),
         files_read: 0,
     };
     for file in &files {
@@ -242,7 +250,10 @@ impl<'a> Reader<'a, '_> {
                 path,
                 "the file is none that a snapshot has, and is not read".to_owned(),
             ),
-            FileKind::NotForDecisions | FileKind::Foreign => {}
+            FileKind::Trails { account } => self.trails(path, account, text()),
+            FileKind::LastAccessed => self.last_accessed(path, text()),
+            FileKind::CredentialReport => self.credential_report(path, text()),
+            FileKind::Foreign => {}
         }
         Ok(())
     }
@@ -301,6 +312,40 @@ impl<'a> Reader<'a, '_> {
             .unwrap_or_default();
         self.issues.add(path, format!("{problem}{account}"));
         self.incomplete.extend(folder.map(str::to_owned));
+    }
+
+    fn trails(&mut self, path: &str, account: &str, text: Result<&'a str, JsonProblem>) {
+        let read = text.and_then(|text| read_one::<&RawValue>(text).map(|_| text));
+        match read {
+            Ok(text) => {
+                let file = (path.to_owned(), text.to_owned());
+                self.told.trails.insert(account.to_owned(), file);
+            }
+            Err(problem) => self.issues.add(path, problem.to_string()),
+        }
+    }
+
+    fn last_accessed(&mut self, path: &str, text: Result<&'a str, JsonProblem>) {
+        match text.and_then(read_last_accessed) {
+            Ok(read) => {
+                self.told.last_accessed.extend(read.by_principal);
+                for problem in read.problems {
+                    self.issues.add(path, problem);
+                }
+            }
+            Err(problem) => self.issues.add(path, problem.to_string()),
+        }
+    }
+
+    fn credential_report(&mut self, path: &str, text: Result<&'a str, JsonProblem>) {
+        let text = text.map_err(|problem| problem.to_string());
+        match text.and_then(read_credential_report) {
+            Ok(users) => {
+                let by_arn = users.into_iter().map(|user| (user.arn.clone(), user));
+                self.told.credentials.extend(by_arn);
+            }
+            Err(problem) => self.issues.add(path, problem),
+        }
     }
 
     fn listing(
@@ -398,6 +443,8 @@ impl<'a> Reader<'a, '_> {
             organization_unreadable: self.organization_unreadable,
             resources: self.resources,
             managed_policies,
+            policies_created: self.accounts.policies_created(),
+            told: self.told,
         };
         (snapshot, self.issues.0)
     }
@@ -488,7 +535,9 @@ mod tests {
         );
         assert_eq!(
             kind("accounts/111122223333/trails.json"),
-            FileKind::NotForDecisions
+            FileKind::Trails {
+                account: "111122223333"
+            }
         );
         assert_eq!(
             kind("accounts/111122223333/buckets.json"),
