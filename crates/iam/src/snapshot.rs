@@ -128,7 +128,7 @@ struct Told {
 #[derive(Debug, Default)]
 struct PrincipalFacts {
     trust_policy: Option<PolicyDocument>,
-    last_used: Option<String>,
+    last_used: Option<Option<String>>,
 }
 
 /// The policy of a role, a resource or an endpoint.
@@ -437,7 +437,15 @@ impl Snapshot {
         self.facts
             .get(*self.by_arn.get(role_arn)?)?
             .last_used
+            .as_ref()?
             .as_deref()
+    }
+
+    /// What AWS tells of a role's use (`RoleLastUsed`): `None` where it is not told, `Some(None)` where the
+    /// role was not used in the tracking period.
+    pub fn role_use(&self, role_arn: &str) -> Option<Option<&str>> {
+        let facts = self.facts.get(*self.by_arn.get(role_arn)?)?;
+        facts.last_used.as_ref().map(Option::as_deref)
     }
 
     /// When the version in force of a managed policy was made (`CreateDate` as written); `None` where the

@@ -32,6 +32,7 @@ mod omission;
 mod outcome;
 mod permissions;
 mod recorded;
+mod recording;
 mod seen_call;
 mod session;
 mod verdict;
@@ -55,8 +56,13 @@ pub use memo::Memo;
 pub use needs::{AskedNeed, CheckedNeed, ExcessGrant, NeedDoubt, NeedState, RoleNeeds};
 pub use omission::Omission;
 pub use outcome::Outcome;
-pub use permissions::{Permission, PermissionReason, PermissionState};
+pub use permissions::{
+    ActionSet, Covered, CoveredHour, MIN_WINDOW_DAYS, Permission, PermissionInputs,
+    PermissionOptions, PermissionReason, PermissionState, PermissionUses, RecordedWrite,
+    RecordedWrites, permissions,
+};
 pub use recorded::{Judgement, RecordedCall, RecordedRequest, Replayed};
+pub use recording::{RecordKind, Recording, Trail, Trails, TrailsProblem};
 pub use seen_call::{Gather, SeenCall};
 pub use session::{
     Inheritance, Session, SessionDocuments, SessionFacts, SessionKnowledge, session_key,

@@ -63,7 +63,8 @@ pub(super) struct BuiltAccount {
 pub(super) struct BuiltPrincipal {
     pub(super) principal: Principal,
     pub(super) trust_policy: Option<PolicyDocument>,
-    pub(super) last_used: Option<String>,
+    /// `None` where nothing is told of it.
+    pub(super) last_used: Option<Option<String>>,
 }
 
 /// Why a file's details are not used.
@@ -415,7 +416,8 @@ impl<'b, 'a> Builder<'b, 'a> {
             let trust_policy = role
                 .assume_role_policy_document
                 .map(|raw| self.trust_policy(*file, &role.arn, raw));
-            let last_used = role.role_last_used.last_used_date.clone();
+            let last_used = role.role_last_used.as_ref();
+            let last_used = last_used.map(|used| used.last_used_date.clone());
             self.built.principals.push(BuiltPrincipal {
                 principal,
                 trust_policy,

@@ -108,8 +108,7 @@ pub(super) struct RoleDetail<'a> {
     pub(super) permissions_boundary: Option<PermissionsBoundary<'a>>,
     #[serde(default)]
     pub(super) tags: Vec<Tag>,
-    #[serde(default)]
-    pub(super) role_last_used: RoleLastUsed,
+    pub(super) role_last_used: Option<RoleLastUsed>,
 }
 
 #[derive(Debug, Deserialize)]

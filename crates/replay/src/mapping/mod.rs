@@ -291,6 +291,22 @@ impl Mapping {
         &self.version
     }
 
+    /// What the rows of the data files ask: (IAM prefix, event, action), in no order. An event that has no
+    /// row asks for the action of its name.
+    pub(crate) fn asked_by_rows(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.services.iter().flat_map(|service| {
+            service.events.iter().flat_map(move |(event, plan)| {
+                let requests: &[plan::RequestPlan] = match plan {
+                    EventPlan::Requests(requests) => requests,
+                    EventPlan::NoAction | EventPlan::NoPermission => &[],
+                };
+                requests
+                    .iter()
+                    .map(move |request| (&*service.service, &**event, &*request.action))
+            })
+        })
+    }
+
     /// What AWS asks for a record.
     pub fn map<'a>(
         &'a self,

@@ -4,9 +4,17 @@
 //! A [`Permission`] is a row of the table `permissions`: one action, or a number of actions of one service
 //! that are in the same [`PermissionState`] for the same [`PermissionReason`].
 
+mod days;
+mod derive;
+mod documents;
+mod observed;
 mod state;
+mod uses;
 
+pub use derive::{ActionSet, MIN_WINDOW_DAYS, PermissionInputs, PermissionOptions, permissions};
+pub use observed::{Covered, CoveredHour, RecordedWrite, RecordedWrites};
 pub use state::{PermissionReason, PermissionState};
+pub use uses::PermissionUses;
 
 /// One action that a statement allows a principal, or several of which there is the same to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

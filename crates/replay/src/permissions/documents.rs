@@ -1,0 +1,120 @@
+//! Documents, expanded into the catalogue's actions: once per content, not once per principal.
+
+use std::rc::Rc;
+
+use retrial_iam::{Action, Allowance, Catalogue, CompiledPolicy};
+use rustc_hash::FxHashMap;
+
+/// All actions of the catalogue, by number in the order of their names.
+pub(crate) struct Actions<'c> {
+    actions: Vec<Action<'c>>,
+}
+
+impl<'c> Actions<'c> {
+    pub(crate) fn of(catalogue: &'c Catalogue) -> Self {
+        let services = catalogue.services();
+        let mut actions: Vec<Action<'c>> = services
+            .flat_map(|service| catalogue.actions(service.prefix))
+            .collect();
+        actions.sort_unstable_by_key(|action| action.full_name);
+        Self { actions }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.actions.len()
+    }
+
+    pub(crate) fn get(&self, number: u32) -> Option<Action<'c>> {
+        self.actions.get(number as usize).copied()
+    }
+
+    pub(crate) fn name(&self, number: u32) -> &'c str {
+        self.get(number).map_or("", |action| action.full_name)
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Option<u32> {
+        let found = self
+            .actions
+            .binary_search_by(|action| action.full_name.cmp(name));
+        u32::try_from(found.ok()?).ok()
+    }
+}
+
+/// One `Allow` statement of a document.
+#[derive(Debug)]
+pub(crate) struct Statement<'s> {
+    pub(crate) index: u32,
+    pub(crate) sid: Option<&'s str>,
+    /// Ascending.
+    pub(crate) spelled: Vec<u32>,
+    /// Ascending: those that a wildcard or a `NotAction` stands for.
+    pub(crate) wild: Vec<u32>,
+    pub(crate) unknown: Vec<&'s str>,
+    pub(crate) regions: Option<Vec<&'s str>>,
+    pub(crate) passed_to: Option<Vec<&'s str>>,
+}
+
+impl<'s> Statement<'s> {
+    fn of(allowance: Allowance<'s, '_>, actions: &Actions<'_>) -> Self {
+        let (mut spelled, mut wild) = (Vec::new(), Vec::new());
+        for allowed in &allowance.actions {
+            if let Some(number) = actions.number(allowed.action.full_name) {
+                match allowed.spelled {
+                    true => spelled.push(number),
+                    false => wild.push(number),
+                }
+            }
+        }
+        Statement {
+            index: allowance.index,
+            sid: allowance.sid,
+            spelled,
+            wild,
+            unknown: allowance.unknown,
+            regions: allowance.regions,
+            passed_to: allowance.passed_to,
+        }
+    }
+}
+
+/// Documents by where they are in memory: equal contents are one document there.
+///
+/// # Memory
+/// 4 bytes for each action of each document kept, up to [`KEPT_ACTIONS`]; then all are forgotten.
+#[derive(Default)]
+pub(crate) struct Documents<'s> {
+    expanded: FxHashMap<*const CompiledPolicy, Rc<Vec<Statement<'s>>>>,
+    kept: usize,
+}
+
+/// Some hundred documents that allow everything.
+const KEPT_ACTIONS: usize = 4 << 20;
+
+impl<'s> Documents<'s> {
+    pub(crate) fn expand(
+        &mut self,
+        policy: &'s CompiledPolicy,
+        (catalogue, actions): (&Catalogue, &Actions<'_>),
+    ) -> Rc<Vec<Statement<'s>>> {
+        let place = std::ptr::from_ref(policy);
+        if let Some(found) = self.expanded.get(&place) {
+            return Rc::clone(found);
+        }
+        let allowances = policy.allowances(catalogue).into_iter();
+        let statements: Vec<Statement<'s>> = allowances
+            .map(|allowance| Statement::of(allowance, actions))
+            .collect();
+        let size: usize = statements
+            .iter()
+            .map(|statement| statement.spelled.len() + statement.wild.len())
+            .sum();
+        if self.kept + size > KEPT_ACTIONS {
+            self.expanded.clear();
+            self.kept = 0;
+        }
+        self.kept += size;
+        let statements = Rc::new(statements);
+        self.expanded.insert(place, Rc::clone(&statements));
+        statements
+    }
+}
