@@ -61,6 +61,17 @@ pub enum AccessLevel {
 }
 
 impl AccessLevel {
+    /// As AWS writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::List => "List",
+            Self::Read => "Read",
+            Self::Write => "Write",
+            Self::PermissionsManagement => "Permissions management",
+            Self::Tagging => "Tagging",
+        }
+    }
+
     fn parse(letter: &str) -> Option<Self> {
         match letter {
             "L" => Some(Self::List),

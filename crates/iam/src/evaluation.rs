@@ -16,6 +16,18 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// The one of this name.
+    pub fn of_name(name: &str) -> Option<Decision> {
+        [
+            Self::ExplicitDeny,
+            Self::ImplicitDeny,
+            Self::Undetermined,
+            Self::Allowed,
+        ]
+        .into_iter()
+        .find(|decision| decision.name() == name)
+    }
+
     /// The name in tables and reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -54,6 +66,22 @@ pub enum Layer {
 }
 
 impl Layer {
+    /// The one of this name.
+    pub fn of_name(name: &str) -> Option<Layer> {
+        [
+            Self::Identity,
+            Self::PermissionsBoundary,
+            Self::Session,
+            Self::Resource,
+            Self::Scp,
+            Self::Rcp,
+            Self::VpcEndpoint,
+            Self::KmsGrant,
+        ]
+        .into_iter()
+        .find(|layer| layer.name() == name)
+    }
+
     /// The name in tables and reports.
     pub fn name(self) -> &'static str {
         match self {

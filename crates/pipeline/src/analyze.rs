@@ -10,6 +10,7 @@ use retrial_replay::Replayer;
 use retrial_storage::{Source, StorageError, Store};
 use retrial_tables::{ReadError, TableError};
 
+use crate::derive::DeriveOptions;
 use crate::duplicates::RunProblem;
 use crate::filter::Filter;
 use crate::plan::{PlanError, PlanOptions, PlannedFile};
@@ -38,6 +39,8 @@ pub struct Run<'s> {
     pub filter: Filter,
     /// Caps on what a single file may do.
     pub limits: Limits,
+    /// What is derived at the end; nothing where it is `None`.
+    pub derive: Option<DeriveOptions>,
     /// How many threads work; never changes the output.
     pub threads: usize,
     /// A local folder for what is too large for memory. What is put there is gone with the run.

@@ -29,6 +29,7 @@ mod compact;
 mod coverage;
 mod dates;
 mod decide;
+mod derive;
 mod duplicates;
 mod filter;
 mod findings;
@@ -56,6 +57,7 @@ mod work;
 
 pub use analyze::{BATCH_BYTES, Options, PipelineError, Progress, Run, SLICE_BYTES, analyze};
 pub use compact::{Compact, Compacted};
+pub use derive::{Derive, DeriveOptions, Derived, derive};
 pub use duplicates::{RunFile, RunProblem};
 pub use filter::Filter;
 pub use findings::{finding_evidence, finding_rows, newest_event_date, recorded_changes};

@@ -109,6 +109,17 @@ pub struct ManifestFile {
     pub mapping_versions: Vec<String>,
     /// The files that it takes the place of: those that it was merged from.
     pub supersedes: Vec<String>,
+    /// Whether an allow that assumes anything is `undetermined` in it (`--strict`).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub strict: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde asks for a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 impl Default for Header {
@@ -248,6 +259,7 @@ mod tests {
             snapshot_ids: vec!["s".to_owned()],
             mapping_versions: vec!["m".to_owned()],
             supersedes: Vec::new(),
+            strict: false,
         };
         let manifest = Manifest {
             header: Header {

@@ -22,6 +22,8 @@ const STATE_FOLDER: &str = "_retrial/";
 pub(crate) struct Basis<'r> {
     pub(crate) snapshot_id: &'r str,
     pub(crate) mapping_version: &'r str,
+    /// Whether an allow that assumes anything is `undetermined`.
+    pub(crate) strict: bool,
 }
 
 /// An output that this writer has claimed.
@@ -74,6 +76,19 @@ impl<'r> Output<'r> {
             version,
             counted: BTreeSet::new(),
         })
+    }
+
+    /// Claims an output that is there, whatever it is limited to.
+    pub(crate) fn claim_existing(store: &'r dyn Store) -> Result<Self, PipelineError> {
+        let filter = match Manifest::read(store)? {
+            Some((manifest, _)) => manifest.header.filter,
+            None => {
+                return Err(PipelineError::NotAnOutput {
+                    location: store.location().to_owned(),
+                });
+            }
+        };
+        Self::claim(store, &filter.unwrap_or_default())
     }
 
     /// Removes what does not count: the leftovers of a crash, or of a writer that was fenced.
@@ -193,5 +208,6 @@ pub(crate) fn listed(
         snapshot_ids: vec![basis.snapshot_id.to_owned()],
         mapping_versions: vec![basis.mapping_version.to_owned()],
         supersedes: Vec::new(),
+        strict: basis.strict,
     }
 }

@@ -170,6 +170,7 @@ mod tests {
             snapshot_ids: vec!["s".to_owned()],
             mapping_versions: vec!["m".to_owned()],
             supersedes: Vec::new(),
+            strict: false,
         }
     }
 

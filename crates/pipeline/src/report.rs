@@ -7,6 +7,7 @@ use retrial_replay::{Call, Omission, Outcome, Reason, Verdict};
 use retrial_tables::DecisionRow;
 
 use crate::dates::Dated;
+use crate::derive::Derived;
 use crate::ledger::Ledger;
 use crate::plan::{DayRange, SetAside};
 
@@ -117,6 +118,8 @@ impl CallFacts {
 /// Everything that a run reports. Reports of parts add up.
 #[derive(Debug, Default)]
 pub struct Report {
+    /// What was derived at the end.
+    pub derived: Derived,
     /// Log files read, whole or in part.
     pub files: u64,
     /// Their bytes as stored.

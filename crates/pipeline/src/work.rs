@@ -6,12 +6,14 @@
 
 use std::collections::BTreeMap;
 
+use retrial_replay::Assumptions;
 use retrial_storage::Store;
 use tracing::{debug, info, warn};
 
 use crate::analyze::{Options, PipelineError, Run};
 use crate::batch::{Batch, Place};
 use crate::dates::date_name;
+use crate::derive::{self, Derive};
 use crate::joins::Joins;
 use crate::manifest::{CurrentPlan, Manifest, fenced};
 use crate::open_batch::{Day, OpenBatch, Workplace};
@@ -60,6 +62,7 @@ pub(crate) fn work(
     work.go_ahead(plan_options)?;
     work.end()?;
     work.say_rejects();
+    work.derive()?;
     Ok(work.report)
 }
 
@@ -403,6 +406,7 @@ impl<'r> Work<'r> {
         Basis {
             snapshot_id: self.place.run.snapshot_id,
             mapping_version: self.place.run.mapping_version,
+            strict: self.place.run.replayer.assumptions() == Assumptions::Refused,
         }
     }
 
@@ -421,6 +425,26 @@ impl<'r> Work<'r> {
         if is_due && !self.output.has_tail() {
             self.tail()?;
         }
+        Ok(())
+    }
+
+    /// What is derived for the whole window, under the snapshot of now.
+    fn derive(&mut self) -> Result<(), PipelineError> {
+        let run = self.place.run;
+        let Some(options) = run.derive else {
+            return Ok(());
+        };
+        let derive = Derive {
+            replayer: run.replayer,
+            mapping_version: run.mapping_version,
+            options,
+            threads: run.threads,
+            scratch: run.scratch,
+            stop: Some(run.stop),
+        };
+        let derived = derive::work(&derive, &mut self.output, self.place.scratch)?;
+        self.report.rows.extend(&derived.rows);
+        self.report.derived = derived;
         Ok(())
     }
 

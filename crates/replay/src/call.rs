@@ -139,6 +139,21 @@ impl<'s> Replayer<'s> {
         &self.evaluator
     }
 
+    /// How it treats what was not collected.
+    pub fn assumptions(&self) -> Assumptions {
+        self.assumptions
+    }
+
+    /// The catalogue.
+    pub fn catalogue(&self) -> &'s Catalogue {
+        self.catalogue
+    }
+
+    /// The mapping.
+    pub fn mapping(&self) -> &'s Mapping {
+        self.mapping
+    }
+
     /// The snapshot.
     pub fn snapshot(&self) -> &'s Snapshot {
         self.snapshot

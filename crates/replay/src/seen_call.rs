@@ -60,3 +60,15 @@ pub trait Gather: Send {
     where
         Self: Sized;
 }
+
+impl<A: Gather, B: Gather> Gather for (A, B) {
+    fn see(&mut self, call: &SeenCall<'_>) {
+        self.0.see(call);
+        self.1.see(call);
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.0.merge(later.0);
+        self.1.merge(later.1);
+    }
+}

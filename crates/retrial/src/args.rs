@@ -7,6 +7,7 @@ use retrial_cloudtrail::Timestamp;
 
 use crate::compact::CompactArgs;
 use crate::findings::FindingsArgs;
+use crate::derive::DeriveArgs;
 use crate::location::{self, Location, S3Args};
 use crate::logs::{self, LogArgs};
 use crate::plan::PlanArgs;
@@ -156,6 +157,15 @@ pub(crate) struct AnalyzeArgs {
 
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
+
+    #[command(flatten)]
+    pub(crate) derive: DeriveArgs,
+
+    /// Do not derive `permissions` and the other tables of the whole window at the end
+    ///
+    /// Those that are there stay as they are.
+    #[arg(long, conflicts_with_all = ["as_of", "assume_multi_region"])]
+    pub(crate) no_derive: bool,
 
     /// Exit with 1 if more than this share of the records is of events that no mapping knows: `0.1%`
     ///

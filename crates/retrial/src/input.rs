@@ -7,6 +7,7 @@ use std::path::Path;
 use retrial_cloudtrail::{LogKey, LogKind};
 use retrial_iam::{Catalogue, Snapshot, SnapshotFile, SnapshotIssue};
 use retrial_pipeline::PlannedFile;
+use retrial_replay::Trails;
 use retrial_storage::{Child, Entry, Range, Source, StorageError};
 
 use crate::error::ProgramError;
@@ -47,8 +48,13 @@ pub(crate) fn snapshot_of(
         .iter()
         .map(|(path, bytes)| SnapshotFile { path, bytes })
         .collect();
-    let (snapshot, issues) = Snapshot::read(&borrowed, Catalogue::bundled())
+    let (snapshot, mut issues) = Snapshot::read(&borrowed, Catalogue::bundled())
         .map_err(|cause| ProgramError::Snapshot { path: name, cause })?;
+    let (_, problems) = Trails::of(&snapshot);
+    issues.extend(problems.into_iter().map(|problem| SnapshotIssue {
+        path: problem.path,
+        message: problem.message,
+    }));
     let loaded = LoadedSnapshot {
         snapshot,
         whole: issues.is_empty(),

@@ -3,6 +3,7 @@
 mod analyze;
 mod args;
 mod compact;
+mod derive;
 mod error;
 mod explain;
 mod findings;

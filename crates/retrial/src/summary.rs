@@ -84,6 +84,14 @@ fn write_text(out: &mut String, report: &Report, subject: &Subject<'_>) -> std::
         .map(|(reason, count)| ((*reason).to_owned(), *count))
         .collect();
     counted(out, "rejects (see the table of that name)", &rejects)?;
+    if let Some(as_of) = &report.derived.as_of {
+        let states = report.derived.permissions.iter();
+        let states = states
+            .map(|(state, actions)| (words(state.name()), *actions))
+            .collect();
+        let title = format!("permissions of all principals as of {as_of} (actions, by state)");
+        counted(out, &title, &states)?;
+    }
     writeln!(
         out,
         "\ntables under {}: {}",

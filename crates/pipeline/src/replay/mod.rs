@@ -37,6 +37,7 @@ pub use what_if::{
 };
 
 use part::{Joiner, Part};
+pub(crate) use rows::{known, question_of};
 
 /// What a thread remembers of answers, in bytes.
 const MEMO_BYTES: usize = 16 << 20;
@@ -74,7 +75,7 @@ impl Window {
     }
 }
 
-const MICROS_PER_DAY: i64 = 86_400_000_000;
+pub(crate) const MICROS_PER_DAY: i64 = 86_400_000_000;
 const MICROS_PER_MINUTE: i64 = 60_000_000;
 
 /// How long before a call its session can have been issued, in days: 36 hours, as long again for the
@@ -133,7 +134,7 @@ pub fn replay_each(
         let sessions = replay.sessions(date)?;
         for table in replay.open(date, &columns)? {
             for row_group in 0..table.reader.row_groups() {
-                replay.each_call((&table, row_group), |rows, _, (arena, scratch)| {
+                each_call((&table, row_group), |rows, _, (arena, scratch)| {
                     if let Some((call, session)) = rows::question(replay, rows, &sessions, arena)? {
                         let replayer = replay.replayer;
                         show(
@@ -177,9 +178,18 @@ pub(crate) fn replay_calls(
 }
 
 /// A file of `decisions`, opened.
-struct OpenTable<'s> {
+pub(crate) struct OpenTable<'s> {
     key: &'s str,
-    reader: TableReader<Decisions, StoredFile<'s>>,
+    pub(crate) reader: TableReader<Decisions, StoredFile<'s>>,
+}
+
+impl OpenTable<'_> {
+    pub(crate) fn failed(&self, cause: ReadError) -> PipelineError {
+        PipelineError::Read {
+            key: self.key.to_owned(),
+            cause,
+        }
+    }
 }
 
 impl<'s> Replay<'s> {
@@ -196,7 +206,7 @@ impl<'s> Replay<'s> {
     }
 
     /// The event dates of the window, ascending.
-    fn dates(&self) -> BTreeSet<&'s str> {
+    pub(crate) fn dates(&self) -> BTreeSet<&'s str> {
         self.files(Decisions::NAME)
             .map(|file| file.event_date.as_str())
             .filter(|date| self.window.has_date(date))
@@ -228,7 +238,7 @@ impl<'s> Replay<'s> {
     }
 
     /// The files of a date.
-    fn of_date(&self, date: &str) -> impl Iterator<Item = &'s ManifestFile> {
+    pub(crate) fn of_date(&self, date: &str) -> impl Iterator<Item = &'s ManifestFile> {
         self.files(Decisions::NAME)
             .filter(move |file| file.event_date == date)
     }
@@ -241,21 +251,29 @@ impl<'s> Replay<'s> {
     fn open(&self, date: &str, columns: &[&str]) -> Result<Vec<OpenTable<'s>>, PipelineError> {
         let mut tables = Vec::new();
         for file in self.of_date(date) {
-            let stored = StoredFile {
-                store: self.store,
-                key: &file.key,
-                bytes: file.bytes,
-            };
-            tables.push(OpenTable {
-                key: &file.key,
-                reader: stored.table::<Decisions>(columns)?,
-            });
+            tables.push(self.open_file(file, columns)?);
         }
         Ok(tables)
     }
 
+    pub(crate) fn open_file(
+        &self,
+        file: &'s ManifestFile,
+        columns: &[&str],
+    ) -> Result<OpenTable<'s>, PipelineError> {
+        let stored = StoredFile {
+            store: self.store,
+            key: &file.key,
+            bytes: file.bytes,
+        };
+        Ok(OpenTable {
+            key: &file.key,
+            reader: stored.table::<Decisions>(columns)?,
+        })
+    }
+
     /// The sessions that the calls of a date may have joined.
-    fn sessions(&self, date: &str) -> Result<Sessions, PipelineError> {
+    pub(crate) fn sessions(&self, date: &str) -> Result<Sessions, PipelineError> {
         let of_calls = midnight(date);
         let may_be_joined = |file: &&ManifestFile| match (midnight(&file.event_date), of_calls) {
             (Some(issued), Some(called)) => {
@@ -281,7 +299,7 @@ impl<'s> Replay<'s> {
         memo: &mut Memo<'x>,
     ) -> Result<Part, PipelineError> {
         let mut part = Part::default();
-        self.each_call(group, |rows, at_edge, (arena, scratch)| {
+        each_call(group, |rows, at_edge, (arena, scratch)| {
             let seen = rows::judge(self, rows, (sessions, &mut *memo), (arena, scratch))?;
             if let Some(seen) = seen {
                 part.add(&seen, at_edge);
@@ -290,40 +308,35 @@ impl<'s> Replay<'s> {
         })?;
         Ok(part)
     }
-
-    /// Hands over the rows of each call of a row group. A call at the edge of a batch can have further
-    /// rows, in the batch before or after.
-    fn each_call(
-        &self,
-        (table, row_group): (&OpenTable<'_>, usize),
-        mut see: impl FnMut(
-            &[DecisionRow<'_>],
-            bool,
-            (&Bump, &mut Scratch<'s>),
-        ) -> Result<(), ReadError>,
-    ) -> Result<(), PipelineError> {
-        let failed = |cause: ReadError| PipelineError::Read {
-            key: table.key.to_owned(),
-            cause,
-        };
-        let mut scratch = Scratch::default();
-        let mut arena = Bump::new();
-        for batch in table.reader.batches(row_group).map_err(failed)? {
-            batch.map_err(failed)?.with_rows(|batch| {
-                let mut calls = batch.chunk_by(is_same_call).peekable();
-                let mut at_beginning = true;
-                while let Some(rows) = calls.next() {
-                    let at_edge = std::mem::take(&mut at_beginning) || calls.peek().is_none();
-                    arena.reset();
-                    see(rows, at_edge, (&arena, &mut scratch)).map_err(failed)?;
-                }
-                Ok::<(), PipelineError>(())
-            })?;
-        }
-        Ok(())
-    }
 }
 
-fn is_same_call(left: &DecisionRow<'_>, right: &DecisionRow<'_>) -> bool {
+/// Hands over the rows of each call of a row group. A call at the edge of a batch can have further
+/// rows, in the batch before or after.
+pub(crate) fn each_call<'s>(
+    (table, row_group): (&OpenTable<'_>, usize),
+    mut see: impl FnMut(&[DecisionRow<'_>], bool, (&Bump, &mut Scratch<'s>)) -> Result<(), ReadError>,
+) -> Result<(), PipelineError> {
+    let failed = |cause: ReadError| PipelineError::Read {
+        key: table.key.to_owned(),
+        cause,
+    };
+    let mut scratch = Scratch::default();
+    let mut arena = Bump::new();
+    for batch in table.reader.batches(row_group).map_err(failed)? {
+        batch.map_err(failed)?.with_rows(|batch| {
+            let mut calls = batch.chunk_by(is_same_call).peekable();
+            let mut at_beginning = true;
+            while let Some(rows) = calls.next() {
+                let at_edge = std::mem::take(&mut at_beginning) || calls.peek().is_none();
+                arena.reset();
+                see(rows, at_edge, (&arena, &mut scratch)).map_err(failed)?;
+            }
+            Ok::<(), PipelineError>(())
+        })?;
+    }
+    Ok(())
+}
+
+pub(crate) fn is_same_call(left: &DecisionRow<'_>, right: &DecisionRow<'_>) -> bool {
     left.record_index == right.record_index && left.log_file == right.log_file
 }

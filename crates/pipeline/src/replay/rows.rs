@@ -70,9 +70,22 @@ pub(super) fn question<'a, 'x>(
     sessions: &'x Sessions,
     arena: &'a Bump,
 ) -> Result<Option<(RecordedCall<'a>, SessionKnowledge<'x>)>, ReadError> {
-    let Some(row) = rows.first().filter(|row| replay.window.has(row.event_time)) else {
-        return Ok(None);
-    };
+    match rows.first() {
+        Some(row) if replay.window.has(row.event_time) => {
+            question_of(rows, sessions, arena).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The question that the rows of one call ask.
+pub(crate) fn question_of<'a, 'x>(
+    rows: &[DecisionRow<'a>],
+    sessions: &'x Sessions,
+    arena: &'a Bump,
+) -> Result<(RecordedCall<'a>, SessionKnowledge<'x>), ReadError> {
+    let none = DecisionRow::default();
+    let row = rows.first().unwrap_or(&none);
     let mut requests = BumpVec::with_capacity_in(rows.len(), arena);
     for row in rows {
         requests.extend(request(row)?);
@@ -85,7 +98,7 @@ pub(super) fn question<'a, 'x>(
         },
         None => SessionKnowledge::NotSeen,
     };
-    Ok(Some((call, session)))
+    Ok((call, session))
 }
 
 /// Judges the rows of one call; `None` where it is outside the window.
@@ -196,7 +209,7 @@ fn request<'a>(row: &DecisionRow<'a>) -> Result<Option<RecordedRequest<'a>>, Rea
 }
 
 /// What a name stands for: a table of ours has no other names, unless a later version wrote it.
-fn known<T>(found: Option<T>, column: &str, name: &str) -> Result<T, ReadError> {
+pub(crate) fn known<T>(found: Option<T>, column: &str, name: &str) -> Result<T, ReadError> {
     found.ok_or_else(|| ReadError::Damaged {
         table: Decisions::NAME,
         cause: format!("the {column} `{}` is not known", name.escape_debug()).into(),

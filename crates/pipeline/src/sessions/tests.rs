@@ -262,6 +262,7 @@ fn file(store: &FolderStore, batch: u64, rows: &[SessionRow<'_>]) -> ManifestFil
         snapshot_ids: Vec::new(),
         mapping_versions: Vec::new(),
         supersedes: Vec::new(),
+        strict: false,
     }
 }
 

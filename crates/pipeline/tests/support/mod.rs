@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use retrial_cloudtrail::Limits;
 use retrial_iam::{Catalogue, Snapshot, SnapshotFile};
 use retrial_pipeline::{
-    Filter, MANIFEST_KEY, Manifest, Options, PipelineError, PlanOptions, Progress, Report, Run,
-    analyze,
+    DeriveOptions, Filter, MANIFEST_KEY, Manifest, Options, PipelineError, PlanOptions, Progress,
+    Report, Run, analyze,
 };
 use retrial_replay::{Assumptions, Mapping, Replayer};
 use retrial_storage::{Faults, FolderSource, FolderStore, Source, Step, Store};
@@ -174,6 +174,7 @@ impl World {
             mapping_version: self.mapping.version(),
             filter: Filter::default(),
             limits: Limits::default(),
+            derive: Some(DeriveOptions::default()),
             threads: with.threads,
             scratch: &scratch,
             stop: &AtomicBool::new(with.stop),

@@ -28,7 +28,7 @@ pub struct PermissionInputs<'i, 's> {
     /// The policies of now.
     pub snapshot: &'s Snapshot,
     /// The actions that wildcards stand for.
-    pub catalogue: &'static Catalogue,
+    pub catalogue: &'s Catalogue,
     /// What the calls of the window used.
     pub uses: &'i PermissionUses<'s>,
     /// What log files were there.
@@ -243,7 +243,7 @@ impl<'r> Subject<'r> {
 
 struct Deriver<'d, 's> {
     inputs: &'d PermissionInputs<'d, 's>,
-    actions: Actions<'static>,
+    actions: Actions<'s>,
     documents: Documents<'s>,
     sets: ActionSets,
     texts: FxHashMap<u32, &'d str>,
@@ -393,7 +393,7 @@ impl<'d, 's> Deriver<'d, 's> {
         {
             return Rc::clone(known);
         }
-        let mut groups: BTreeMap<(&'static str, Found), Vec<u32>> = BTreeMap::new();
+        let mut groups: BTreeMap<(&'s str, Found), Vec<u32>> = BTreeMap::new();
         for action in &statement.wild {
             let found = self.found(account, standing, (*action, statement), None);
             if found.state == PermissionState::Used {
@@ -615,16 +615,16 @@ fn micros(text: &str) -> Option<i64> {
     Timestamp::parse(text).map(Timestamp::micros)
 }
 
-fn service_of(action: &'static str) -> &'static str {
+fn service_of(action: &str) -> &str {
     action.split(':').next().unwrap_or_default()
 }
 
-impl Account<'_, '_> {
+impl<'s> Account<'_, 's> {
     fn observe(
         &mut self,
         action: u32,
         statement: &Statement<'_>,
-        actions: &Actions<'static>,
+        actions: &Actions<'s>,
     ) -> Result<Window, PermissionReason> {
         let found = actions.get(action).ok_or(PermissionReason::UnknownAction)?;
         let reach = Reach {
@@ -660,7 +660,7 @@ impl Found {
 }
 
 impl Rest {
-    fn service(&self, actions: &Actions<'static>) -> &'static str {
+    fn service<'s>(&self, actions: &Actions<'s>) -> &'s str {
         let first = self.actions.first().copied().unwrap_or(u32::MAX);
         service_of(actions.name(first))
     }

@@ -60,7 +60,6 @@ static DATA_ROWS: LazyLock<Vec<DataRow>> = LazyLock::new(|| {
             actions: columns.next()?,
             kind: match columns.next()? {
                 "-" => RecordKind::Never,
-                "management" => RecordKind::Management,
                 resource_type => RecordKind::Data(resource_type),
             },
         })

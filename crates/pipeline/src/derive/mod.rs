@@ -1,0 +1,313 @@
+//! What is derived for the whole window under the snapshot of now: the tables in `as_of` folders.
+//!
+//! Nothing here is a sum of old verdicts. The calls of the window are read from the committed `decisions`
+//! (as [`crate::replay()`] does), each is seen as today's policies decide it, and what is gathered becomes
+//! rows. Where a file of `decisions` stands on this very snapshot, what is stored in it is what would be found
+//! again, and is taken from there without the context that a new decision needs.
+//!
+//! The tables of one date are replaced as a whole, in one swap of the manifest. Their files are named by a
+//! hash of their content: where nothing has changed, nothing is written.
+//!
+//! # Memory
+//! What [`retrial_replay::Gather`]ers keep, once for each part that is worked at the same time; of `coverage` and
+//! `changes` what counts for the age and the visibility of permissions.
+
+mod facts;
+mod pass;
+mod stored;
+mod write;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use bumpalo::Bump;
+use retrial_cloudtrail::{Day, Timestamp};
+use retrial_replay::{
+    Assumptions, Gather, MIN_WINDOW_DAYS, Permission, PermissionInputs, PermissionOptions,
+    PermissionState, PermissionUses, Recording, Replayer, SeenCall, Trails, permissions,
+};
+use retrial_storage::Store;
+use retrial_tables::{ActionSetRow, ActionSets, Decisions, PermissionRow, Permissions, Table};
+
+use crate::analyze::PipelineError;
+use crate::manifest::{Manifest, ManifestFile};
+use crate::output::{Basis, Output};
+use crate::plan::parse_delivery_date;
+use crate::scratch::Scratch;
+use write::{AsOfFile, AsOfWriter, KeptTexts};
+
+/// What is asked of a derivation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeriveOptions {
+    /// The day that counts as today, whose calls are the last ones of the window; by default the newest event
+    /// date.
+    pub as_of: Option<Day>,
+    /// [`MIN_WINDOW_DAYS`]
+    pub min_window_days: u64,
+    /// Regions without log files count as observed.
+    pub assume_multi_region: bool,
+}
+
+impl Default for DeriveOptions {
+    fn default() -> Self {
+        Self {
+            as_of: None,
+            min_window_days: MIN_WINDOW_DAYS,
+            assume_multi_region: false,
+        }
+    }
+}
+
+/// Everything that a derivation goes by.
+pub struct Derive<'s> {
+    /// Decides, under the snapshot of now.
+    pub replayer: Replayer<'s>,
+    /// Names the mapping.
+    pub mapping_version: &'s str,
+    /// What is asked.
+    pub options: DeriveOptions,
+    /// How many threads work; never changes the output.
+    pub threads: usize,
+    /// A local folder for what is too large for memory.
+    pub scratch: &'s Path,
+    /// Once it is set, the derivation ends soon with [`PipelineError::Stopped`].
+    pub stop: Option<&'s AtomicBool>,
+}
+
+/// What was derived.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Derived {
+    /// The day that counts as today; `None` where the output has no dated call, and nothing was derived.
+    pub as_of: Option<String>,
+    /// How many actions are allowed in each state, over principals, policies and statements.
+    pub permissions: BTreeMap<PermissionState, u64>,
+    /// Rows by table.
+    pub rows: BTreeMap<&'static str, u64>,
+}
+
+/// Derives the tables of an output, alone.
+///
+/// # Errors
+/// Where the output cannot be read or written, or another writer took it over.
+pub fn derive(derive: &Derive<'_>, store: &dyn Store) -> Result<Derived, PipelineError> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(derive.threads)
+        .build()?;
+    let scratch = Scratch::new(derive.scratch)?;
+    let mut output = Output::claim_existing(store)?;
+    output.clean()?;
+    pool.install(|| work(derive, &mut output, &scratch))
+}
+
+/// Derives the tables of an output that is claimed; in the pool that it is called in.
+pub(crate) fn work(
+    derive: &Derive<'_>,
+    output: &mut Output<'_>,
+    scratch: &Scratch,
+) -> Result<Derived, PipelineError> {
+    let files = output.files().to_vec();
+    let Some(window) = AsOf::of(derive.options.as_of, &files) else {
+        return Ok(Derived::default());
+    };
+    let source = pass::Source {
+        derive,
+        store: output.store(),
+        files: &files,
+        window: &window,
+    };
+    let evidence = source.gather(|| Evidence {
+        permissions: PermissionUses::new(derive.replayer.snapshot()),
+    })?;
+    let (covered, writes) = facts::read(&source)?;
+    let mut derived = Derived {
+        as_of: Some(window.date.clone()),
+        ..Derived::default()
+    };
+    let inputs = PermissionInputs {
+        snapshot: derive.replayer.snapshot(),
+        catalogue: derive.replayer.catalogue(),
+        uses: &evidence.permissions,
+        covered: &covered,
+        writes: &writes,
+        trails: &Trails::of(derive.replayer.snapshot()).0,
+        recording: &Recording::new(derive.replayer.mapping()),
+        options: PermissionOptions {
+            min_window_days: derive.options.min_window_days,
+            assume_multi_region: derive.options.assume_multi_region,
+            now: window.end,
+        },
+    };
+    let finished = write_permissions(&inputs, &mut derived, scratch)?;
+    let basis = Basis {
+        snapshot_id: derive.replayer.snapshot().id(),
+        mapping_version: derive.mapping_version,
+        strict: derive.replayer.assumptions() == Assumptions::Refused,
+    };
+    commit(output, finished, (&window, basis))?;
+    Ok(derived)
+}
+
+/// What is gathered from the calls.
+struct Evidence<'s> {
+    permissions: PermissionUses<'s>,
+}
+
+impl Gather for Evidence<'_> {
+    fn see(&mut self, call: &SeenCall<'_>) {
+        self.permissions.see(call);
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.permissions.merge(later.permissions);
+    }
+}
+
+fn write_permissions(
+    inputs: &PermissionInputs<'_, '_>,
+    derived: &mut Derived,
+    scratch: &Scratch,
+) -> Result<Vec<AsOfFile>, PipelineError> {
+    let arena = Bump::new();
+    let mut texts = KeptTexts::new(&arena);
+    let mut set_texts = KeptTexts::new(&arena);
+    let mut rows = AsOfWriter::<Permissions>::new(scratch)?;
+    let mut sets = AsOfWriter::<ActionSets>::new(scratch)?;
+    permissions(
+        inputs,
+        &mut |permission| {
+            *derived.permissions.entry(permission.state).or_default() += permission.actions;
+            rows.add(permission_row(permission, &mut texts))
+        },
+        &mut |(name, actions)| {
+            for action in actions {
+                let level = action
+                    .split_once(':')
+                    .and_then(|(service, name)| inputs.catalogue.action(service, name))
+                    .map_or("", |action| action.access_level.name());
+                sets.add(ActionSetRow {
+                    action_set: set_texts.keep(name),
+                    action: set_texts.keep(action),
+                    access_level: level,
+                })?;
+            }
+            Ok(())
+        },
+    )?;
+    let files = vec![rows.finish()?, sets.finish()?];
+    for file in &files {
+        derived.rows.insert(file.table, file.rows);
+    }
+    Ok(files)
+}
+
+fn permission_row<'b>(permission: &Permission<'_>, texts: &mut KeptTexts<'b>) -> PermissionRow<'b> {
+    let mut option = |text: Option<&str>| text.map(|text| texts.keep(text));
+    let (group_arn, sid) = (option(permission.group_arn), option(permission.sid));
+    let (service, action) = (option(permission.service), option(permission.action));
+    let action_set = option(permission.action_set);
+    PermissionRow {
+        account_id: texts.keep(permission.account_id),
+        principal_arn: texts.keep(permission.principal_arn),
+        principal_type: permission.principal_type,
+        policy: texts.keep(permission.policy),
+        attachment: permission.attachment,
+        group_arn,
+        statement_index: permission.statement_index.map(u64::from),
+        sid,
+        service,
+        action,
+        actions: permission.actions,
+        action_set,
+        state: permission.state.name(),
+        reason: permission.reason.map(|reason| reason.name()),
+        calls: permission.calls,
+        first_time: permission.first_time,
+        last_time: permission.last_time,
+        days: permission.days,
+        window_begin: permission.window_begin,
+        window_end: permission.window_end,
+        window_days: permission.window_days,
+    }
+}
+
+/// The day that counts as today.
+struct AsOf {
+    /// `2026-11-08`
+    date: String,
+    /// Its end, in microseconds since the epoch.
+    end: i64,
+}
+
+impl AsOf {
+    fn of(asked: Option<Day>, files: &[ManifestFile]) -> Option<AsOf> {
+        let newest = || {
+            let decisions = files.iter().filter(|file| file.table == Decisions::NAME);
+            decisions
+                .filter_map(|file| parse_delivery_date(&file.event_date).flatten())
+                .max()
+        };
+        let day = asked.or_else(newest)?;
+        Some(AsOf {
+            date: day.to_string(),
+            end: day.begin().micros() + super::replay::MICROS_PER_DAY,
+        })
+    }
+
+    /// Whether something of this time belongs to the window; what has no time does.
+    fn has(&self, time: Option<i64>) -> bool {
+        time.is_none_or(|time| time < self.end)
+    }
+
+    /// Whether the folder of a date can hold such things.
+    fn has_date(&self, date: &str) -> bool {
+        let begin = Timestamp::parse(&format!("{date}T00:00:00Z"));
+        begin.is_none_or(|begin| begin.micros() < self.end)
+    }
+}
+
+/// Puts the files of a date in the place of those that were there.
+fn commit(
+    output: &mut Output<'_>,
+    finished: Vec<AsOfFile>,
+    (window, basis): (&AsOf, Basis<'_>),
+) -> Result<(), PipelineError> {
+    let tables: Vec<&str> = finished.iter().map(|file| file.table).collect();
+    let is_replaced = |file: &ManifestFile| {
+        tables.contains(&file.table.as_str()) && file.event_date == window.date
+    };
+    let before: Vec<ManifestFile> = output
+        .files()
+        .iter()
+        .filter(|file| is_replaced(file))
+        .cloned()
+        .collect();
+    let mut listed = Vec::new();
+    for mut file in finished {
+        let key = file.key(&window.date);
+        if !before.iter().any(|known| known.key == key) {
+            file.store(output.store(), &key)?;
+        }
+        listed.push(ManifestFile {
+            table: file.table.to_owned(),
+            event_date: window.date.clone(),
+            delivery_date: window.date.clone(),
+            batch: output.header().next_batch - 1,
+            tail: false,
+            key,
+            rows: file.rows,
+            bytes: file.bytes,
+            snapshot_id: basis.snapshot_id.to_owned(),
+            mapping_version: basis.mapping_version.to_owned(),
+            supersedes: Vec::new(),
+            strict: basis.strict,
+        });
+    }
+    if before == listed {
+        return Ok(());
+    }
+    output.change(|Manifest { files, .. }| {
+        files.retain(|file| !is_replaced(file));
+        files.extend(listed);
+    })
+}
