@@ -4,10 +4,15 @@
 //! A [`Permission`] is a row of the table `permissions`: one action, or a number of actions of one service
 //! that are in the same [`PermissionState`] for the same [`PermissionReason`].
 
+mod account;
 mod days;
 mod derive;
 mod documents;
+mod evidence;
 mod observed;
+mod rest;
+mod row;
+mod standing;
 mod state;
 mod uses;
 

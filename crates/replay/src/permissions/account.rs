@@ -1,0 +1,83 @@
+//! What the permissions of one account share.
+
+use std::rc::Rc;
+
+use retrial_iam::{Layer, Limits, Principal};
+use rustc_hash::FxHashMap;
+
+use super::PermissionReason;
+use super::derive::PermissionInputs;
+use super::documents::{Actions, Statement};
+use super::observed::{Observer, Reach, Window};
+use super::rest::Rest;
+
+/// What the permissions of one account share.
+pub(super) struct Account<'i, 's> {
+    pub(super) observer: Observer<'i>,
+    /// For each action, what would have been seen of it wherever it may be used.
+    pub(super) observed: Vec<Option<Result<Window, PermissionReason>>>,
+    /// For each set of limits that principals of the account have, what they take away.
+    pub(super) limits: Vec<(Limits<'s>, Vec<Option<Option<Layer>>>)>,
+    /// The rest of a statement's wildcards for principals of whom there is nothing special to say, by
+    /// document, statement and limits.
+    pub(super) rests: FxHashMap<(usize, u32, usize), Rc<Vec<Rest>>>,
+}
+
+impl<'i, 's> Account<'i, 's> {
+    pub(super) fn new(
+        inputs: &PermissionInputs<'i, 's>,
+        principals: &[&'s Principal],
+        actions: usize,
+    ) -> Self {
+        let account = principals
+            .first()
+            .map_or("", |principal| &*principal.account);
+        Self {
+            observer: Observer::new(
+                account,
+                (inputs.covered, inputs.writes),
+                (inputs.trails, inputs.recording),
+                inputs.options.assume_multi_region,
+            ),
+            observed: vec![None; actions],
+            limits: Vec::new(),
+            rests: FxHashMap::default(),
+        }
+    }
+
+    pub(super) fn limits_of(&mut self, limits: Limits<'s>, actions: usize) -> usize {
+        let known = self.limits.iter().position(|(known, _)| known.are(&limits));
+        known.unwrap_or_else(|| {
+            self.limits.push((limits, vec![None; actions]));
+            self.limits.len() - 1
+        })
+    }
+
+    pub(super) fn blocks(&mut self, limits: usize, action: (u32, &str)) -> Option<Layer> {
+        let (limits, known) = self.limits.get_mut(limits)?;
+        let slot = known.get_mut(action.0 as usize)?;
+        *slot.get_or_insert_with(|| limits.blocks(action.1))
+    }
+}
+
+impl<'s> Account<'_, 's> {
+    pub(super) fn observe(
+        &mut self,
+        action: u32,
+        statement: &Statement<'_>,
+        actions: &Actions<'s>,
+    ) -> Result<Window, PermissionReason> {
+        let found = actions.get(action).ok_or(PermissionReason::UnknownAction)?;
+        let reach = Reach {
+            regions: statement.regions.as_deref(),
+            passed_to: statement.passed_to.as_deref(),
+        };
+        if reach.regions.is_some() || reach.passed_to.is_some() {
+            return self.observer.observe(found, reach);
+        }
+        match self.observed.get_mut(action as usize) {
+            Some(slot) => *slot.get_or_insert_with(|| self.observer.observe(found, reach)),
+            None => self.observer.observe(found, reach),
+        }
+    }
+}

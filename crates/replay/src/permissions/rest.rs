@@ -1,0 +1,54 @@
+//! The rest of a wildcard: actions of which there is the same to say, and the names of such sets.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use super::documents::Actions;
+use super::standing::Found;
+
+/// The distinct sets of actions that rows of `permissions` stand for.
+#[derive(Default)]
+pub(super) struct ActionSets {
+    pub(super) by_name: BTreeMap<String, Vec<u32>>,
+}
+
+impl ActionSets {
+    /// Names a set by a hash of its actions.
+    pub(super) fn name(&mut self, set: &[u32], actions: &Actions<'_>) -> String {
+        let mut hash = Sha256::new();
+        for action in set {
+            hash.update(actions.name(*action).as_bytes());
+            hash.update(b"\n");
+        }
+        let name: String = hash
+            .finalize()
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        if !self.by_name.contains_key(&name) {
+            self.by_name.insert(name.clone(), set.to_vec());
+        }
+        name
+    }
+}
+
+/// Actions of one service that a wildcard stands for, and of which there is the same to say.
+pub(super) struct Rest {
+    pub(super) found: Found,
+    /// Ascending.
+    pub(super) actions: Vec<u32>,
+    pub(super) set: String,
+}
+
+impl Rest {
+    pub(super) fn service<'s>(&self, actions: &Actions<'s>) -> &'s str {
+        let first = self.actions.first().copied().unwrap_or(u32::MAX);
+        service_of(actions.name(first))
+    }
+}
+
+pub(super) fn service_of(action: &str) -> &str {
+    action.split(':').next().unwrap_or_default()
+}
