@@ -502,18 +502,17 @@ fn unseen(
         last: None,
     };
     if let Some(boundary) = &somebody.boundary {
-        let of = |effect: &str| {
-            statements(boundary)
-                .iter()
-                .filter(move |statement| statement["Effect"] == effect)
+        let is = |statement: &Value, effect: &str| {
+            statement["Effect"] == effect && about(statement, action)
         };
-        let whole = |statement: &&Value| {
+        let whole = |statement: &Value| {
             statement["Resource"] == "*" && statement.get("Condition").is_none()
         };
-        let allows = of("Allow").any(|statement| about(statement, action));
-        let denies = of("Deny")
-            .filter(whole)
-            .any(|statement| about(statement, action));
+        let all = statements(boundary);
+        let allows = all.iter().any(|statement| is(statement, "Allow"));
+        let denies = all
+            .iter()
+            .any(|statement| is(statement, "Deny") && whole(statement));
         if !allows || denies {
             return said("blocked", Some("permissions_boundary"));
         }
