@@ -298,7 +298,7 @@ impl Mapping {
             service.events.iter().flat_map(move |(event, plan)| {
                 let requests: &[plan::RequestPlan] = match plan {
                     EventPlan::Requests(requests) => requests,
-                    EventPlan::NoAction | EventPlan::NoPermission => &[],
+                    EventPlan::NoAction(_) | EventPlan::NoPermission(_) => &[],
                 };
                 requests
                     .iter()
