@@ -25,6 +25,7 @@ mod lint;
 mod logs;
 mod map;
 mod needs;
+mod permissions;
 mod public_records;
 mod readme;
 mod replay;
