@@ -349,7 +349,7 @@ impl World {
             self.regions.contains(region)
                 || (self.trail != Trail::NotTold && **region == *"eu-west-1")
         };
-        if !told && !regions.is_some_and(|regions| regions.iter().all(|region| seen(&region))) {
+        if !told && !regions.is_some_and(|regions| regions.iter().all(seen)) {
             return Err("regions_not_observed");
         }
         let last = *self.days.last().unwrap();

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
         mapping_version: mapping.version(),
         filter: filter(&args.filter),
         limits: Limits::default(),
-        derive: (!args.no_derive).then(|| args.derive.options()),
+        derive: args.derive_tables.then(|| args.derive.options()),
         threads: threads(args),
         scratch: &scratch,
         stop: &stop,

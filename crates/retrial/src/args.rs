@@ -161,11 +161,11 @@ pub(crate) struct AnalyzeArgs {
     #[command(flatten)]
     pub(crate) derive: DeriveArgs,
 
-    /// Do not derive `permissions` and the other tables of the whole window at the end
+    /// At the end, derive the tables of the whole window: `permissions` and `action_sets`
     ///
-    /// Those that are there stay as they are.
-    #[arg(long, conflicts_with_all = ["as_of", "assume_multi_region"])]
-    pub(crate) no_derive: bool,
+    /// They say of every permission of the snapshot whether the calls of the output use it.
+    #[arg(long, hide = true)]
+    pub(crate) derive_tables: bool,
 
     /// Exit with 1 if more than this share of the records is of events that no mapping knows: `0.1%`
     ///

@@ -1,4 +1,5 @@
-//! What is asked of the tables that are derived for a whole window.
+//! What is asked of the tables that are derived for a whole window. Hidden until `analyze` ends with them
+//! unasked.
 
 use clap::Args;
 use retrial_cloudtrail::Day;
@@ -9,17 +10,17 @@ pub(crate) struct DeriveArgs {
     /// The day that counts as today: `2026-11-08` [default: the newest event date]
     ///
     /// Later calls are left out of the window, and ages are counted from its end.
-    #[arg(long, value_name = "DAY", value_parser = day)]
+    #[arg(long, value_name = "DAY", value_parser = day, hide = true)]
     pub(crate) as_of: Option<Day>,
 
     /// A permission is called unused only if this many days of logs do not show its use
-    #[arg(long, value_name = "DAYS", default_value_t = retrial_replay::MIN_WINDOW_DAYS)]
+    #[arg(long, value_name = "DAYS", default_value_t = retrial_replay::MIN_WINDOW_DAYS, hide = true)]
     pub(crate) min_window: u64,
 
     /// Regions without log files count as observed: the trail records all Regions
     ///
     /// Without it, a multi-Region trail in the snapshot's `trails.json` says so, or nothing does.
-    #[arg(long)]
+    #[arg(long, hide = true)]
     pub(crate) assume_multi_region: bool,
 }
 

@@ -89,8 +89,6 @@ pub(crate) fn object(report: &Report, subject: &Subject<'_>) -> Value {
         "redecided": report.redecided,
         "resumed_batches": report.resumed_batches,
         "batches": report.batches,
-        "as_of": report.derived.as_of,
-        "permissions": report.derived.permissions.iter().map(|(state, actions)| (state.name().to_owned(), json!(actions))).collect::<Map<_, _>>(),
         "files_read_before": report.read_before,
         "files_gone": report.gone,
         "not_replaced": report.not_replaced.iter().map(ToString::to_string).collect::<Vec<_>>(),

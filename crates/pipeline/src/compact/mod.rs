@@ -171,7 +171,12 @@ impl<'s> Compact<'s> {
             }
         }
         let several = dates.into_iter().map(|(date, groups)| {
-            let several = |(_, files): &Group<'_>| files.len() > 1;
+            // Which of them are of `--strict` could not be told any more.
+            let alike = |files: &[&ManifestFile]| {
+                let mut pairs = files.windows(2);
+                pairs.all(|pair| matches!(pair, [one, other] if one.strict == other.strict))
+            };
+            let several = |(_, files): &Group<'_>| files.len() > 1 && alike(files);
             (date, groups.into_iter().filter(several).collect::<Vec<_>>())
         });
         several.filter(|(_, groups)| !groups.is_empty()).collect()
@@ -234,6 +239,7 @@ fn merge_group<'r>(
         snapshot_ids: all(|file| &file.snapshot_ids),
         mapping_versions: all(|file| &file.mapping_versions),
         supersedes: files.iter().map(|file| file.key.clone()).collect(),
+        strict: files.iter().any(|file| file.strict),
     }))
 }
 

@@ -57,6 +57,7 @@ impl Place {
             snapshot_ids: Vec::new(),
             mapping_versions: Vec::new(),
             supersedes: Vec::new(),
+            strict: false,
         }
     }
 

@@ -297,8 +297,8 @@ fn commit(
             key,
             rows: file.rows,
             bytes: file.bytes,
-            snapshot_id: basis.snapshot_id.to_owned(),
-            mapping_version: basis.mapping_version.to_owned(),
+            snapshot_ids: vec![basis.snapshot_id.to_owned()],
+            mapping_versions: vec![basis.mapping_version.to_owned()],
             supersedes: Vec::new(),
             strict: basis.strict,
         });

@@ -41,19 +41,23 @@ struct OpenFile<'s> {
 impl<'s> Source<'s> {
     /// Shows every call of the window to a gatherer, and gives what it gathered.
     pub(super) fn gather<G: Gather>(&self, new: impl Fn() -> G + Sync) -> Result<G, PipelineError> {
-        let replay = Replay {
-            replayer: self.derive.replayer,
-            store: self.store,
-            files: self.files,
-            window: Window::default(),
-            threads: self.derive.threads,
-        };
+        let replay = self.replay();
         let mut gathered = new();
         let dates = replay.dates();
         for date in dates.into_iter().filter(|date| self.window.has_date(date)) {
             self.date((&replay, date), &new, &mut gathered)?;
         }
         Ok(gathered)
+    }
+
+    fn replay(&self) -> Replay<'s> {
+        Replay {
+            replayer: self.derive.replayer,
+            store: self.store,
+            files: self.files,
+            window: Window::default(),
+            threads: self.derive.threads,
+        }
     }
 
     fn date<G: Gather>(
@@ -132,8 +136,8 @@ impl<'s> Source<'s> {
         let strict = is_strict(self.derive.replayer.assumptions());
         let mut files = Vec::new();
         for file in replay.of_date(date) {
-            let stands = file.snapshot_id == snapshot_id
-                && file.mapping_version == self.derive.mapping_version
+            let stands = file.snapshot_ids == [snapshot_id]
+                && file.mapping_versions == [self.derive.mapping_version]
                 && file.strict == strict;
             let mut columns = COLUMNS.to_vec();
             if !stands {
@@ -197,8 +201,11 @@ impl<'s> Source<'s> {
         columns: &[&str],
         see: &mut dyn FnMut(&T::Row<'_>),
     ) -> Result<(), PipelineError> {
-        let files = self.files.iter().filter(|file| file.table == T::NAME);
-        for file in files.filter(|file| self.window.has_date(&file.event_date)) {
+        let replay = self.replay();
+        for file in replay
+            .files(T::NAME)
+            .filter(|file| self.window.has_date(&file.event_date))
+        {
             let failed = |cause| PipelineError::Read {
                 key: file.key.clone(),
                 cause,

@@ -194,7 +194,7 @@ impl OpenTable<'_> {
 
 impl<'s> Replay<'s> {
     /// The files of a table that count.
-    fn files(&self, table: &'static str) -> impl Iterator<Item = &'s ManifestFile> {
+    pub(crate) fn files(&self, table: &'static str) -> impl Iterator<Item = &'s ManifestFile> {
         let superseded: BTreeSet<&str> = self
             .files
             .iter()
