@@ -264,11 +264,6 @@ impl Organization {
         problems
     }
 
-    /// Whether the file lists the account.
-    pub(super) fn has_account(&self, account: &str) -> bool {
-        self.accounts.iter().any(|listed| listed == account)
-    }
-
     fn levels_of(
         &self,
         account: &str,

@@ -125,10 +125,12 @@ impl<'p> FileKind<'p> {
             | Self::KmsGrants { account }
             | Self::ResourceTags { account }
             | Self::VpcEndpoints { account }
-            | Self::S3Buckets { account } => Some(account),
+            | Self::S3Buckets { account }
+            | Self::Trails { account } => Some(account),
             Self::Status
             | Self::Organization
-            | Self::NotForDecisions
+            | Self::LastAccessed
+            | Self::CredentialReport
             | Self::Unknown
             | Self::Foreign => None,
         }

@@ -220,7 +220,7 @@ impl<'a, 'f> Laying<'a, 'f> {
                     "it says what was collected, and a change collects nothing",
                 )));
             }
-            FileKind::NotForDecisions => {
+            FileKind::Trails { .. } | FileKind::LastAccessed | FileKind::CredentialReport => {
                 return Err(whole(OverlayProblem::NotAChange(
                     "no decision depends on it",
                 )));

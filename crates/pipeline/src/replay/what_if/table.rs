@@ -80,6 +80,7 @@ pub fn what_if_table(
         snapshot_ids: vec![basis.snapshot_id.to_owned()],
         mapping_versions: vec![basis.mapping_version.to_owned()],
         supersedes: Vec::new(),
+        strict: false,
     });
     output.change(|manifest| {
         let is_earlier =
