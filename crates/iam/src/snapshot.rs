@@ -65,8 +65,8 @@ mod overlay;
 mod read;
 mod resources;
 mod status;
-mod views;
 mod usage;
+mod views;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 

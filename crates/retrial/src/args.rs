@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use retrial_cloudtrail::Timestamp;
 
 use crate::compact::CompactArgs;
-use crate::findings::FindingsArgs;
 use crate::derive::DeriveArgs;
+use crate::findings::FindingsArgs;
 use crate::location::{self, Location, S3Args};
 use crate::logs::{self, LogArgs};
 use crate::plan::PlanArgs;

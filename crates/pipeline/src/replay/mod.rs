@@ -160,7 +160,7 @@ pub(crate) fn replay_calls(
         let sessions = replay.sessions(date)?;
         for table in replay.open(date, &columns)? {
             for row_group in 0..table.reader.row_groups() {
-                replay.each_call((&table, row_group), |rows, _, (arena, scratch)| {
+                each_call((&table, row_group), |rows, _, (arena, scratch)| {
                     let question = rows::question(replay, rows, &sessions, arena)?;
                     let (Some((call, session)), Some(row)) = (question, rows.first()) else {
                         return Ok(());

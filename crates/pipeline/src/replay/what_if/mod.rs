@@ -151,15 +151,14 @@ impl<'r, 's: 'r> Pass<'r, 's> {
     ) -> Result<Part, PipelineError> {
         let mut part = Part::default();
         let mut texts = Texts::default();
-        self.replay
-            .each_call(group, |rows, at_edge, (arena, scratch)| {
-                self.call(
-                    (rows, at_edge),
-                    (sessions, &mut *memo),
-                    (arena, scratch),
-                    &mut (&mut part, &mut texts),
-                )
-            })?;
+        super::each_call(group, |rows, at_edge, (arena, scratch)| {
+            self.call(
+                (rows, at_edge),
+                (sessions, &mut *memo),
+                (arena, scratch),
+                &mut (&mut part, &mut texts),
+            )
+        })?;
         Ok(part)
     }
 
