@@ -32,7 +32,6 @@ mod decide;
 mod derive;
 mod duplicates;
 mod filter;
-mod findings;
 mod joins;
 mod ledger;
 mod manifest;
@@ -57,10 +56,9 @@ mod work;
 
 pub use analyze::{BATCH_BYTES, Options, PipelineError, Progress, Run, SLICE_BYTES, analyze};
 pub use compact::{Compact, Compacted};
-pub use derive::{Derive, DeriveOptions, Derived, derive};
+pub use derive::{Derive, DeriveOptions, Derived, FindingOptions, derive};
 pub use duplicates::{RunFile, RunProblem};
 pub use filter::Filter;
-pub use findings::{finding_evidence, finding_rows, newest_event_date, recorded_changes};
 pub use ledger::Ledger;
 pub use manifest::{
     CurrentPlan, Header, MANIFEST_FORMAT, MANIFEST_KEY, Manifest, ManifestFile, WaitingRef,

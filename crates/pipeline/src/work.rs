@@ -431,7 +431,7 @@ impl<'r> Work<'r> {
     /// What is derived for the whole window, under the snapshot of now.
     fn derive(&mut self) -> Result<(), PipelineError> {
         let run = self.place.run;
-        let Some(options) = run.derive else {
+        let Some(options) = run.derive.clone() else {
             return Ok(());
         };
         let derive = Derive {

@@ -44,8 +44,8 @@ pub use changes::Change;
 pub use denial::{Denial, denial};
 pub use findings::{
     Cause, Contradiction, DeadStatement, ExclusionError, Exclusions, Finding, FindingBasis,
-    FindingEvidence, FindingKind, FindingReport, FindingSeverity, Hidden, Occasion, RecordedChange,
-    RecordedChanges, findings,
+    FindingEvidence, FindingKind, FindingReport, FindingSeverity, Hidden, Occasion,
+    PermissionEvidence, RecordedChange, RecordedChanges, RoleNeedFact, findings,
 };
 pub use issued_session::{IssuedSession, issued_session};
 pub use mapping::{

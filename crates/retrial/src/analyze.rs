@@ -7,13 +7,15 @@ use std::thread;
 use retrial_cloudtrail::Limits;
 use retrial_iam::Catalogue;
 use retrial_pipeline::{
-    BATCH_BYTES, Filter, Options, PipelineError, Progress, Report, Run, SLICE_BYTES, analyze,
+    BATCH_BYTES, DeriveOptions, Filter, Options, PipelineError, Progress, Report, Run, SLICE_BYTES,
+    analyze,
 };
 use retrial_replay::{Assumptions, Mapping, Replayer};
 
 use crate::Exit;
 use crate::args::{AnalyzeArgs, FilterArgs, Format};
 use crate::error::ProgramError;
+use crate::findings::FindingArgs;
 use crate::input;
 use crate::metrics::Metrics;
 use crate::printer::Printer;
@@ -47,6 +49,13 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     } else {
         Assumptions::Named
     };
+    let derive = match args.derive_tables {
+        false => None,
+        true => Some(DeriveOptions {
+            findings: FindingArgs::default().options(&args.snapshot.iam, &loaded.snapshot)?,
+            ..args.derive.options()
+        }),
+    };
     let progress = Arc::new(Progress::default());
     let scratch = env::temp_dir();
     let stop = signals::stop_flag().map_err(ProgramError::Signals)?;
@@ -57,7 +66,7 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
         mapping_version: mapping.version(),
         filter: filter(&args.filter),
         limits: Limits::default(),
-        derive: args.derive_tables.then(|| args.derive.options()),
+        derive,
         threads: threads(args),
         scratch: &scratch,
         stop: &stop,

@@ -87,9 +87,9 @@ pub(crate) enum Command {
     WhatIf(WhatIfArgs),
     /// Print what to act on: what would break, what is too wide, what nobody uses
     ///
-    /// Replays the calls of an output under the snapshot, without reading a log file, and joins them with
-    /// what follows from the policies alone. Prints the most important findings with their evidence and
-    /// what to do, then what was recorded against what is decided today, with the error rate.
+    /// Derives `permissions` and `findings` anew for all calls of an output under the snapshot, without reading
+    /// a log file. Prints the most important findings with their evidence and what to do, then what was
+    /// recorded against what is decided today, with the error rate.
     Findings(FindingsArgs),
     /// Print what AWS asks for an event, and where each value comes from
     ///

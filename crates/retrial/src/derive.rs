@@ -30,11 +30,12 @@ impl DeriveArgs {
             as_of: self.as_of,
             min_window_days: self.min_window,
             assume_multi_region: self.assume_multi_region,
+            ..DeriveOptions::default()
         }
     }
 }
 
-fn day(text: &str) -> Result<Day, String> {
+pub(crate) fn day(text: &str) -> Result<Day, String> {
     let range: DayRange = text.parse().map_err(|_| expected())?;
     match range.first == range.last {
         true => Ok(range.first),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use retrial_iam::Snapshot;
 use retrial_pipeline::{Group, GroupKey, Report};
-use retrial_replay::{Omission, Verdict};
+use retrial_replay::{FindingSeverity, Omission, Verdict};
 
 use crate::printer::{grouped, printable};
 
@@ -91,6 +91,7 @@ fn write_text(out: &mut String, report: &Report, subject: &Subject<'_>) -> std::
             .collect();
         let title = format!("permissions of all principals as of {as_of} (actions, by state)");
         counted(out, &title, &states)?;
+        findings(out, report, as_of)?;
     }
     writeln!(
         out,
@@ -98,6 +99,26 @@ fn write_text(out: &mut String, report: &Report, subject: &Subject<'_>) -> std::
         printable(subject.out),
         tables(report)
     )
+}
+
+/// How many findings there are, the worst first.
+fn findings(out: &mut String, report: &Report, as_of: &str) -> std::fmt::Result {
+    let counts: Vec<String> = FindingSeverity::ALL
+        .iter()
+        .filter_map(|severity| {
+            let shown = report.derived.findings.shown();
+            let count = shown.filter(|one| one.severity == *severity).count();
+            (count > 0).then(|| format!("{count} {}", severity.name()))
+        })
+        .collect();
+    match counts.as_slice() {
+        [] => Ok(()),
+        counts => writeln!(
+            out,
+            "\nfindings as of {as_of}: {} (`retrial findings` prints them)",
+            counts.join(", ")
+        ),
+    }
 }
 
 fn heading(out: &mut String, report: &Report, subject: &Subject<'_>) -> std::fmt::Result {

@@ -13,6 +13,7 @@
 //! `changes` what counts for the age and the visibility of permissions.
 
 mod facts;
+mod findings;
 mod pass;
 mod stored;
 mod write;
@@ -24,8 +25,9 @@ use std::sync::atomic::AtomicBool;
 use bumpalo::Bump;
 use retrial_cloudtrail::{Day, Timestamp};
 use retrial_replay::{
-    Assumptions, Gather, MIN_WINDOW_DAYS, Permission, PermissionInputs, PermissionOptions,
-    PermissionState, PermissionUses, Recording, Replayer, SeenCall, Trails, permissions,
+    Assumptions, FindingBasis, FindingEvidence, FindingReport, Gather, MIN_WINDOW_DAYS, Occasion,
+    Permission, PermissionEvidence, PermissionInputs, PermissionOptions, PermissionState,
+    PermissionUses, Recording, Replayer, SeenCall, Trails, permissions,
 };
 use retrial_storage::Store;
 use retrial_tables::{ActionSetRow, ActionSets, Decisions, PermissionRow, Permissions, Table};
@@ -35,10 +37,11 @@ use crate::manifest::{Manifest, ManifestFile};
 use crate::output::{Basis, Output};
 use crate::plan::parse_delivery_date;
 use crate::scratch::Scratch;
+pub use findings::FindingOptions;
 use write::{AsOfFile, AsOfWriter, KeptTexts};
 
 /// What is asked of a derivation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct DeriveOptions {
     /// The day that counts as today, whose calls are the last ones of the window; by default the newest event
     /// date.
@@ -47,6 +50,8 @@ pub struct DeriveOptions {
     pub min_window_days: u64,
     /// Regions without log files count as observed.
     pub assume_multi_region: bool,
+    /// What findings go by.
+    pub findings: FindingOptions,
 }
 
 impl Default for DeriveOptions {
@@ -55,6 +60,7 @@ impl Default for DeriveOptions {
             as_of: None,
             min_window_days: MIN_WINDOW_DAYS,
             assume_multi_region: false,
+            findings: FindingOptions::default(),
         }
     }
 }
@@ -82,6 +88,8 @@ pub struct Derived {
     pub as_of: Option<String>,
     /// How many actions are allowed in each state, over principals, policies and statements.
     pub permissions: BTreeMap<PermissionState, u64>,
+    /// All findings, in the order of reports.
+    pub findings: FindingReport,
     /// Rows by table.
     pub rows: BTreeMap<&'static str, u64>,
 }
@@ -116,8 +124,16 @@ pub(crate) fn work(
         files: &files,
         window: &window,
     };
+    let options = &derive.options;
+    let snapshot = derive.replayer.snapshot();
+    let changes = findings::recorded_changes(&source, options.findings.snapshot_time)?;
+    let looked_up = FindingBasis {
+        snapshot,
+        changes: &changes,
+    };
     let evidence = source.gather(|| Evidence {
-        permissions: PermissionUses::new(derive.replayer.snapshot()),
+        permissions: PermissionUses::new(snapshot),
+        findings: FindingEvidence::new(looked_up),
     })?;
     let (covered, writes) = facts::read(&source)?;
     let mut derived = Derived {
@@ -138,9 +154,28 @@ pub(crate) fn work(
             now: window.end,
         },
     };
-    let finished = write_permissions(&inputs, &mut derived, scratch)?;
+    let mut seen = PermissionEvidence::default();
+    let mut finished = write_permissions(&inputs, (&mut derived, &mut seen), scratch)?;
+    derived.findings = retrial_replay::findings(
+        &evidence.findings,
+        &seen,
+        &Occasion {
+            snapshot,
+            catalogue: derive.replayer.catalogue(),
+            changes: &changes,
+            as_of: window.end,
+            min_window_days: options.min_window_days,
+            owner_tags: &options.findings.owner_tags,
+            dead_statements: &options.findings.dead_statements,
+            role_needs: &[],
+            exclusions: &options.findings.exclusions,
+        },
+    );
+    let file = findings::write(&derived.findings, snapshot.id(), scratch)?;
+    derived.rows.insert(file.table, file.rows);
+    finished.push(file);
     let basis = Basis {
-        snapshot_id: derive.replayer.snapshot().id(),
+        snapshot_id: snapshot.id(),
         mapping_version: derive.mapping_version,
         strict: derive.replayer.assumptions() == Assumptions::Refused,
     };
@@ -151,21 +186,24 @@ pub(crate) fn work(
 /// What is gathered from the calls.
 struct Evidence<'s> {
     permissions: PermissionUses<'s>,
+    findings: FindingEvidence<'s>,
 }
 
 impl Gather for Evidence<'_> {
     fn see(&mut self, call: &SeenCall<'_>) {
         self.permissions.see(call);
+        self.findings.see(call);
     }
 
     fn merge(&mut self, later: Self) {
         self.permissions.merge(later.permissions);
+        self.findings.merge(later.findings);
     }
 }
 
 fn write_permissions(
     inputs: &PermissionInputs<'_, '_>,
-    derived: &mut Derived,
+    (derived, seen): (&mut Derived, &mut PermissionEvidence),
     scratch: &Scratch,
 ) -> Result<Vec<AsOfFile>, PipelineError> {
     let arena = Bump::new();
@@ -177,6 +215,7 @@ fn write_permissions(
         inputs,
         &mut |permission| {
             *derived.permissions.entry(permission.state).or_default() += permission.actions;
+            seen.see(permission, inputs.catalogue);
             rows.add(permission_row(permission, &mut texts))
         },
         &mut |(name, actions)| {

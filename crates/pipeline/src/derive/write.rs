@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, Write};
 
 use bumpalo::Bump;
 use retrial_storage::Store;
-use retrial_tables::{ActionSets, Permissions, ROW_GROUP_ROWS, Table, TableWriter};
+use retrial_tables::{ActionSets, Findings, Permissions, ROW_GROUP_ROWS, Table, TableWriter};
 use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 
@@ -28,7 +28,7 @@ macro_rules! as_of_tables {
         })*
     };
 }
-as_of_tables!(Permissions, ActionSets);
+as_of_tables!(Permissions, ActionSets, Findings);
 
 /// Texts of rows, each kept once.
 ///

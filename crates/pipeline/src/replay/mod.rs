@@ -22,7 +22,7 @@ use bumpalo::Bump;
 use rayon::prelude::*;
 use retrial_cloudtrail::Timestamp;
 use retrial_iam::Scratch;
-use retrial_replay::{Memo, Replayed, Replayer, SeenCall};
+use retrial_replay::{Memo, Replayed, Replayer};
 use retrial_storage::Store;
 use retrial_tables::{Column, DecisionRow, Decisions, ReadError, Table, TableReader};
 
@@ -142,33 +142,6 @@ pub fn replay_each(
                             &replayer.replay_recorded(&call, session, arena, scratch),
                         );
                     }
-                    Ok(())
-                })?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Replays the calls of an output one after the other and shows each as evidence.
-pub(crate) fn replay_calls(
-    replay: &Replay<'_>,
-    show: &mut dyn FnMut(&SeenCall<'_>),
-) -> Result<(), PipelineError> {
-    let columns: Vec<&str> = Decisions::COLUMNS.iter().map(Column::name).collect();
-    for date in replay.dates() {
-        let sessions = replay.sessions(date)?;
-        for table in replay.open(date, &columns)? {
-            for row_group in 0..table.reader.row_groups() {
-                each_call((&table, row_group), |rows, _, (arena, scratch)| {
-                    let question = rows::question(replay, rows, &sessions, arena)?;
-                    let (Some((call, session)), Some(row)) = (question, rows.first()) else {
-                        return Ok(());
-                    };
-                    let replayed = replay
-                        .replayer
-                        .replay_recorded(&call, session, arena, scratch);
-                    show(&rows::seen(row, &call, &replayed)?);
                     Ok(())
                 })?;
             }

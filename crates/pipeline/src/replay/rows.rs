@@ -5,8 +5,8 @@ use bumpalo::collections::Vec as BumpVec;
 use retrial_cloudtrail::LogKey;
 use retrial_iam::Scratch;
 use retrial_replay::{
-    Certainty, Judgement, Memo, Outcome, Reason, RecordedCall, RecordedRequest, Replayed, SeenCall,
-    SessionKnowledge, Verdict,
+    Certainty, Judgement, Memo, Outcome, Reason, RecordedCall, RecordedRequest, SessionKnowledge,
+    Verdict,
 };
 use retrial_tables::{DecisionRow, Decisions, ReadError, Table};
 
@@ -135,31 +135,6 @@ pub(super) fn judge<'a, 's: 'a, 'x>(
         outcome: call.outcome,
         judgement,
     }))
-}
-
-/// A replayed call as evidence.
-pub(super) fn seen<'a>(
-    row: &DecisionRow<'a>,
-    call: &'a RecordedCall<'a>,
-    replayed: &'a Replayed<'a>,
-) -> Result<SeenCall<'a>, ReadError> {
-    Ok(SeenCall {
-        event_id: row.event_id,
-        event_time: row.event_time,
-        account_id: row.account_id,
-        region: row.region,
-        access_key_id: row.access_key_id,
-        source_ip: row.source_ip,
-        error_code: row.error_code,
-        denied_action: row.denied_action,
-        denied_layer: row.denied_layer,
-        log_file: row.log_file,
-        record_index: row.record_index,
-        copy: row.copy,
-        before: known(Verdict::of_name(row.verdict), "verdict", row.verdict)?,
-        call,
-        replayed,
-    })
 }
 
 fn call<'a>(

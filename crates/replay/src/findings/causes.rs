@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use retrial_iam::{Effect, Layer, PolicySource, Principal, PrincipalKind, Snapshot};
 use rustc_hash::FxHashMap;
 
+use super::idle::moment;
 use super::kind::Cause;
 use crate::CallRequest;
 
@@ -417,7 +418,6 @@ impl<'s> Differing<'_, 's> {
 
     /// When the managed policies that count were last given another version.
     fn version_dates(&self) -> impl Iterator<Item = i64> {
-        // The dates come with the snapshot's policy versions; the recorded writes are enough without.
         let denies = self
             .request
             .determined_by
@@ -444,8 +444,8 @@ impl<'s> Differing<'_, 's> {
 }
 
 /// When a managed policy was given the version that is in force.
-fn version_date(_snapshot: &Snapshot, _policy: &str) -> Option<i64> {
-    None
+fn version_date(snapshot: &Snapshot, policy: &str) -> Option<i64> {
+    moment(snapshot.policy_version_created(policy)?)
 }
 
 /// `role 111122223333 Name` of a principal's or group's ARN.

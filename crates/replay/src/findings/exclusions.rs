@@ -119,7 +119,7 @@ impl Exclusions {
     }
 
     /// Hides what the entries are about; gives how many entries have run out.
-    pub fn apply(&self, report: &mut FindingReport, occasion: &Occasion<'_>) -> usize {
+    pub(crate) fn apply(&self, report: &mut FindingReport, occasion: &Occasion<'_>) -> usize {
         // The last moment of the day that findings are as of is still that day.
         let now = occasion.as_of.saturating_sub(1);
         let over = |exclusion: &&Exclusion| exclusion.end.is_some_and(|end| end <= now);

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use retrial_cloudtrail::Timestamp;
-use retrial_iam::{AccessLevel, Principal, PrincipalKind};
+use retrial_iam::{AccessLevel, Catalogue, Principal, PrincipalKind};
 
 use super::differences::last_name;
 use super::finding::Finding;
@@ -16,15 +16,98 @@ use super::kind::{FindingKind, FindingSeverity};
 use super::report::{Occasion, day};
 use crate::permissions::{Permission, PermissionReason, PermissionState};
 
+/// What the rows of `permissions` say that findings stand on.
+///
+/// # Memory
+/// Of each principal its unused actions and services, and the states of its policies.
+#[derive(Debug, Default)]
+pub struct PermissionEvidence {
+    unused: BTreeMap<String, Unused>,
+    states: BTreeMap<(String, String), BTreeSet<PermissionState>>,
+    once: BTreeMap<String, BTreeMap<String, i64>>,
+    blind: BTreeMap<(String, String), Blind>,
+    /// Permissions that cannot be observed, by account.
+    unobservable: BTreeMap<String, u64>,
+}
+
+/// What is unused of one principal.
+#[derive(Debug, Default)]
+struct Unused {
+    actions: BTreeSet<String>,
+    services: BTreeMap<String, u64>,
+    count: u64,
+    matters: bool,
+}
+
+/// Permissions that no trail shows, of one account and service.
+#[derive(Debug, Default)]
+struct Blind {
+    permissions: u64,
+    principals: BTreeSet<String>,
+}
+
+impl PermissionEvidence {
+    /// Takes in one row.
+    pub fn see(&mut self, row: &Permission<'_>, catalogue: &Catalogue) {
+        let place = (row.principal_arn.to_owned(), row.policy.to_owned());
+        self.states.entry(place).or_default().insert(row.state);
+        match row.state {
+            PermissionState::Unused => self.unused(row, catalogue),
+            PermissionState::Used => self.used(row),
+            PermissionState::Unobservable => self.unobservable(row),
+            _ => {}
+        }
+    }
+
+    fn unused(&mut self, row: &Permission<'_>, catalogue: &Catalogue) {
+        let unused = self.unused.entry(row.principal_arn.to_owned()).or_default();
+        let service = row.service.unwrap_or("*");
+        unused.count += row.actions;
+        *unused.services.entry(service.to_owned()).or_default() += row.actions;
+        match row.action {
+            Some(action) => {
+                unused.matters |= matters(action, catalogue);
+                unused.actions.insert(action.to_owned());
+            }
+            None => unused.matters |= matters_as_whole(service),
+        }
+    }
+
+    fn used(&mut self, row: &Permission<'_>) {
+        if let (Some(action), Some(last)) = (row.action, row.last_time)
+            && row.days <= 1
+            && row.calls > 0
+        {
+            let actions = self.once.entry(row.principal_arn.to_owned()).or_default();
+            let known = actions.entry(action.to_owned()).or_insert(last);
+            *known = last.max(*known);
+        }
+    }
+
+    fn unobservable(&mut self, row: &Permission<'_>) {
+        let account = row.account_id.to_owned();
+        *self.unobservable.entry(account.clone()).or_default() += row.actions;
+        if row.reason == Some(PermissionReason::DataEventsNotRecorded) {
+            let service = row.service.unwrap_or("*").to_owned();
+            let blind = self.blind.entry((account, service)).or_default();
+            blind.permissions += row.actions;
+            if !blind.principals.contains(row.principal_arn) {
+                blind.principals.insert(row.principal_arn.to_owned());
+            }
+        }
+    }
+}
+
 /// All findings about what is idle.
 pub(crate) fn idle(
     evidence: &FindingEvidence<'_>,
-    permissions: &[Permission<'_>],
+    permissions: &PermissionEvidence,
     occasion: &Occasion<'_>,
 ) -> Vec<Finding> {
     let mut findings = principals(evidence, occasion);
+    findings.extend(credentials(evidence, occasion));
     findings.extend(unattached(occasion));
-    findings.extend(unused_permissions(permissions, occasion));
+    findings.extend(unused_permissions(permissions));
     findings.extend(unused_policies(permissions));
     findings.extend(once_long_ago(permissions, occasion));
     findings.extend(blind_spots(permissions));
@@ -60,15 +143,12 @@ fn principals(evidence: &FindingEvidence<'_>, occasion: &Occasion<'_>) -> Vec<Fi
 /// AWS tells when a role was last used, over 400 days: that is enough without any record.
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_RoleLastUsed.html>
 fn role(principal: &Principal, observed: bool, occasion: &Occasion<'_>) -> Option<Finding> {
-    let last_used = occasion
-        .snapshot
-        .role_last_used(&principal.arn)
-        .and_then(moment);
-    let told = tells_last_use(occasion, &principal.account);
+    let told = occasion.snapshot.role_use(&principal.arn);
+    let last_used = told.flatten().and_then(moment);
     let since = match last_used {
         Some(last) if last >= occasion.unused_before() => return None,
         Some(last) => format!("was last used on {}", day(last)),
-        None if told => {
+        None if told.is_some() => {
             "was not used in the 400 days that AWS remembers, or since it was made".to_owned()
         }
         None if observed => "made no call and was not assumed in the window".to_owned(),
@@ -85,14 +165,6 @@ fn role(principal: &Principal, observed: bool, occasion: &Occasion<'_>) -> Optio
     .of(&principal.arn);
     finding.last_time = last_used;
     Some(finding)
-}
-
-/// Whether the account's details have `RoleLastUsed` at all: older exports leave it out.
-fn tells_last_use(occasion: &Occasion<'_>, account: &str) -> bool {
-    occasion
-        .snapshot
-        .principals()
-        .any(|one| one.account == account && occasion.snapshot.role_last_used(&one.arn).is_some())
 }
 
 fn user(principal: &Principal, created: Option<i64>) -> Finding {
@@ -155,38 +227,64 @@ fn unattached(occasion: &Occasion<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// What is unused of one principal.
-#[derive(Default)]
-struct Unused {
-    actions: BTreeSet<String>,
-    services: BTreeMap<String, u64>,
-    count: u64,
-    matters: bool,
-    days: u64,
+/// Access keys and passwords, as the credential report has them.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html>
+fn credentials(evidence: &FindingEvidence<'_>, occasion: &Occasion<'_>) -> Vec<Finding> {
+    let before = occasion.unused_before();
+    // A credential that is younger than the window had no time to be used.
+    let idle = |since: &Option<String>, last: &Option<String>| {
+        let since = since.as_deref().and_then(moment);
+        let last = last.as_deref().and_then(moment);
+        since.is_some_and(|since| since < before) && last.is_none_or(|last| last < before)
+    };
+    let mut findings = Vec::new();
+    for user in occasion.snapshot.all_credentials() {
+        let name = last_name(&user.arn);
+        let told = |last: &Option<String>| match last.as_deref().and_then(moment) {
+            Some(last) => format!("was last used on {}", day(last)),
+            None => "was never used".to_owned(),
+        };
+        for (number, key) in (1..).zip(&user.access_keys) {
+            if !key.active || !idle(&key.rotated, &key.last_used) {
+                continue;
+            }
+            let message = format!("access key {number} of {name} {}", told(&key.last_used));
+            let mut finding = Finding::new(
+                FindingKind::UnusedIAMUserAccessKey,
+                FindingSeverity::Medium,
+                message,
+                "deactivate the key, and delete it when nobody has missed it",
+            )
+            .of(&user.arn);
+            finding.resource_arn = Some(format!("access_key_{number}"));
+            finding.last_time = key.last_used.as_deref().and_then(moment);
+            findings.push(finding);
+        }
+        let called = evidence.activity.contains_key(user.arn.as_str());
+        if user.password && idle(&user.password_changed, &user.password_last_used) {
+            let message = format!("the password of {name} {}", told(&user.password_last_used));
+            let remedy = match called {
+                true => "delete the login profile: the user calls with access keys",
+                false => "delete the login profile",
+            };
+            let mut finding = Finding::new(
+                FindingKind::UnusedIAMUserPassword,
+                FindingSeverity::Medium,
+                message,
+                remedy,
+            )
+            .of(&user.arn);
+            finding.last_time = user.password_last_used.as_deref().and_then(moment);
+            findings.push(finding);
+        }
+    }
+    findings
 }
 
 /// One finding per principal: IAM Access Analyzer's, too, is about a principal with its services and
 /// actions.
-fn unused_permissions(permissions: &[Permission<'_>], occasion: &Occasion<'_>) -> Vec<Finding> {
-    let mut by_principal: BTreeMap<&str, Unused> = BTreeMap::new();
-    for row in permissions {
-        if row.state != PermissionState::Unused {
-            continue;
-        }
-        let unused = by_principal.entry(row.principal_arn).or_default();
-        let service = row.service.unwrap_or("*");
-        unused.count += row.actions;
-        *unused.services.entry(service.to_owned()).or_default() += row.actions;
-        unused.days = unused.days.max(row.window_days);
-        match row.action {
-            Some(action) => {
-                unused.matters |= matters(action, occasion);
-                unused.actions.insert(action.to_owned());
-            }
-            None => unused.matters |= matters_as_whole(service),
-        }
-    }
-    let of = |(arn, unused): (&str, Unused)| {
+fn unused_permissions(permissions: &PermissionEvidence) -> Vec<Finding> {
+    let of = |(arn, unused): (&String, &Unused)| {
         let severity = match unused.matters {
             true => FindingSeverity::Medium,
             false => FindingSeverity::Low,
@@ -198,7 +296,8 @@ fn unused_permissions(permissions: &[Permission<'_>], occasion: &Occasion<'_>) -
             unused.services.len(),
             if unused.services.len() == 1 { "" } else { "s" }
         );
-        let mut finding = Finding::new(
+        let services = unused.services.iter();
+        Finding::new(
             FindingKind::UnusedPermission,
             severity,
             message,
@@ -207,23 +306,18 @@ fn unused_permissions(permissions: &[Permission<'_>], occasion: &Occasion<'_>) -
         .of(arn)
         .list(
             "services",
-            unused
-                .services
-                .iter()
-                .map(|(service, actions)| format!("{service}: {actions} actions")),
+            services.map(|(service, actions)| format!("{service}: {actions} actions")),
         )
-        .list("actions", unused.actions);
-        finding.days = 0;
-        finding
+        .list("actions", unused.actions.iter().cloned())
     };
-    by_principal.into_iter().map(of).collect()
+    permissions.unused.iter().map(of).collect()
 }
 
 /// Unused is low unless it is write, permissions management or a way to more.
-fn matters(action: &str, occasion: &Occasion<'_>) -> bool {
+fn matters(action: &str, catalogue: &Catalogue) -> bool {
     let found = action
         .split_once(':')
-        .and_then(|(service, name)| occasion.catalogue.action(service, name));
+        .and_then(|(service, name)| catalogue.action(service, name));
     found.is_some_and(|action| {
         matches!(
             action.access_level,
@@ -238,13 +332,8 @@ fn matters_as_whole(service: &str) -> bool {
 }
 
 /// Policies of a principal of which nothing is used and all would have been seen.
-fn unused_policies(permissions: &[Permission<'_>]) -> Vec<Finding> {
-    let mut states: BTreeMap<(&str, &str), BTreeSet<PermissionState>> = BTreeMap::new();
-    for row in permissions {
-        let place = states.entry((row.principal_arn, row.policy)).or_default();
-        place.insert(row.state);
-    }
-    let of = |((arn, policy), _): ((&str, &str), _)| {
+fn unused_policies(permissions: &PermissionEvidence) -> Vec<Finding> {
+    let of = |((arn, policy), _): (&(String, String), _)| {
         let message = format!("{} used nothing of {}", last_name(arn), last_name(policy));
         let mut finding = Finding::new(
             FindingKind::UnusedPolicy,
@@ -253,46 +342,41 @@ fn unused_policies(permissions: &[Permission<'_>]) -> Vec<Finding> {
             "detach or delete the policy",
         )
         .of(arn);
-        finding.policy = Some(policy.to_owned());
+        finding.policy = Some(policy.clone());
         finding
     };
-    states
-        .into_iter()
-        .filter(|(_, states)| {
-            states.contains(&PermissionState::Unused)
-                && states.iter().all(|state| {
-                    matches!(state, PermissionState::Unused | PermissionState::Blocked)
-                })
-        })
+    let is_idle = |states: &BTreeSet<PermissionState>| {
+        let mut states = states.iter();
+        states.any(|state| *state == PermissionState::Unused)
+    };
+    let is_all_seen = |states: &BTreeSet<PermissionState>| {
+        let mut states = states.iter();
+        states.all(|state| matches!(state, PermissionState::Unused | PermissionState::Blocked))
+    };
+    permissions
+        .states
+        .iter()
+        .filter(|(_, states)| is_idle(states) && is_all_seen(states))
         .map(of)
         .collect()
 }
 
 /// Permissions that were used on one day only, and not for long since.
-fn once_long_ago(permissions: &[Permission<'_>], occasion: &Occasion<'_>) -> Vec<Finding> {
+fn once_long_ago(permissions: &PermissionEvidence, occasion: &Occasion<'_>) -> Vec<Finding> {
     let long_ago = occasion.unused_before();
-    let mut by_principal: BTreeMap<&str, BTreeMap<&str, i64>> = BTreeMap::new();
-    for row in permissions {
-        let (PermissionState::Used, Some(action), Some(last)) =
-            (row.state, row.action, row.last_time)
-        else {
-            continue;
-        };
-        if row.days <= 1 && row.calls > 0 && last < long_ago {
-            by_principal
-                .entry(row.principal_arn)
-                .or_default()
-                .insert(action, last);
-        }
-    }
-    let of = |(arn, actions): (&str, BTreeMap<&str, i64>)| {
-        let last = actions.values().max().copied();
+    let of = |(arn, actions): (&String, &BTreeMap<String, i64>)| {
+        let old: Vec<(&String, i64)> = actions
+            .iter()
+            .filter(|(_, last)| **last < long_ago)
+            .map(|(action, last)| (action, *last))
+            .collect();
+        let last = old.iter().map(|(_, last)| *last).max()?;
         let message = format!(
             "{} used {} action{} on one day, {} at the latest, and not since",
             last_name(arn),
-            actions.len(),
-            if actions.len() == 1 { "" } else { "s" },
-            last.map(day).unwrap_or_default()
+            old.len(),
+            if old.len() == 1 { "" } else { "s" },
+            day(last)
         );
         let mut finding = Finding::new(
             FindingKind::UsedOnceLongAgo,
@@ -301,57 +385,40 @@ fn once_long_ago(permissions: &[Permission<'_>], occasion: &Occasion<'_>) -> Vec
             "ask whether it was a one-off; if so take the permissions away",
         )
         .of(arn)
-        .list("actions", actions.keys().copied());
-        finding.last_time = last;
-        finding
+        .list("actions", old.iter().map(|(action, _)| (*action).clone()));
+        finding.last_time = Some(last);
+        Some(finding)
     };
-    by_principal.into_iter().map(of).collect()
+    permissions.once.iter().filter_map(of).collect()
 }
 
 /// What the trail cannot show, by account and service: the first is what most permissions wait for.
-fn blind_spots(permissions: &[Permission<'_>]) -> Vec<Finding> {
-    #[derive(Default)]
-    struct Blind<'a> {
-        permissions: u64,
-        principals: BTreeSet<&'a str>,
-    }
-    let mut blind: BTreeMap<(&str, &str), Blind<'_>> = BTreeMap::new();
-    let mut whole: BTreeMap<&str, u64> = BTreeMap::new();
-    for row in permissions {
-        if row.state != PermissionState::Unobservable {
-            continue;
-        }
-        *whole.entry(row.account_id).or_default() += row.actions;
-        if row.reason == Some(PermissionReason::DataEventsNotRecorded) {
-            let service = row.service.unwrap_or("*");
-            let entry = blind.entry((row.account_id, service)).or_default();
-            entry.permissions += row.actions;
-            entry.principals.insert(row.principal_arn);
-        }
-    }
-    let of = |((account, service), blind): ((&str, &str), Blind<'_>)| {
-        let total = whole.get(account).copied().unwrap_or_default().max(1);
-        let share = blind.permissions.saturating_mul(100) / total;
+fn blind_spots(permissions: &PermissionEvidence) -> Vec<Finding> {
+    let of = |((account, service), blind): (&(String, String), &Blind)| {
+        let total = permissions.unobservable.get(account).copied().unwrap_or(1);
+        let share = blind.permissions.saturating_mul(100) / total.max(1);
         let message = format!(
-            "data events of {service} are not recorded in {account}: {} permissions of {} principals cannot be told used from unused, {share} % of all that cannot",
+            "data events of {service} are not recorded in {account}: {} permissions of {} principal{} cannot be told used from unused, {share} % of all that cannot",
             blind.permissions,
-            blind.principals.len()
+            blind.principals.len(),
+            if blind.principals.len() == 1 { "" } else { "s" },
         );
         let remedy = format!(
             "record them: a data event selector for {} in a trail of {account}",
             selector_of(service)
         );
+        // The one or two selectors that resolve most are worth a line on the first page.
         let severity = match share >= 20 {
             true => FindingSeverity::Low,
             false => FindingSeverity::Information,
         };
-        let mut finding = Finding::new(FindingKind::BlindSpot, severity, message, remedy);
-        finding.account_id = Some(account.to_owned());
-        finding.resource_arn = Some(service.to_owned());
-        finding.calls = 0;
+        let mut finding = Finding::new(FindingKind::BlindSpot, severity, message, remedy)
+            .list("principals", blind.principals.iter().cloned());
+        finding.account_id = Some(account.clone());
+        finding.resource_arn = Some(service.clone());
         finding
     };
-    blind.into_iter().map(of).collect()
+    permissions.blind.iter().map(of).collect()
 }
 
 /// The resource types of the selectors that record a service's data events.

@@ -105,6 +105,7 @@ impl FindingKind {
                 | Self::ExcessRoleNeed
                 | Self::BlindSpot
                 | Self::PrivilegeEscalation
+                | Self::UnusedIAMUserAccessKey
         )
     }
 

@@ -7,11 +7,12 @@ use retrial_iam::{Catalogue, Decision, Snapshot};
 
 use super::causes::RecordedChanges;
 use super::differences::{self, Contradiction};
+use super::exclusions::Exclusions;
 use super::finding::{Finding, Hidden};
 use super::gather::FindingEvidence;
+use super::idle::PermissionEvidence;
 use super::kept::MICROS_PER_DAY;
-use super::{escalation, idle, pass_role, statements, trust};
-use crate::permissions::Permission;
+use super::{escalation, idle, pass_role, role_needs, statements, trust};
 use crate::{Outcome, Reason, Verdict};
 
 /// A statement that can apply to no request, as the linter found it.
@@ -23,6 +24,27 @@ pub struct DeadStatement {
     pub place: String,
     /// Why.
     pub message: String,
+}
+
+/// What an execution role lacks, or has in excess: rows of the table `role_needs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleNeedFact {
+    /// The execution role.
+    pub role_arn: String,
+    /// The action.
+    pub action: String,
+    /// The resource, or what it begins with.
+    pub resource_arn: Option<String>,
+    /// Whether the role lacks it; else it has it and no job asks for it.
+    pub missing: bool,
+    /// Why it is needed.
+    pub why: String,
+    /// The jobs that ask for it.
+    pub calls: u64,
+    /// The last of them, in microseconds since the epoch.
+    pub last_time: Option<i64>,
+    /// One of them.
+    pub event_id: Option<String>,
 }
 
 /// What findings are derived for.
@@ -42,6 +64,10 @@ pub struct Occasion<'a> {
     pub owner_tags: &'a [String],
     /// Statements that can apply to no request.
     pub dead_statements: &'a [DeadStatement],
+    /// What jobs ask of their execution roles, as far as it is wrong.
+    pub role_needs: &'a [RoleNeedFact],
+    /// What reports are not to show.
+    pub exclusions: &'a Exclusions,
 }
 
 impl Occasion<'_> {
@@ -84,6 +110,8 @@ pub struct FindingReport {
     pub left_out: u64,
     /// Principals that may do everything: no way to more is looked for.
     pub administrators: Vec<String>,
+    /// Exclusions that have run out.
+    pub expired_exclusions: usize,
 }
 
 impl FindingReport {
@@ -110,10 +138,10 @@ impl FindingReport {
 
 /// Derives all findings.
 ///
-/// `permissions` are the rows of that table; without them nothing is said of single permissions.
+/// `permissions` has seen the rows of that table; without them nothing is said of single permissions.
 pub fn findings(
     evidence: &FindingEvidence<'_>,
-    permissions: &[Permission<'_>],
+    permissions: &PermissionEvidence,
     occasion: &Occasion<'_>,
 ) -> FindingReport {
     let (mut all, contradictions) = differences::differences(evidence, occasion);
@@ -125,6 +153,7 @@ pub fn findings(
     all.extend(pass_role::pass_role(evidence, occasion));
     all.extend(statements::statements(evidence, occasion));
     all.extend(idle::idle(evidence, permissions, occasion));
+    all.extend(role_needs::role_needs(occasion.role_needs));
     for finding in &mut all {
         let principal = finding
             .principal_arn
@@ -142,7 +171,7 @@ pub fn findings(
         }
     }
     all.sort_by(|left, right| left.rank().cmp(&right.rank()));
-    FindingReport {
+    let mut report = FindingReport {
         findings: all,
         matrix: evidence.matrix.clone(),
         verdicts: evidence.verdicts.clone(),
@@ -158,7 +187,10 @@ pub fn findings(
         contradictions,
         left_out: evidence.left_out(),
         administrators,
-    }
+        expired_exclusions: 0,
+    };
+    report.expired_exclusions = occasion.exclusions.apply(&mut report, occasion);
+    report
 }
 
 /// Keys of tags are compared without regard to case.

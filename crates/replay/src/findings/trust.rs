@@ -41,7 +41,7 @@ pub(crate) fn trust(evidence: &FindingEvidence<'_>, occasion: &Occasion<'_>) -> 
 /// A principal that a role trusts.
 #[derive(Debug, Default)]
 struct Trusted {
-    /// Everybody, or somebody of an account that the snapshot does not have.
+    /// Everybody, or somebody of an account that is neither in the snapshot nor in the organization.
     is_external: bool,
     /// Every statement about it has conditions.
     conditions: Vec<String>,
@@ -100,7 +100,10 @@ fn account_of(name: &str) -> Option<&str> {
 
 fn is_external(name: &str, occasion: &Occasion<'_>) -> bool {
     match account_of(name) {
-        Some(account) => !occasion.snapshot.has_account(account),
+        Some(account) => {
+            !occasion.snapshot.has_account(account)
+                && !occasion.snapshot.is_in_organization(account)
+        }
         None => name == "*",
     }
 }

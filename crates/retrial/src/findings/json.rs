@@ -53,7 +53,7 @@ pub(crate) fn object(report: &FindingReport, subject: &Subject<'_>) -> Value {
         "hidden": {
             "service_linked_role": hidden(|why| *why == Hidden::ServiceLinkedRole),
             "excluded": hidden(|why| matches!(why, Hidden::Excluded(_))),
-            "expired_exclusions": subject.expired_exclusions,
+            "expired_exclusions": report.expired_exclusions,
         },
         "administrators": report.administrators,
         "calls_in_no_finding": report.left_out,

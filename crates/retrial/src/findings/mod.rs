@@ -7,28 +7,83 @@ mod markdown;
 mod sarif;
 mod text;
 
-use std::fs;
 use std::path::{Path, PathBuf};
-use std::thread;
+use std::sync::Arc;
+use std::{env, fs, thread};
 
 use clap::{Args, ValueEnum};
-use retrial_cloudtrail::Timestamp;
+use retrial_cloudtrail::{Day, Timestamp};
 use retrial_iam::{Catalogue, LintRule, Linter, Snapshot, SnapshotFile, lint_snapshot_file};
-use retrial_pipeline::{Replay, Window, finding_evidence, newest_event_date, recorded_changes};
-use retrial_replay::{
-    Assumptions, DeadStatement, Exclusions, FindingBasis, FindingReport, Mapping, Occasion,
-    RecordedChanges, Replayer, findings,
-};
+use retrial_pipeline::{Derive, DeriveOptions, Derived, FindingOptions, PipelineError};
+use retrial_replay::{Assumptions, DeadStatement, Exclusions, Mapping, Replayer};
 
 use crate::Exit;
 use crate::args::{SnapshotArgs, moment};
+use crate::derive;
 use crate::error::ProgramError;
 use crate::input;
 use crate::location::{self, Location, S3Args};
 use crate::printer::Printer;
+use crate::signals;
 use fail_on::Threshold;
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
+
+/// What findings go by.
+#[derive(Debug, Args)]
+pub(crate) struct FindingArgs {
+    /// When the snapshot was taken, where it does not say so itself
+    ///
+    /// Without it no difference can be laid to a recorded write, or to a fault of this program: all
+    /// are `unexplained`.
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) snapshot_time: Option<Timestamp>,
+
+    /// The key of the tag that names the owner of a user or role; may be repeated, the first that is
+    /// there counts
+    #[arg(long = "owner-tag", value_name = "KEY", default_value = OWNER_TAG)]
+    pub(crate) owner_tags: Vec<String>,
+
+    /// Do not show what the entries of this file are about; what they hide is counted
+    ///
+    /// A TOML file of `[[exclude]]` entries with a `reason`, an `owner`, perhaps a day on which it
+    /// `expires`, and what they are about: `kind`, `id`, `principal`, `policy`, `sid`, `action`,
+    /// `resource`, `account`, `tag`; `*` stands for any text. What has expired is shown again.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) exclude: Option<PathBuf>,
+}
+
+const OWNER_TAG: &str = "owner";
+
+/// As without any of them.
+impl Default for FindingArgs {
+    fn default() -> Self {
+        FindingArgs {
+            snapshot_time: None,
+            owner_tags: vec![OWNER_TAG.to_owned()],
+            exclude: None,
+        }
+    }
+}
+
+impl FindingArgs {
+    /// The options, for a snapshot that was read from `iam`.
+    pub(crate) fn options(
+        &self,
+        iam: &Path,
+        snapshot: &Snapshot,
+    ) -> Result<FindingOptions, ProgramError> {
+        Ok(FindingOptions {
+            snapshot_time: self
+                .snapshot_time
+                .or_else(|| snapshot.taken_at().and_then(|text| moment(text).ok()))
+                .map(Timestamp::micros),
+            owner_tags: self.owner_tags.clone(),
+            dead_statements: dead_statements(iam)?,
+            exclusions: Arc::new(exclusions(self.exclude.as_deref())?),
+        })
+    }
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct FindingsArgs {
@@ -40,32 +95,23 @@ pub(crate) struct FindingsArgs {
     pub(crate) snapshot: SnapshotArgs,
 
     /// The day that counts as today: `2026-11-08` [default: the newest day of the calls]
-    #[arg(long, value_name = "DATE", value_parser = date)]
-    pub(crate) as_of: Option<Timestamp>,
-
-    /// When the snapshot was taken, where it does not say so itself
     ///
-    /// Without it no difference can be laid to a recorded write, or to a fault of this program: all
-    /// are `unexplained`.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    pub(crate) snapshot_time: Option<Timestamp>,
+    /// Later calls are left out, and ages are counted from its end.
+    #[arg(long, value_name = "DAY", value_parser = derive::day)]
+    pub(crate) as_of: Option<Day>,
 
     /// Call unused only what went unused for so many days
-    #[arg(long, value_name = "DAYS", default_value_t = 90)]
+    #[arg(long, value_name = "DAYS", default_value_t = retrial_replay::MIN_WINDOW_DAYS)]
     pub(crate) min_window: u64,
 
-    /// The key of the tag that names the owner of a user or role; may be repeated, the first that is
-    /// there counts
-    #[arg(long = "owner-tag", value_name = "KEY", default_value = "owner")]
-    pub(crate) owner_tags: Vec<String>,
-
-    /// Do not show what the entries of this file are about; what they hide is counted
+    /// Regions without log files count as observed: the trail records all Regions
     ///
-    /// A TOML file of `[[exclude]]` entries with a `reason`, an `owner`, perhaps a day on which it
-    /// `expires`, and what they are about: `kind`, `id`, `principal`, `policy`, `sid`, `action`,
-    /// `resource`, `account`, `tag`; `*` stands for any text. What has expired is shown again.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) exclude: Option<PathBuf>,
+    /// Without it, a multi-Region trail in the snapshot's `trails.json` says so, or nothing does.
+    #[arg(long)]
+    pub(crate) assume_multi_region: bool,
+
+    #[command(flatten)]
+    pub(crate) options: FindingArgs,
 
     /// Exit with 1 if there is a finding of this kind, at least this severe; may be repeated
     ///
@@ -114,39 +160,33 @@ pub(crate) struct Subject<'a> {
     pub(crate) as_of: String,
     pub(crate) snapshot_time: Option<i64>,
     pub(crate) min_window: u64,
-    /// Exclusions that have run out.
-    pub(crate) expired_exclusions: usize,
     pub(crate) limit: usize,
 }
 
 pub(crate) fn run(args: &FindingsArgs) -> Result<Exit, ProgramError> {
     let printer = Printer::new(false);
-    let exclusions = exclusions(args.exclude.as_deref())?;
     let loaded = input::snapshot(&args.snapshot.iam, &printer)?;
     let snapshot = &loaded.snapshot;
-    let snapshot_time = args
-        .snapshot_time
-        .or_else(|| snapshot.taken_at().and_then(|text| moment(text).ok()))
-        .map(Timestamp::micros);
-    let (mut report, today, changes) = derive(args, snapshot, snapshot_time)?;
-    let dead_statements = dead_statements(&args.snapshot.iam)?;
-    let occasion = Occasion {
-        snapshot,
-        catalogue: Catalogue::bundled(),
-        changes: &changes,
-        as_of: today.micros() + MICROS_PER_DAY,
+    let options = DeriveOptions {
+        as_of: args.as_of,
         min_window_days: args.min_window,
-        owner_tags: &args.owner_tags,
-        dead_statements: &dead_statements,
+        assume_multi_region: args.assume_multi_region,
+        findings: args.options.options(&args.snapshot.iam, snapshot)?,
     };
-    let expired_exclusions = exclusions.apply(&mut report, &occasion);
+    let snapshot_time = options.findings.snapshot_time;
+    let derived = derived(args, snapshot, options)?;
+    let Some(as_of) = derived.as_of else {
+        return Err(ProgramError::NoCalls {
+            path: args.out.to_string(),
+        });
+    };
+    let report = derived.findings;
     let subject = Subject {
         snapshot,
         iam: &args.snapshot.iam,
-        as_of: day(today.micros()),
+        as_of,
         snapshot_time,
         min_window: args.min_window,
-        expired_exclusions,
         limit: args.limit,
     };
     let text = match args.format {
@@ -169,59 +209,36 @@ pub(crate) fn run(args: &FindingsArgs) -> Result<Exit, ProgramError> {
     })
 }
 
-/// Derives the findings; with the day that counts as today, and the recorded writes.
-fn derive(
+/// Derives the tables of the output anew.
+fn derived(
     args: &FindingsArgs,
     snapshot: &Snapshot,
-    snapshot_time: Option<i64>,
-) -> Result<(FindingReport, Timestamp, RecordedChanges), ProgramError> {
-    let unreadable = |cause| ProgramError::OutputUnreadable {
-        path: args.out.to_string(),
-        cause,
-    };
+    options: DeriveOptions,
+) -> Result<Derived, ProgramError> {
+    let path = || args.out.to_string();
     let output = args.out.output(&args.s3)?;
-    let (manifest, _) = &output.state;
-    let files = &manifest.files;
-    let today = args
-        .as_of
-        .or_else(|| newest_event_date(files).and_then(|day| moment(day).ok()))
-        .ok_or_else(|| ProgramError::NoCalls {
-            path: args.out.to_string(),
-        })?;
-    let changes = recorded_changes(output.store.as_ref(), files).map_err(unreadable)?;
-    let changes = RecordedChanges::new(changes, snapshot_time);
     let catalogue = Catalogue::bundled();
     let mapping = Mapping::bundled(catalogue)?;
     let assumptions = match args.snapshot.strict {
         true => Assumptions::Refused,
         false => Assumptions::Named,
     };
-    let replay = Replay {
+    let stop = signals::stop_flag().map_err(ProgramError::Signals)?;
+    let asked = Derive {
         replayer: Replayer::new(catalogue, &mapping, snapshot, assumptions),
-        store: output.store.as_ref(),
-        files,
-        window: Window::default(),
+        mapping_version: mapping.version(),
+        options,
         threads: threads(args),
+        scratch: &env::temp_dir(),
+        stop: Some(&stop),
     };
-    let dead_statements = dead_statements(&args.snapshot.iam)?;
-    let report = {
-        let basis = FindingBasis {
-            snapshot,
-            changes: &changes,
-        };
-        let evidence = finding_evidence(&replay, basis).map_err(unreadable)?;
-        let occasion = Occasion {
-            snapshot,
-            catalogue,
-            changes: &changes,
-            as_of: today.micros() + MICROS_PER_DAY,
-            min_window_days: args.min_window,
-            owner_tags: &args.owner_tags,
-            dead_statements: &dead_statements,
-        };
-        findings(&evidence, &[], &occasion)
-    };
-    Ok((report, today, changes))
+    retrial_pipeline::derive(&asked, output.store.as_ref()).map_err(|cause| match cause {
+        PipelineError::Stopped => ProgramError::Stopped { path: path() },
+        cause => ProgramError::Pipeline {
+            path: path(),
+            cause,
+        },
+    })
 }
 
 fn threads(args: &FindingsArgs) -> usize {
@@ -269,13 +286,6 @@ pub(crate) fn dead_statements(path: &Path) -> Result<Vec<DeadStatement>, Program
     }
     dead.sort();
     Ok(dead)
-}
-
-/// `2026-11-08`
-fn date(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(&format!("{text}T00:00:00Z"))
-        .filter(|_| text.len() == 10)
-        .ok_or_else(|| "expected a date such as `2026-11-08`".to_owned())
 }
 
 /// The day of a moment.

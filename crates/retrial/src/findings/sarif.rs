@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::Subject;
 use crate::lint::uri;
+use crate::printer::printable;
 
 const MOST_RESULTS: usize = 5_000;
 /// Characters of a message: the file may have 10 MB, compressed.
@@ -52,7 +53,7 @@ fn result(finding: &Finding, iam: &Path) -> Value {
         .iter()
         .position(|kind| *kind == finding.kind);
     let id = finding.id();
-    let mut message = format!("{}. {}", finding.message, finding.remedy);
+    let mut message = plain(&format!("{}. {}", finding.message, finding.remedy));
     if let Some((cut, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
         message.truncate(cut);
     }
@@ -60,7 +61,7 @@ fn result(finding: &Finding, iam: &Path) -> Value {
     let logical: Vec<Value> = about
         .into_iter()
         .flatten()
-        .map(|name| json!({"fullyQualifiedName": name}))
+        .map(|name| json!({"fullyQualifiedName": printable(name)}))
         .collect();
     json!({
         "ruleId": finding.kind.name(), "ruleIndex": rule_index,
@@ -77,6 +78,12 @@ fn result(finding: &Finding, iam: &Path) -> Value {
         "partialFingerprints": {"primaryLocationLineHash": format!("{id}:1"), "retrialFindingId/v1": id},
         "properties": {"severity": finding.severity.name(), "calls": finding.calls, "owner": finding.owner},
     })
+}
+
+/// Text that others wrote, so that it holds no link (`[text](target)`) and drives no viewer.
+fn plain(text: &str) -> String {
+    let printable = printable(text).replace('\\', "\\\\");
+    printable.replace('[', "\\[").replace(']', "\\]")
 }
 
 fn level(severity: FindingSeverity) -> &'static str {

@@ -285,10 +285,10 @@ fn unknown(out: &mut String, report: &FindingReport, subject: &Subject<'_>) -> s
             subject.min_window
         )?;
     }
-    hidden(out, report, subject)
+    hidden(out, report)
 }
 
-fn hidden(out: &mut String, report: &FindingReport, subject: &Subject<'_>) -> std::fmt::Result {
+fn hidden(out: &mut String, report: &FindingReport) -> std::fmt::Result {
     let of_service_linked = report
         .findings
         .iter()
@@ -306,7 +306,7 @@ fn hidden(out: &mut String, report: &FindingReport, subject: &Subject<'_>) -> st
         ),
         (excluded, "findings are excluded"),
         (
-            subject.expired_exclusions,
+            report.expired_exclusions,
             "exclusions have expired: what they hid is shown again",
         ),
         (

@@ -1,17 +1,18 @@
-//! The evidence for findings out of an output: its calls, and the recorded writes.
+//! Findings: the recorded writes that explain differences, and the rows of the table.
+
+use std::sync::Arc;
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 use retrial_replay::{
-    FindingBasis, FindingEvidence, FindingReport, Gather, RecordedChange, RecordedChanges,
+    DeadStatement, Exclusions, Finding, FindingReport, RecordedChange, RecordedChanges,
 };
-use retrial_storage::Store;
-use retrial_tables::{ChangeRow, Changes, Decisions, FindingRow, Findings, Table, sort_order};
+use retrial_tables::{ChangeRow, Changes, FindingRow, Findings, sort_order};
 
+use super::pass::Source;
+use super::write::{AsOfFile, AsOfWriter};
 use crate::analyze::PipelineError;
-use crate::manifest::ManifestFile;
-use crate::replay::{Replay, replay_calls};
-use crate::stored_file::StoredFile;
+use crate::scratch::Scratch;
 
 /// The columns that a recorded write is told by.
 const COLUMNS: &[&str] = &[
@@ -26,47 +27,34 @@ const COLUMNS: &[&str] = &[
     "policy_name",
 ];
 
-/// The recorded writes of an output that can explain a difference.
-///
-/// # Errors
-/// Where a committed file cannot be read.
-pub fn recorded_changes(
-    store: &dyn Store,
-    files: &[ManifestFile],
-) -> Result<Vec<RecordedChange>, PipelineError> {
-    let mut changes = Vec::new();
-    let superseded = |file: &&ManifestFile| {
-        !files
-            .iter()
-            .any(|other| other.supersedes.contains(&file.key))
-    };
-    let of_changes = files
-        .iter()
-        .filter(|file| file.table == Changes::NAME)
-        .filter(superseded);
-    for file in of_changes {
-        let failed = |cause| PipelineError::Read {
-            key: file.key.clone(),
-            cause,
-        };
-        let stored = StoredFile {
-            store,
-            key: &file.key,
-            bytes: file.bytes,
-        };
-        let reader = stored.table::<Changes>(COLUMNS)?;
-        for row_group in 0..reader.row_groups() {
-            for batch in reader.batches(row_group).map_err(failed)? {
-                batch.map_err(failed)?.with_rows(|rows| {
-                    changes.extend(rows.iter().filter(is_evidence).map(recorded));
-                });
-            }
-        }
-    }
-    Ok(changes)
+/// What findings are derived by, beside what permissions are.
+#[derive(Debug, Clone, Default)]
+pub struct FindingOptions {
+    /// When the snapshot was taken, in microseconds since the epoch, where known.
+    pub snapshot_time: Option<i64>,
+    /// The keys of the tag that names a principal's owner.
+    pub owner_tags: Vec<String>,
+    /// Statements of the snapshot that can apply to no request.
+    pub dead_statements: Vec<DeadStatement>,
+    /// What reports are not to show.
+    pub exclusions: Arc<Exclusions>,
 }
 
-fn is_evidence(row: &&ChangeRow<'_>) -> bool {
+/// The recorded writes of the window that can explain a difference.
+pub(super) fn recorded_changes(
+    source: &Source<'_>,
+    snapshot_time: Option<i64>,
+) -> Result<RecordedChanges, PipelineError> {
+    let mut changes = Vec::new();
+    source.each_row::<Changes>(COLUMNS, &mut |row| {
+        if is_evidence(row) {
+            changes.push(recorded(row));
+        }
+    })?;
+    Ok(RecordedChanges::new(changes, snapshot_time))
+}
+
+fn is_evidence(row: &ChangeRow<'_>) -> bool {
     row.outcome == "succeeded" && RecordedChanges::is_evidence(row.kind)
 }
 
@@ -84,35 +72,13 @@ fn recorded(row: &ChangeRow<'_>) -> RecordedChange {
     }
 }
 
-/// The evidence of all calls of an output.
-///
-/// # Errors
-/// Where a committed file cannot be read.
-pub fn finding_evidence<'s>(
-    replay: &Replay<'s>,
-    basis: FindingBasis<'s>,
-) -> Result<FindingEvidence<'s>, PipelineError> {
-    let mut evidence = FindingEvidence::new(basis);
-    replay_calls(replay, &mut |seen| evidence.see(seen))?;
-    Ok(evidence)
-}
-
-/// The newest event date of an output's calls.
-pub fn newest_event_date(files: &[ManifestFile]) -> Option<&str> {
-    files
-        .iter()
-        .filter(|file| file.table == Decisions::NAME && file.event_date != "unknown")
-        .map(|file| file.event_date.as_str())
-        .max()
-}
-
 /// The rows of the table `findings`, in its order.
-pub fn finding_rows<'a>(
+fn finding_rows<'a>(
     report: &'a FindingReport,
     snapshot_id: &'a str,
     arena: &'a Bump,
 ) -> Vec<FindingRow<'a>> {
-    let row = |finding: &'a retrial_replay::Finding| {
+    let row = |finding: &'a Finding| {
         let texts = |texts: &'a [String]| -> &'a [&'a str] {
             arena.alloc_slice_fill_iter(texts.iter().map(String::as_str))
         };
@@ -155,4 +121,18 @@ pub fn finding_rows<'a>(
     )]
     rows.sort_by(|left, right| sort_order::<Findings>(left, right));
     rows
+}
+
+/// Writes the table.
+pub(super) fn write(
+    report: &FindingReport,
+    snapshot_id: &str,
+    scratch: &Scratch,
+) -> Result<AsOfFile, PipelineError> {
+    let arena = Bump::new();
+    let mut writer = AsOfWriter::<Findings>::new(scratch)?;
+    for row in finding_rows(report, snapshot_id, &arena) {
+        writer.add(row)?;
+    }
+    writer.finish()
 }
