@@ -86,6 +86,7 @@ pub use rows::decisions::{DecisionRow, Decisions};
 pub use rows::needs::{NeedRow, Needs};
 pub use rows::permissions::{ActionSetRow, ActionSets, PermissionRow, Permissions};
 pub use rows::rejects::{RejectRow, Rejects};
+pub use rows::role_needs::{RoleNeedRow, RoleNeeds};
 pub use rows::sessions::{SessionRow, Sessions};
 pub use rows::usage::{Usage, UsageRow};
 pub use schema::{ColumnDescription, TableDescription, schema_markdown, tables};

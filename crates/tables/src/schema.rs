@@ -8,6 +8,7 @@ use crate::rows::decisions::Decisions;
 use crate::rows::needs::Needs;
 use crate::rows::permissions::{ActionSets, Permissions};
 use crate::rows::rejects::Rejects;
+use crate::rows::role_needs::RoleNeeds;
 use crate::rows::sessions::Sessions;
 use crate::rows::usage::Usage;
 use crate::table::Table;
@@ -52,6 +53,7 @@ pub fn tables() -> Vec<TableDescription> {
         describe::<Rejects>(),
         describe::<Permissions>(),
         describe::<ActionSets>(),
+        describe::<RoleNeeds>(),
     ]
 }
 

@@ -13,8 +13,8 @@ use std::io::Write;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::printer::print_schema;
 use retrial_tables::{
-    ActionSets, Changes, Coverage, Decisions, Needs, Permissions, Rejects, Sessions, Table,
-    TableWriter, Usage, schema_markdown,
+    ActionSets, Changes, Coverage, Decisions, Needs, Permissions, Rejects, RoleNeeds, Sessions,
+    Table, TableWriter, Usage, schema_markdown,
 };
 
 /// The Parquet schema of a file of `T`, as a reader sees it.
@@ -45,6 +45,7 @@ fn schemas_stay_as_they_are() {
         schema::<Usage>(),
         schema::<Permissions>(),
         schema::<ActionSets>(),
+        schema::<RoleNeeds>(),
     ];
     let actual = schemas.concat();
     assert!(

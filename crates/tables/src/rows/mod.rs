@@ -6,5 +6,6 @@ pub(crate) mod decisions;
 pub(crate) mod needs;
 pub(crate) mod permissions;
 pub(crate) mod rejects;
+pub(crate) mod role_needs;
 pub(crate) mod sessions;
 pub(crate) mod usage;
