@@ -44,6 +44,7 @@ mod prune;
 mod replay;
 mod report;
 mod retry;
+mod role_needs;
 mod rows;
 mod scratch;
 mod sessions;
@@ -76,4 +77,5 @@ pub use replay::{
 };
 pub use report::{Books, EventKey, Group, GroupKey, MAX_GROUPS, OmissionKey, Report};
 pub use retry::Unread;
+pub use role_needs::{Checking, EachRow, NeedsOf, role_needs};
 pub use scratch::Scratch;
