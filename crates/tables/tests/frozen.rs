@@ -46,8 +46,8 @@ fn schemas_stay_as_they_are() {
         schema::<Permissions>(),
         schema::<ActionSets>(),
         schema::<WhatIfs>(),
-        schema::<Findings>(),
         schema::<RoleNeeds>(),
+        schema::<Findings>(),
     ];
     let actual = schemas.concat();
     assert!(

@@ -47,6 +47,7 @@ fn file(store: &dyn Store, batch: u64, rows: &[NeedRow<'_>], supersedes: &[&str]
         snapshot_ids: Default::default(),
         mapping_versions: Default::default(),
         supersedes: supersedes.iter().map(|key| (*key).to_owned()).collect(),
+        strict: false,
     }
 }
 
