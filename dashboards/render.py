@@ -17,6 +17,7 @@ from pathlib import Path
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.optimizer.qualify import qualify
 
 HERE = Path(__file__).parent
 TABLES = HERE.parent / "crates/tables/README.md"
@@ -94,16 +95,17 @@ def source(path):
     return "\n".join(comment), statement
 
 
-def athena(statement):
+def athena(statement, all_tables):
     """DuckDB's statement in Athena's words; what has none is an error."""
-    (translated,) = sqlglot.transpile(
-        statement,
-        read="duckdb",
-        write="athena",
-        pretty=True,
-        unsupported_level=sqlglot.ErrorLevel.RAISE,
-    )
-    return translated
+    parsed = sqlglot.parse_one(statement, read="duckdb")
+    # Athena has no `* REPLACE`: the columns are spelled out.
+    if any(select.is_star for select in parsed.find_all(exp.Select)):
+        schema = {
+            table.name: {column.name: column.duckdb for column in table.columns} | {table.folder: "VARCHAR"}
+            for table in all_tables
+        }
+        parsed = qualify(parsed, schema=schema, dialect="duckdb", quote_identifiers=False)
+    return parsed.sql("athena", pretty=True, unsupported_level=sqlglot.ErrorLevel.RAISE)
 
 
 def wrapped(words, width=110):
@@ -263,11 +265,11 @@ def rendered():
         files |= {f"athena/{name}": text for name, text in athena_tables(table).items()}
     for name, (comment, statement) in views.items():
         files[f"athena/views/2-{name}.sql"] = (
-            f'{plain_comment(comment)}\nCREATE OR REPLACE VIEW "{name}" AS\n{athena(statement)}\n'
+            f'{plain_comment(comment)}\nCREATE OR REPLACE VIEW "{name}" AS\n{athena(statement, all_tables)}\n'
         )
     for path in sorted((HERE / "duckdb/queries").glob("*.sql")):
         comment, statement = source(path)
-        files[f"athena/queries/{path.name}"] = f"{plain_comment(comment)}\n{athena(statement)}\n"
+        files[f"athena/queries/{path.name}"] = f"{plain_comment(comment)}\n{athena(statement, all_tables)}\n"
     return files
 
 
