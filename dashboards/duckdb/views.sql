@@ -81,7 +81,9 @@ WITH no_rows AS (
     NULL::VARCHAR AS region, NULL::VARCHAR AS event_source, NULL::VARCHAR AS event_name,
     NULL::VARCHAR AS role_arn, NULL::VARCHAR AS action, NULL::VARCHAR AS resource_arn, NULL::VARCHAR AS why,
     NULL::VARCHAR AS source_field, NULL::VARCHAR AS mapping, NULL::VARCHAR AS log_file,
-    NULL::BIGINT AS record_index, NULL::VARCHAR AS event_date
+    NULL::BIGINT AS record_index, NULL::BOOLEAN AS resource_known, NULL::VARCHAR[] AS spellings,
+    NULL::BOOLEAN AS required, NULL::MAP(VARCHAR, VARCHAR[]) AS context, NULL::VARCHAR AS page,
+    NULL::VARCHAR AS role_of, NULL::VARCHAR AS event_date
   WHERE false
 )
 FROM no_rows
@@ -211,6 +213,33 @@ FROM no_rows
 UNION ALL BY NAME
 FROM query(CASE len(getvariable('retrial_action_sets')) WHEN 0 THEN 'SELECT NULL::VARCHAR AS as_of WHERE false'
            ELSE 'FROM read_parquet(getvariable(''retrial_action_sets''), hive_partitioning = true, hive_types_autocast = false, union_by_name = true)' END);
+
+SET VARIABLE retrial_what_if = (
+  SELECT coalesce(list(getvariable('retrial_out') || '/' || "key" ORDER BY "key"), [])
+  FROM read_json(getvariable('retrial_out') || '/_retrial/manifest', format = 'newline_delimited',
+                 columns = {'table': 'VARCHAR', 'key': 'VARCHAR'})
+  WHERE "table" = 'what_if'
+);
+CREATE OR REPLACE TEMP VIEW what_if AS
+WITH no_rows AS (
+  SELECT
+    NULL::VARCHAR AS event_id, NULL::TIMESTAMP WITH TIME ZONE AS event_time, NULL::VARCHAR AS account_id,
+    NULL::VARCHAR AS region, NULL::VARCHAR AS event_source, NULL::VARCHAR AS event_name,
+    NULL::VARCHAR AS principal_arn, NULL::VARCHAR AS session_name, NULL::VARCHAR AS caller_account_id,
+    NULL::VARCHAR AS action, NULL::VARCHAR AS resource_arn, NULL::VARCHAR AS outcome, NULL::VARCHAR AS effect,
+    NULL::VARCHAR AS decision_before, NULL::VARCHAR AS decision, NULL::VARCHAR AS verdict_before,
+    NULL::VARCHAR AS verdict, NULL::VARCHAR AS reason, NULL::VARCHAR AS layer,
+    NULL::STRUCT(layer VARCHAR, "policy" VARCHAR, "index" BIGINT, sid VARCHAR, effect VARCHAR)[] AS determined_by,
+    NULL::STRUCT(layer VARCHAR, "policy" VARCHAR, "index" BIGINT, sid VARCHAR, effect VARCHAR)[] AS determined_by_before,
+    NULL::VARCHAR[] AS unknown_keys, NULL::VARCHAR[] AS unknown_layers, NULL::VARCHAR[] AS assumes,
+    NULL::BOOLEAN AS copy, NULL::VARCHAR AS snapshot_id, NULL::VARCHAR AS changed_snapshot_id,
+    NULL::VARCHAR AS log_file, NULL::BIGINT AS record_index, NULL::VARCHAR AS as_of
+  WHERE false
+)
+FROM no_rows
+UNION ALL BY NAME
+FROM query(CASE len(getvariable('retrial_what_if')) WHEN 0 THEN 'SELECT NULL::VARCHAR AS as_of WHERE false'
+           ELSE 'FROM read_parquet(getvariable(''retrial_what_if''), hive_partitioning = true, hive_types_autocast = false, union_by_name = true)' END);
 
 -- The requests as later records left them. Where CloudTrail learns of something after an event was logged, it
 -- delivers an addendum: a record of its own, which names the event that it amends. Here the last addendum's
