@@ -447,3 +447,35 @@ fn duckdb_reads_what_is_committed() {
     duckdb(out, &older);
     assert_eq!(json!(duckdb(out, &seen)), json!([[1, "2026-01-24"]]));
 }
+
+#[test]
+fn drift_is_what_a_policy_change_turned_and_no_report_hides() {
+    let folder = tempfile::tempdir().unwrap();
+    let finding = |id: &str, severity: &str, cause: &str, hidden: &str, calls: u64| {
+        format!(
+            "SELECT '{id}' AS finding_id, 'WouldBeDenied' AS kind, '{severity}' AS severity, 'm' AS message,
+                    '{cause}' AS cause, {hidden} AS hidden, {calls}::BIGINT AS calls, 's3:GetObject' AS action,
+                    MAP {{'writes': ['PutRolePolicy']}} AS evidence"
+        )
+    };
+    let newest = [
+        finding("a", "medium", "policy_changed", "NULL", 2),
+        finding("b", "high", "policy_changed", "NULL", 1),
+        finding("c", "high", "policy_changed", "'service_linked_role'", 5),
+        finding("d", "low", "unexplained", "NULL", 7),
+    ]
+    .join(" UNION ALL ");
+    let older = finding("e", "high", "policy_changed", "NULL", 9);
+    output(
+        folder.path(),
+        &[
+            ("findings/as_of=2026-01-31/1.parquet", &newest),
+            ("findings/as_of=2026-01-24/1.parquet", &older),
+        ],
+    );
+    let answers = asked("queries", folder.path());
+    let drift = json!([["medium", "s3:GetObject", 2], ["high", "s3:GetObject", 1]]);
+    check(&answers, "drift-by-policy-change", &[1, 3, 5], &drift);
+    let all = json!([["high", 1], ["medium", 2], ["low", 7]]);
+    check(&answers, "findings", &[0, 7], &all);
+}

@@ -196,6 +196,30 @@ UNION ALL BY NAME
 FROM query(CASE len(getvariable('retrial_permissions')) WHEN 0 THEN 'SELECT NULL::VARCHAR AS as_of WHERE false'
            ELSE 'FROM read_parquet(getvariable(''retrial_permissions''), hive_partitioning = true, hive_types_autocast = false, union_by_name = true)' END);
 
+SET VARIABLE retrial_findings = (
+  SELECT coalesce(list(getvariable('retrial_out') || '/' || "key" ORDER BY "key"), [])
+  FROM read_json(getvariable('retrial_out') || '/_retrial/manifest', format = 'newline_delimited',
+                 columns = {'table': 'VARCHAR', 'key': 'VARCHAR'})
+  WHERE "table" = 'findings'
+);
+CREATE OR REPLACE TEMP VIEW findings AS
+WITH no_rows AS (
+  SELECT
+    NULL::VARCHAR AS finding_id, NULL::VARCHAR AS kind, NULL::VARCHAR AS severity,
+    NULL::VARCHAR AS account_id, NULL::VARCHAR AS principal_arn, NULL::VARCHAR AS policy,
+    NULL::BIGINT AS statement_index, NULL::VARCHAR AS sid, NULL::VARCHAR AS action,
+    NULL::VARCHAR AS resource_arn, NULL::VARCHAR AS cause, NULL::VARCHAR AS owner, NULL::VARCHAR AS message,
+    NULL::VARCHAR AS remedy, NULL::BIGINT AS calls, NULL::TIMESTAMP WITH TIME ZONE AS first_time,
+    NULL::TIMESTAMP WITH TIME ZONE AS last_time, NULL::BIGINT AS days, NULL::VARCHAR[] AS event_ids,
+    NULL::MAP(VARCHAR, VARCHAR[]) AS evidence, NULL::VARCHAR AS hidden, NULL::VARCHAR AS snapshot_id,
+    NULL::VARCHAR AS as_of
+  WHERE false
+)
+FROM no_rows
+UNION ALL BY NAME
+FROM query(CASE len(getvariable('retrial_findings')) WHEN 0 THEN 'SELECT NULL::VARCHAR AS as_of WHERE false'
+           ELSE 'FROM read_parquet(getvariable(''retrial_findings''), hive_partitioning = true, hive_types_autocast = false, union_by_name = true)' END);
+
 SET VARIABLE retrial_action_sets = (
   SELECT coalesce(list(getvariable('retrial_out') || '/' || "key" ORDER BY "key"), [])
   FROM read_json(getvariable('retrial_out') || '/_retrial/manifest', format = 'newline_delimited',
@@ -323,6 +347,15 @@ LEFT JOIN permissions AS own
      AND own.policy = rest.policy AND coalesce(own.group_arn, '') = coalesce(rest.group_arn, '')
      AND own.statement_index = rest.statement_index
 WHERE rest.action IS NULL AND own.action IS NULL;
+
+-- Calls that would be answered otherwise today because a policy was changed after them, by principal and
+-- action, as of the newest snapshot: findings with the cause `policy_changed`. `evidence` has the recorded
+-- writes that changed it (`writes`), and the statements and resources.
+CREATE OR REPLACE TEMP VIEW policy_drift AS
+SELECT as_of, finding_id, kind, severity, account_id, principal_arn, policy, sid, action, resource_arn, owner,
+       calls, days, first_time, last_time, message, remedy, event_ids, evidence, hidden
+FROM findings
+WHERE as_of = (SELECT max(as_of) FROM findings) AND cause = 'policy_changed';
 
 -- One row per user and role, of the snapshot's and of the calls': how much it was used.
 -- `calls` went through (they may have failed afterwards); `services` counts those that its policies
