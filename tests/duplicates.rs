@@ -95,7 +95,7 @@ fn an_addendum_amends() {
     assert_eq!(rows, [wanted.to_vec()], "{report}");
 
     // The view has all rows but the addendum's, and says of the original's what amended them.
-    let view = std::fs::read_to_string(root().join("dashboards/duckdb/amended.sql")).unwrap();
+    let view = std::fs::read_to_string(root().join("dashboards/duckdb/views.sql")).unwrap();
     let ask = |sql: &str| duckdb(folder.path(), &format!("{view}\n{sql}"));
     let rows = |files: &str| duckdb(&out, &format!("SELECT count(*) FROM {files}"));
     let all = rows("'decisions/*/*.parquet'")[0][0].as_u64().unwrap();

@@ -16,6 +16,7 @@ mod command_line;
 mod compact;
 mod corpus;
 mod daily;
+mod dashboards;
 mod duplicates;
 mod explain;
 mod findings;

@@ -92,17 +92,19 @@ fn the_queries_work_as_pasted() {
     );
     let queries = blocks("sql");
     assert_eq!(queries.len(), 3);
+    let views = fs::read_to_string(root().join("dashboards/duckdb/views.sql")).unwrap();
     for query in &queries {
-        assert!(!duckdb(folder.path(), query).is_empty(), "{query}");
+        let rows = duckdb(folder.path(), &format!("{views}\n{query}"));
+        assert!(!rows.is_empty(), "{query}");
     }
     let mut files = Vec::new();
-    for entry in fs::read_dir(root().join("dashboards/duckdb")).unwrap() {
+    for entry in fs::read_dir(root().join("dashboards/duckdb/queries")).unwrap() {
         files.push(fs::read_to_string(entry.unwrap().path()).unwrap());
     }
     for query in queries {
         assert!(
             files.contains(&query),
-            "dashboards/duckdb holds no file with\n{query}"
+            "dashboards/duckdb/queries holds no file with\n{query}"
         );
     }
 }

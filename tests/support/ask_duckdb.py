@@ -13,7 +13,8 @@ def plain(value):
     return str(value)
 
 
-connection = duckdb.connect()
-connection.execute("SET TimeZone = 'UTC'")
-rows = connection.execute(sys.argv[1]).fetchall()
-json.dump(rows, sys.stdout, default=plain)
+if __name__ == "__main__":
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    rows = connection.execute(sys.argv[1]).fetchall()
+    json.dump(rows, sys.stdout, default=plain)

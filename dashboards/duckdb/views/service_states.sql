@@ -1,0 +1,14 @@
+-- How many permissions of each service are in which state, by account, under the newest snapshot. A
+-- permission is one action that one statement of one attached policy allows one principal.
+SELECT account_id, service,
+       count(DISTINCT principal_arn) AS principals,
+       CAST(sum(actions) AS BIGINT) AS permissions,
+       CAST(sum(CASE WHEN state = 'used' THEN actions ELSE 0 END) AS BIGINT) AS used,
+       CAST(sum(CASE WHEN state = 'unused' THEN actions ELSE 0 END) AS BIGINT) AS unused,
+       CAST(sum(CASE WHEN state = 'window_too_short' THEN actions ELSE 0 END) AS BIGINT) AS window_too_short,
+       CAST(sum(CASE WHEN state = 'too_new' THEN actions ELSE 0 END) AS BIGINT) AS too_new,
+       CAST(sum(CASE WHEN state = 'blocked' THEN actions ELSE 0 END) AS BIGINT) AS blocked,
+       CAST(sum(CASE WHEN state = 'unobservable' THEN actions ELSE 0 END) AS BIGINT) AS unobservable
+FROM permissions
+WHERE as_of = (SELECT max(as_of) FROM permissions)
+GROUP BY account_id, service
