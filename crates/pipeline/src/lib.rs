@@ -44,6 +44,7 @@ mod prune;
 mod replay;
 mod report;
 mod retry;
+mod role_needs;
 mod rows;
 mod scratch;
 mod sessions;

@@ -53,7 +53,7 @@ pub use mapping::{
     Traced, TracedAnswer, TracedKey, TracedRequest, TracedResource,
 };
 pub use memo::Memo;
-pub use needs::{AskedNeed, CheckedNeed, ExcessGrant, NeedDoubt, NeedState, RoleNeeds};
+pub use needs::{AskedNeed, CheckedNeed, ExcessGrant, NeedDoubt, NeedState, RoleCheck};
 pub use omission::Omission;
 pub use outcome::Outcome;
 pub use permissions::{

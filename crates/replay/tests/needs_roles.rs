@@ -15,7 +15,7 @@ mod needs_support;
 use needs_support::{ACCOUNT, Event, needs};
 use proptest::prelude::*;
 use retrial_iam::{Catalogue, Snapshot, SnapshotFile};
-use retrial_replay::{AskedNeed, Mapping, Need, NeedDoubt, NeedState, RoleNeeds};
+use retrial_replay::{AskedNeed, Mapping, Need, NeedDoubt, NeedState, RoleCheck};
 use serde_json::{Value, json};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/service-role/job";
@@ -99,7 +99,7 @@ fn asked<'a>(need: &Need<'a>) -> AskedNeed<'a> {
 
 /// The states of a role's needs under a snapshot.
 fn states(mapping: &Mapping, snapshot: &Snapshot, needs: &[Need<'_>]) -> Vec<NeedState> {
-    let mut role = RoleNeeds::new((Catalogue::bundled(), mapping), snapshot, ROLE);
+    let mut role = RoleCheck::new((Catalogue::bundled(), mapping), snapshot, ROLE);
     needs
         .iter()
         .map(|need| role.check(&asked(need)).state)
@@ -355,7 +355,7 @@ fn check(
     };
     needs(&mapping, &event, |needs| {
         let need = needs.iter().find(|need| need.action == about).unwrap();
-        let mut role = RoleNeeds::new((Catalogue::bundled(), &mapping), &snapshot, need.role_arn);
+        let mut role = RoleCheck::new((Catalogue::bundled(), &mapping), &snapshot, need.role_arn);
         let checked = role.check(&asked(need));
         assert_eq!((checked.state, checked.doubt), expect, "{need:?}");
     });
@@ -472,7 +472,7 @@ fn excess_is_what_no_need_covers() {
         error: None,
     };
     let found = needs(&mapping, &event, |needs| {
-        let mut role = RoleNeeds::new((Catalogue::bundled(), &mapping), &snapshot, ROLE);
+        let mut role = RoleCheck::new((Catalogue::bundled(), &mapping), &snapshot, ROLE);
         role.ran("CreateTrainingJob");
         for need in needs {
             role.check(&asked(need));

@@ -90,6 +90,7 @@ pub use rows::findings::{FindingRow, Findings};
 pub use rows::needs::{NeedRow, Needs};
 pub use rows::permissions::{ActionSetRow, ActionSets, PermissionRow, Permissions};
 pub use rows::rejects::{RejectRow, Rejects};
+pub use rows::role_needs::{RoleNeedRow, RoleNeeds};
 pub use rows::sessions::{SessionRow, Sessions};
 pub use rows::usage::{Usage, UsageRow};
 pub use rows::what_if::{WhatIfRow, WhatIfs};

@@ -9,6 +9,7 @@ use crate::rows::findings::Findings;
 use crate::rows::needs::Needs;
 use crate::rows::permissions::{ActionSets, Permissions};
 use crate::rows::rejects::Rejects;
+use crate::rows::role_needs::RoleNeeds;
 use crate::rows::sessions::Sessions;
 use crate::rows::usage::Usage;
 use crate::rows::what_if::WhatIfs;
@@ -56,6 +57,7 @@ pub fn tables() -> Vec<TableDescription> {
         describe::<Findings>(),
         describe::<ActionSets>(),
         describe::<WhatIfs>(),
+        describe::<RoleNeeds>(),
     ]
 }
 

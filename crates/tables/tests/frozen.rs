@@ -13,8 +13,8 @@ use std::io::Write;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::printer::print_schema;
 use retrial_tables::{
-    ActionSets, Changes, Coverage, Decisions, Findings, Needs, Permissions, Rejects, Sessions,
-    Table, TableWriter, Usage, WhatIfs, schema_markdown,
+    ActionSets, Changes, Coverage, Decisions, Findings, Needs, Permissions, Rejects, RoleNeeds,
+    Sessions, Table, TableWriter, Usage, WhatIfs, schema_markdown,
 };
 
 /// The Parquet schema of a file of `T`, as a reader sees it.
@@ -47,6 +47,7 @@ fn schemas_stay_as_they_are() {
         schema::<ActionSets>(),
         schema::<WhatIfs>(),
         schema::<Findings>(),
+        schema::<RoleNeeds>(),
     ];
     let actual = schemas.concat();
     assert!(

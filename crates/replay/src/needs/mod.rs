@@ -8,9 +8,9 @@
 //! * **missing**: the job needs it for sure, on what the request tells, and it is denied.
 //! * **unverifiable**: neither can be told, and [`NeedDoubt`] says why. Unknown is never turned into
 //!   present or missing.
-//! * **excess**: granted, and no need covers it ([`RoleNeeds::finish`] has the rule).
+//! * **excess**: granted, and no need covers it ([`RoleCheck::finish`] has the rule).
 //!
-//! [`RoleNeeds`] takes the distinct needs of one role, in any order, one at a time: it holds none of them.
+//! [`RoleCheck`] takes the distinct needs of one role, in any order, one at a time: it holds none of them.
 
 mod excess;
 mod state;
@@ -77,7 +77,7 @@ pub struct ExcessGrant<'s> {
 }
 
 /// The needs of one role, checked.
-pub struct RoleNeeds<'s> {
+pub struct RoleCheck<'s> {
     catalogue: &'s Catalogue,
     mapping: &'s Mapping,
     snapshot: &'s Snapshot,
@@ -90,24 +90,26 @@ pub struct RoleNeeds<'s> {
 }
 
 /// Who will ask.
-#[derive(Clone, Copy)]
-struct Asker<'s> {
-    caller: Caller<'s, 's>,
-    /// `None`: a service in its own name.
-    role: Option<&'s Principal>,
-    service: Option<&'s str>,
+#[derive(Clone)]
+enum Asker<'s> {
+    Role(&'s Principal),
+    /// A service in its own name.
+    Service(Box<str>),
 }
 
-impl<'s> RoleNeeds<'s> {
+impl<'s> RoleCheck<'s> {
     /// Of the role with this ARN; of a service, by its name (`machinelearning.amazonaws.com`).
     pub fn new(
         (catalogue, mapping): (&'s Catalogue, &'s Mapping),
         snapshot: &'s Snapshot,
-        role_arn: &'s str,
+        role_arn: &str,
     ) -> Self {
         let asker = Asker::find(snapshot, role_arn);
         let evaluator = Evaluator::new(catalogue, snapshot);
-        let role = asker.ok().and_then(|asker| asker.role);
+        let role = match &asker {
+            Ok(Asker::Role(role)) => Some(*role),
+            Ok(Asker::Service(_)) | Err(_) => None,
+        };
         Self {
             catalogue,
             mapping,
@@ -129,12 +131,12 @@ impl<'s> RoleNeeds<'s> {
     /// Checks one need.
     pub fn check(&mut self, need: &AskedNeed<'_>) -> CheckedNeed<'s> {
         self.candidates.strike(need);
-        let asker = match self.asker {
+        let asker = match self.asker.clone() {
             Ok(asker) => asker,
             Err(doubt) => return CheckedNeed::doubted(doubt),
         };
-        let mut checked = self.asked(asker, need, need.resource_arn);
-        checked.doubt = self.doubt(asker, need, &checked);
+        let mut checked = self.asked(&asker, need, need.resource_arn);
+        checked.doubt = self.doubt(&asker, need, &checked);
         checked.state = match (checked.decision, checked.doubt) {
             (Some(Decision::Allowed), _) => NeedState::Present,
             (_, Some(_)) => NeedState::Unverifiable,
@@ -150,7 +152,7 @@ impl<'s> RoleNeeds<'s> {
     /// covered by a need on `bucket/in*`, and `*` is not. A need on something that the request did not
     /// tell (`*`) covers all that it could have been.
     pub fn finish(mut self) -> Vec<ExcessGrant<'s>> {
-        let Ok(asker) = self.asker else {
+        let Ok(asker) = self.asker.clone() else {
             return Vec::new();
         };
         let candidates = std::mem::take(&mut self.candidates);
@@ -170,7 +172,7 @@ impl<'s> RoleNeeds<'s> {
                 certainty: Certainty::Verified,
                 context: &[],
             };
-            let decision = self.asked(asker, &need, &form).decision;
+            let decision = self.asked(&asker, &need, &form).decision;
             if let Some(decision @ (Decision::Allowed | Decision::Undetermined)) = decision {
                 excess.push(ExcessGrant {
                     action: candidate.action,
@@ -203,7 +205,7 @@ impl<'s> RoleNeeds<'s> {
     /// Asks the evaluator.
     fn asked(
         &mut self,
-        asker: Asker<'s>,
+        asker: &Asker<'s>,
         need: &AskedNeed<'_>,
         resource_arn: &str,
     ) -> CheckedNeed<'s> {
@@ -219,14 +221,14 @@ impl<'s> RoleNeeds<'s> {
             resource_account: account_of(resource_arn),
             context: &context,
             vpc_endpoint: None,
-            session: match asker.role {
-                Some(_) => SessionPolicies::Unknown,
-                None => SessionPolicies::None,
+            session: match asker {
+                Asker::Role(_) => SessionPolicies::Unknown,
+                Asker::Service(_) => SessionPolicies::None,
             },
         };
         let evaluation = self
             .evaluator
-            .evaluate_as(asker.caller, &request, &mut self.scratch);
+            .evaluate_as(asker.caller(), &request, &mut self.scratch);
         CheckedNeed {
             state: NeedState::Unverifiable,
             doubt: None,
@@ -242,7 +244,7 @@ impl<'s> RoleNeeds<'s> {
     /// What stands in the way of calling it missing.
     fn doubt(
         &mut self,
-        asker: Asker<'s>,
+        asker: &Asker<'s>,
         need: &AskedNeed<'_>,
         checked: &CheckedNeed<'s>,
     ) -> Option<NeedDoubt> {
@@ -273,7 +275,7 @@ impl<'s> RoleNeeds<'s> {
         // SageMaker's own images "are accessible without additional permission", and stand in accounts
         // of AWS.
         let owner = account_of(need.resource_arn);
-        let foreign = |owner: &&str| asker.caller.account() != Some(*owner);
+        let foreign = |owner: &&str| asker.caller().account() != Some(*owner);
         let is_image = need.action.starts_with("ecr:");
         owner
             .filter(|_| is_image)
@@ -284,7 +286,7 @@ impl<'s> RoleNeeds<'s> {
 
     fn context<'a>(
         &self,
-        asker: Asker<'s>,
+        asker: &'a Asker<'s>,
         need: &AskedNeed<'a>,
         resource_arn: &'a str,
         arena: &'a Bump,
@@ -316,23 +318,15 @@ impl<'s> RoleNeeds<'s> {
 }
 
 impl<'s> Asker<'s> {
-    fn find(snapshot: &'s Snapshot, role_arn: &'s str) -> Result<Self, NeedDoubt> {
+    fn find(snapshot: &'s Snapshot, role_arn: &str) -> Result<Self, NeedDoubt> {
         if !role_arn.starts_with("arn:") {
-            return Ok(Self {
-                caller: Caller::service(role_arn),
-                role: None,
-                service: Some(role_arn),
-            });
+            return Ok(Self::Service(role_arn.into()));
         }
         if role_arn.contains('*') {
             return Err(NeedDoubt::RoleNotTold);
         }
         if let Some(role) = snapshot.principal(role_arn) {
-            return Ok(Self {
-                caller: Caller::principal(role),
-                role: Some(role),
-                service: None,
-            });
+            return Ok(Self::Role(role));
         }
         let collected = account_of(role_arn).is_some_and(|account| snapshot.has_account(account));
         Err(match collected {
@@ -341,23 +335,36 @@ impl<'s> Asker<'s> {
         })
     }
 
-    /// The keys of the job's own requests; its session, and with it the session's tags, is not known.
-    fn keys(&self, context: &mut Context<'s>) {
-        context.set("aws:PrincipalIsAWSService", truth(self.role.is_none()));
-        if let Some(role) = self.role {
-            context.set("aws:PrincipalArn", one(&role.arn));
-            context.set("aws:PrincipalAccount", one(&role.account));
-            context.set("aws:PrincipalType", one("AssumedRole"));
-            for key in [
-                "aws:PrincipalServiceName",
-                "aws:PrincipalServiceNamesList",
-                "aws:username",
-            ] {
-                context.set(key, KeyState::Absent);
-            }
+    fn caller<'a>(&'a self) -> Caller<'s, 'a>
+    where
+        's: 'a,
+    {
+        match self {
+            Self::Role(role) => Caller::principal(role),
+            Self::Service(name) => Caller::service(name),
         }
-        if let Some(service) = self.service {
-            context.set("aws:PrincipalServiceName", one(service));
+    }
+
+    /// The keys of the job's own requests; its session, and with it the session's tags, is not known.
+    fn keys<'a>(&'a self, context: &mut Context<'a>) {
+        let role = match self {
+            Self::Service(name) => {
+                context.set("aws:PrincipalIsAWSService", truth(true));
+                context.set("aws:PrincipalServiceName", one(name));
+                return;
+            }
+            Self::Role(role) => role,
+        };
+        context.set("aws:PrincipalIsAWSService", truth(false));
+        context.set("aws:PrincipalArn", one(&role.arn));
+        context.set("aws:PrincipalAccount", one(&role.account));
+        context.set("aws:PrincipalType", one("AssumedRole"));
+        for key in [
+            "aws:PrincipalServiceName",
+            "aws:PrincipalServiceNamesList",
+            "aws:username",
+        ] {
+            context.set(key, KeyState::Absent);
         }
     }
 }

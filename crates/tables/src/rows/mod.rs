@@ -7,6 +7,7 @@ pub(crate) mod findings;
 pub(crate) mod needs;
 pub(crate) mod permissions;
 pub(crate) mod rejects;
+pub(crate) mod role_needs;
 pub(crate) mod sessions;
 pub(crate) mod usage;
 pub(crate) mod what_if;
