@@ -48,6 +48,7 @@ fn schemas_stay_as_they_are() {
         schema::<WhatIfs>(),
         schema::<RoleNeeds>(),
         schema::<Findings>(),
+        schema::<RoleNeeds>(),
     ];
     let actual = schemas.concat();
     assert!(

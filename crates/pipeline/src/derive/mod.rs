@@ -15,6 +15,7 @@
 mod facts;
 mod findings;
 mod pass;
+mod role_needs;
 mod stored;
 mod write;
 
@@ -172,6 +173,9 @@ pub(crate) fn work(
         },
     );
     let file = findings::write(&derived.findings, snapshot.id(), scratch)?;
+    derived.rows.insert(file.table, file.rows);
+    finished.push(file);
+    let file = role_needs::write(&source, scratch)?;
     derived.rows.insert(file.table, file.rows);
     finished.push(file);
     let basis = Basis {

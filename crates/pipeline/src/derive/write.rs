@@ -5,7 +5,9 @@ use std::io::{self, Read, Seek, Write};
 
 use bumpalo::Bump;
 use retrial_storage::Store;
-use retrial_tables::{ActionSets, Findings, Permissions, ROW_GROUP_ROWS, Table, TableWriter};
+use retrial_tables::{
+    ActionSets, Findings, Permissions, ROW_GROUP_ROWS, RoleNeeds, Table, TableWriter,
+};
 use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 
@@ -28,7 +30,7 @@ macro_rules! as_of_tables {
         })*
     };
 }
-as_of_tables!(Permissions, ActionSets, Findings);
+as_of_tables!(Permissions, ActionSets, Findings, RoleNeeds);
 
 /// Texts of rows, each kept once.
 ///

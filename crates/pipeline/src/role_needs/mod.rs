@@ -32,28 +32,28 @@ const MAX_MODELS: usize = 100_000;
 
 /// What roles are checked with.
 #[derive(Clone, Copy)]
-pub struct Checking<'s> {
+pub(crate) struct Checking<'s> {
     /// The catalogue of actions.
-    pub catalogue: &'s Catalogue,
+    pub(crate) catalogue: &'s Catalogue,
     /// The mapping, which has the needs.
-    pub mapping: &'s Mapping,
+    pub(crate) mapping: &'s Mapping,
     /// The policies of now.
-    pub snapshot: &'s Snapshot,
+    pub(crate) snapshot: &'s Snapshot,
 }
 
 /// The needs to be checked.
 #[derive(Clone, Copy)]
-pub struct NeedsOf<'s> {
+pub(crate) struct NeedsOf<'s> {
     /// Where the output is.
-    pub store: &'s dyn Store,
+    pub(crate) store: &'s dyn Store,
     /// Its committed files.
-    pub files: &'s [ManifestFile],
+    pub(crate) files: &'s [ManifestFile],
     /// Only jobs before this time, in microseconds since the epoch.
-    pub end: i64,
+    pub(crate) end: i64,
 }
 
 /// Receives the rows of the table, in its order.
-pub type EachRow<'e> = &'e mut dyn FnMut(&RoleNeedRow<'_>) -> Result<(), PipelineError>;
+pub(crate) type EachRow<'e> = &'e mut dyn FnMut(&RoleNeedRow<'_>) -> Result<(), PipelineError>;
 
 /// The role that a model has, and when it was made.
 type ModelRole = (Option<i64>, String);
@@ -62,7 +62,7 @@ type ModelRole = (Option<i64>, String);
 ///
 /// # Errors
 /// Where a committed file cannot be read, or the scratch folder cannot be used; and whatever `each` gives.
-pub fn role_needs(
+pub(crate) fn role_needs(
     checking: Checking<'_>,
     needs: NeedsOf<'_>,
     scratch: &Scratch,
@@ -163,7 +163,7 @@ impl NeedsOf<'_> {
                         let mut in_window = rows
                             .iter()
                             .filter(|row| row.event_time.is_none_or(|time| time < self.end));
-                        in_window.try_for_each(|row| look(row))
+                        in_window.try_for_each(&mut *look)
                     })?;
                 }
             }

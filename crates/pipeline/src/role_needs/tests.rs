@@ -40,6 +40,7 @@ fn file(store: &dyn Store, batch: u64, rows: &[NeedRow<'_>], supersedes: &[&str]
         event_date: "2026-11-02".to_owned(),
         delivery_date: "2026-11-02".to_owned(),
         tail: false,
+        strict: false,
         batch,
         key,
         rows: rows.len() as u64,
@@ -47,7 +48,6 @@ fn file(store: &dyn Store, batch: u64, rows: &[NeedRow<'_>], supersedes: &[&str]
         snapshot_ids: Default::default(),
         mapping_versions: Default::default(),
         supersedes: supersedes.iter().map(|key| (*key).to_owned()).collect(),
-        strict: false,
     }
 }
 
