@@ -77,5 +77,4 @@ pub use replay::{
 };
 pub use report::{Books, EventKey, Group, GroupKey, MAX_GROUPS, OmissionKey, Report};
 pub use retry::Unread;
-pub use role_needs::{Checking, EachRow, NeedsOf, role_needs};
 pub use scratch::Scratch;
