@@ -76,6 +76,30 @@ fn the_findings_are_those_that_readme_shows() {
 }
 
 #[test]
+fn the_change_does_what_readme_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let changes = blocks("json");
+    let change = changes.iter().find(|block| block.contains("OnlyIreland"));
+    let change = change.expect("README shows the change");
+    write(folder.path(), "change/organization.json", change.as_bytes());
+    let analyze = "analyze sample-logs --iam sample-logs/iam --out out --quiet";
+    run_in(folder.path(), &analyze.split(' ').collect::<Vec<_>>());
+    fs::remove_file(folder.path().join("sample-logs")).unwrap();
+    let consoles = blocks("console");
+    let block = consoles.iter().find(|block| block.contains("what-if"));
+    let (command, shown) = block.unwrap().split_once('\n').unwrap();
+    let arguments: Vec<&str> = command
+        .strip_prefix("$ cargo run --release -- ")
+        .unwrap()
+        .split(' ')
+        .collect();
+    assert_eq!(
+        run_in(folder.path(), &arguments).trim_end(),
+        shown.trim_end()
+    );
+}
+
+#[test]
 fn the_queries_work_as_pasted() {
     let folder = tempfile::tempdir().unwrap();
     run_in(

@@ -83,10 +83,10 @@ def main():
         report = json.loads(measured[0][2])
         if reading is None:
             reading = cpu
-            print(f"{'calls':<38}{report['calls']:,}")
-            print(f"{'CPU, reading':<38}{cpu:.2f} s, {memory:.0f} MB (retrial replay: {replay:.2f} s)")
+            print(f"{'calls':<46}{report['calls']:,}")
+            print(f"{'CPU, reading':<46}{cpu:.2f} s, {memory:.0f} MB (retrial replay: {replay:.2f} s)")
         touched, rows = report["touched_calls"], report["table"]["rows"]
-        print(f"{'CPU, ' + title + ' / reading':<38}{cpu / reading:.2f}, {memory:.0f} MB; {touched:,} calls asked, {rows:,} rows")
+        print(f"{'CPU, ' + title + ' / reading':<46}{cpu / reading:.2f}, {memory:.0f} MB; {touched:,} calls asked, {rows:,} rows")
 
 
 main()
