@@ -265,6 +265,32 @@ UNION ALL BY NAME
 FROM query(CASE len(getvariable('retrial_what_if')) WHEN 0 THEN 'SELECT NULL::VARCHAR AS as_of WHERE false'
            ELSE 'FROM read_parquet(getvariable(''retrial_what_if''), hive_partitioning = true, hive_types_autocast = false, union_by_name = true)' END);
 
+SET VARIABLE retrial_role_needs = (
+  SELECT coalesce(list(getvariable('retrial_out') || '/' || "key" ORDER BY "key"), [])
+  FROM read_json(getvariable('retrial_out') || '/_retrial/manifest', format = 'newline_delimited',
+                 columns = {'table': 'VARCHAR', 'key': 'VARCHAR'})
+  WHERE "table" = 'role_needs'
+);
+CREATE OR REPLACE TEMP VIEW role_needs AS
+WITH no_rows AS (
+  SELECT
+    NULL::VARCHAR AS account_id, NULL::VARCHAR AS role_arn, NULL::VARCHAR AS action,
+    NULL::VARCHAR AS resource_arn, NULL::BOOLEAN AS resource_known, NULL::VARCHAR AS state,
+    NULL::VARCHAR AS reason, NULL::BOOLEAN AS required, NULL::VARCHAR AS mapping, NULL::VARCHAR AS decision,
+    NULL::VARCHAR AS layer,
+    NULL::STRUCT(layer VARCHAR, "policy" VARCHAR, "index" BIGINT, sid VARCHAR, effect VARCHAR)[] AS determined_by,
+    NULL::VARCHAR[] AS unknown_keys, NULL::VARCHAR[] AS unknown_layers, NULL::VARCHAR[] AS assumes,
+    NULL::MAP(VARCHAR, VARCHAR[]) AS context, NULL::VARCHAR AS why, NULL::VARCHAR AS source_field,
+    NULL::VARCHAR AS page, NULL::BIGINT AS jobs, NULL::TIMESTAMP WITH TIME ZONE AS first_time,
+    NULL::TIMESTAMP WITH TIME ZONE AS last_time, NULL::VARCHAR AS event_source, NULL::VARCHAR AS event_name,
+    NULL::VARCHAR AS event_id, NULL::VARCHAR AS as_of
+  WHERE false
+)
+FROM no_rows
+UNION ALL BY NAME
+FROM query(CASE len(getvariable('retrial_role_needs')) WHEN 0 THEN 'SELECT NULL::VARCHAR AS as_of WHERE false'
+           ELSE 'FROM read_parquet(getvariable(''retrial_role_needs''), hive_partitioning = true, hive_types_autocast = false, union_by_name = true)' END);
+
 -- The requests as later records left them. Where CloudTrail learns of something after an event was logged, it
 -- delivers an addendum: a record of its own, which names the event that it amends. Here the last addendum's
 -- outcome stands in the place of the original's; a verdict that was about another outcome does not stand any more.
