@@ -517,3 +517,34 @@ fn what_goes_through_after_the_last_write_is_our_error() {
     assert_eq!(samples["action"], "sagemaker:DeleteModel");
     assert_eq!(samples["principal_arn"], json!(user_arn(0)));
 }
+
+/// A role's trust policy says who may assume it: a write to it explains nothing else that was done to the role.
+#[test]
+fn a_write_of_a_trust_policy_explains_no_other_call_on_the_role() {
+    let folder = tempfile::tempdir().unwrap();
+    let logs = folder.path().join("logs");
+    let of_iam = |id: usize, minute: usize, user: &str, name: &str, parameters: Value| {
+        let mut event = event(id, minute, user);
+        event["eventSource"] = json!("iam.amazonaws.com");
+        event["eventName"] = json!(name);
+        event["requestParameters"] = parameters;
+        event
+    };
+    let created = of_iam(0, 0, "u0", "DeleteRole", json!({"roleName": "Builder"}));
+    let trusted = json!({"roleName": "Builder", "policyDocument": "{}"});
+    let written = of_iam(1, 60, "carol", "UpdateAssumeRolePolicy", trusted);
+    let records = json!({"Records": [created, written]});
+    write(&logs, "a.json", records.to_string().as_bytes());
+    let mut policies = Policies::default();
+    policies.managed.insert("Fence", Vec::new());
+    let iam = snapshot(&policies, folder.path());
+    let out = folder.path().join("out");
+    analyze(&logs, &iam, &out, &[]);
+    let report = findings_json(&out, &iam, &[]);
+    let denied = of_kind(&report, "WouldBeDenied");
+    let found: Vec<(&str, &str)> = denied
+        .iter()
+        .map(|one| (one.1.as_str(), one.2.as_str()))
+        .collect();
+    assert_eq!(found, [("iam:DeleteRole", "unexplained")]);
+}

@@ -122,7 +122,7 @@ impl RecordedChanges {
             .filter(|at| *at > time && *at <= taken)
             .max();
         match (last, version) {
-            (Some((at, change)), _) if at + CONSISTENCY_MICROS >= time => {
+            (Some((at, change)), _) if at > time => {
                 let explaining = Explaining {
                     time: at,
                     what: change.event_name.clone().unwrap_or_default(),
@@ -139,8 +139,9 @@ impl RecordedChanges {
                 };
                 (Cause::PolicyChanged, Some(explaining))
             }
-            (Some(_), None) => (Cause::Contradicted, None),
-            (None, None) => (Cause::Unexplained, None),
+            (Some((at, _)), None) if at + CONSISTENCY_MICROS < time => (Cause::Contradicted, None),
+            // The answer may still be the one from before the write.
+            (_, None) => (Cause::Unexplained, None),
         }
     }
 
@@ -384,7 +385,9 @@ impl<'s> Differing<'_, 's> {
                     "s3" | "s3express" => "s3",
                     "kms" => "kms",
                     "ecr" => "ecr",
-                    "iam" | "sts" => "role",
+                    // A role's trust policy says who may assume it, and nothing of other actions on it.
+                    "iam" if self.request.action.starts_with("sts:") => "role",
+                    "iam" => return,
                     _ => "other",
                 };
                 let name: Cow<'_, str> = match service {

@@ -142,7 +142,11 @@ fn would_be_denied(
             last_name(&key.principal_arn),
             key.action
         ),
-        _ => "no recorded write explains this: give the snapshot's time, or look the calls up with `retrial explain`"
+        _ if occasion.changes.snapshot_time().is_none() => {
+            "say when the snapshot was taken (`--snapshot-time`): only then can a recorded write explain it"
+                .to_owned()
+        }
+        _ => "no recorded write explains it: see whether the trail has the account's writes, and look a call up with `retrial explain`"
             .to_owned(),
     };
     let mut finding = Finding::new(FindingKind::WouldBeDenied, severity, message, remedy)

@@ -388,21 +388,22 @@ impl<'s> Ways<'s> {
         let mut finding = Finding::new(FindingKind::PrivilegeEscalation, severity, message, remedy)
             .of(&principal.arn)
             .list("ways", firm.into_iter().chain(conditional));
-        finding.resource_arn = Some("iam".to_owned());
+        finding.action = Some("iam:*".to_owned());
         Some(finding)
     }
 
-    /// One finding per principal and role that it can act as through a service.
-    fn by_passing(&mut self, principal: &'s Principal, all: &[&'s Principal]) -> Vec<Finding> {
+    /// One finding per principal, with all roles that it can act as through a service.
+    fn by_passing(&mut self, principal: &'s Principal, all: &[&'s Principal]) -> Option<Finding> {
         let partition = principal.arn.split(':').nth(1).unwrap_or("aws");
         let any_role = format!("arn:{partition}:iam::{}:role/*", principal.account);
         let may_pass = self
             .asker
             .ask(principal, "iam:PassRole", Resource::Unknown(&any_role), &[]);
         if may_pass == Answer::No {
-            return Vec::new();
+            return None;
         }
-        let mut by_role: BTreeMap<&'s str, BTreeSet<String>> = BTreeMap::new();
+        let mut ways = BTreeSet::new();
+        let mut roles: BTreeSet<&'s str> = BTreeSet::new();
         for service in SERVICES {
             let Some(job) = self.job(principal, service) else {
                 continue;
@@ -416,27 +417,23 @@ impl<'s> Ways<'s> {
                     self.asker
                         .ask(principal, "iam:PassRole", Resource::Arn(&role.arn), &keys);
                 if passes == Answer::Yes && self.asker.service_may_assume(service.principal, role) {
-                    let ways = by_role.entry(&role.arn).or_default();
                     ways.insert(format!("iam:PassRole + {}", job.join(" + ")));
+                    roles.insert(&role.arn);
                 }
             }
         }
         let own = self.strength_of(principal);
-        by_role
-            .into_iter()
-            .map(|(role, ways)| {
-                let gains: Vec<&str> = self
-                    .strength
-                    .get(role)
-                    .into_iter()
-                    .flatten()
-                    .copied()
-                    .filter(|action| !own.contains(action))
-                    .collect();
-                let is_administrator = self.administrators.contains(role);
-                passing(principal, role, (&ways, &gains), is_administrator)
-            })
-            .collect()
+        let gained = roles.iter().filter_map(|role| self.strength.get(*role));
+        let gains: BTreeSet<&'static str> = gained
+            .flatten()
+            .copied()
+            .filter(|action| !own.contains(action))
+            .collect();
+        let administrator = roles
+            .iter()
+            .find(|role| self.administrators.contains(**role))
+            .copied();
+        (!roles.is_empty()).then(|| passing(principal, (&roles, administrator), (&ways, &gains)))
     }
 
     /// A job of the service that the principal may start: the first of those there are.
@@ -500,30 +497,39 @@ fn and_more(ways: usize) -> String {
 
 fn passing(
     principal: &Principal,
-    role: &str,
-    (ways, gains): (&BTreeSet<String>, &[&str]),
-    is_administrator: bool,
+    (roles, administrator): (&BTreeSet<&str>, Option<&str>),
+    (ways, gains): (&BTreeSet<String>, &BTreeSet<&str>),
 ) -> Finding {
     let writes = gains.iter().any(|action| action.starts_with("iam:"));
-    let severity = match is_administrator || writes {
+    let severity = match administrator.is_some() || writes {
         true => FindingSeverity::High,
         false => FindingSeverity::Medium,
     };
-    let what = match (is_administrator, gains) {
-        (true, _) => "may do everything".to_owned(),
-        (false, gains) => format!("may {}", gains.join(", ")),
+    let first = administrator.or(roles.first().copied()).unwrap_or_default();
+    let what = match administrator {
+        Some(_) => "may do everything".to_owned(),
+        None => {
+            let gains: Vec<&str> = gains.iter().copied().collect();
+            format!("may {}", gains.join(", "))
+        }
+    };
+    let others = match roles.len() {
+        0 | 1 => String::new(),
+        2 => ", and as one other role".to_owned(),
+        more => format!(", and as {} other roles", more - 1),
     };
     let message = format!(
-        "{} can run code as {}, which {what}",
+        "{} can run code as {}, which {what}{others}",
         last_name(&principal.arn),
-        last_name(role)
+        last_name(first)
     );
     let remedy =
         "let the PassRole statement name only roles that may do no more than the job needs";
     let mut finding = Finding::new(FindingKind::PrivilegeEscalation, severity, message, remedy)
         .of(&principal.arn)
         .list("ways", ways.iter().cloned())
+        .list("roles", roles.iter().copied())
         .list("gains", gains.iter().copied());
-    finding.resource_arn = Some(role.to_owned());
+    finding.action = Some("iam:PassRole".to_owned());
     finding
 }

@@ -3,6 +3,7 @@
 //! Without evidence over the window asked for nothing is called unused; what is not observable is a
 //! blind spot, and not unused.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use retrial_cloudtrail::Timestamp;
@@ -392,33 +393,59 @@ fn once_long_ago(permissions: &PermissionEvidence, occasion: &Occasion<'_>) -> V
     permissions.once.iter().filter_map(of).collect()
 }
 
-/// What the trail cannot show, by account and service: the first is what most permissions wait for.
+/// What the trail cannot show: one finding per account, with the selectors that would tell most first.
 fn blind_spots(permissions: &PermissionEvidence) -> Vec<Finding> {
-    let of = |((account, service), blind): (&(String, String), &Blind)| {
-        let total = permissions.unobservable.get(account).copied().unwrap_or(1);
-        let share = blind.permissions.saturating_mul(100) / total.max(1);
+    let mut by_account: BTreeMap<&str, Vec<(&str, &Blind)>> = BTreeMap::new();
+    for ((account, service), blind) in &permissions.blind {
+        by_account
+            .entry(account)
+            .or_default()
+            .push((service, blind));
+    }
+    let of = |(account, mut services): (&str, Vec<(&str, &Blind)>)| {
+        services.sort_by_key(|(service, blind)| (Reverse(blind.permissions), *service));
+        let (first, most) = services.first().copied()?;
+        let total = permissions
+            .unobservable
+            .get(account)
+            .copied()
+            .unwrap_or(1)
+            .max(1);
+        let share = most.permissions.saturating_mul(100) / total;
         let message = format!(
-            "data events of {service} are not recorded in {account}: {} permissions of {} principal{} cannot be told used from unused, {share} % of all that cannot",
-            blind.permissions,
-            blind.principals.len(),
-            if blind.principals.len() == 1 { "" } else { "s" },
+            "{total} permissions cannot be told used from unused in {account}; data events of {first} would tell {} of them ({share} %)",
+            most.permissions
         );
+        let selectors: Vec<&str> = services
+            .iter()
+            .take(3)
+            .map(|(service, _)| selector_of(service))
+            .collect();
         let remedy = format!(
-            "record them: a data event selector for {} in a trail of {account}",
-            selector_of(service)
+            "record data events in a trail of {account}: {}",
+            selectors.join(", then ")
         );
-        // The one or two selectors that resolve most are worth a line on the first page.
-        let severity = match share >= 20 {
-            true => FindingSeverity::Low,
-            false => FindingSeverity::Information,
-        };
-        let mut finding = Finding::new(FindingKind::BlindSpot, severity, message, remedy)
-            .list("principals", blind.principals.iter().cloned());
-        finding.account_id = Some(account.clone());
-        finding.resource_arn = Some(service.clone());
-        finding
+        let principals: BTreeSet<&String> = services
+            .iter()
+            .flat_map(|(_, blind)| &blind.principals)
+            .collect();
+        let mut finding = Finding::new(
+            FindingKind::BlindSpot,
+            FindingSeverity::Low,
+            message,
+            remedy,
+        )
+        .list(
+            "services",
+            services
+                .iter()
+                .map(|(service, blind)| format!("{service}: {} permissions", blind.permissions)),
+        )
+        .list("principals", principals.into_iter().cloned());
+        finding.account_id = Some(account.to_owned());
+        Some(finding)
     };
-    permissions.blind.iter().map(of).collect()
+    by_account.into_iter().filter_map(of).collect()
 }
 
 /// The resource types of the selectors that record a service's data events.

@@ -103,8 +103,6 @@ impl FindingKind {
                 | Self::UnusedTrust
                 | Self::MissingRoleNeed
                 | Self::ExcessRoleNeed
-                | Self::BlindSpot
-                | Self::PrivilegeEscalation
                 | Self::UnusedIAMUserAccessKey
         )
     }

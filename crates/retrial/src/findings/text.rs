@@ -188,9 +188,14 @@ fn rest(
     if !kinds.is_empty() {
         let more = shown.len() - listed.len();
         let informative = report.shown().count() - shown.len();
+        let more = match (more, informative) {
+            (0, informative) => format!("{informative} for information"),
+            (more, 0) => format!("{more} more"),
+            (more, informative) => format!("{more} more, and {informative} for information"),
+        };
         writeln!(
             out,
-            "\n{more} more, and {informative} for information (`--limit 0`, `--format json`, or the table `findings`)"
+            "\n{more} (`--limit 0`, `--format json`, or the table `findings`)"
         )?;
         for ((severity, kind), count) in kinds {
             writeln!(
