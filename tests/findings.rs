@@ -361,6 +361,13 @@ fn sarif_has_what_github_wants() {
 fn nothing_to_say_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let iam = snapshot_of_ana(folder.path());
+    // All that is granted is used, so that nothing is left of which nobody can tell.
+    let granted = fs::read_to_string(&iam).unwrap();
+    fs::write(
+        &iam,
+        granted.replace("sagemaker:List*", "sagemaker:ListTrainingJobs"),
+    )
+    .unwrap();
     let logs = folder.path().join("logs");
     write(&logs, "a.json", log(&["a"]).as_bytes());
     let out = folder.path().join("out");
