@@ -331,7 +331,7 @@ fn commit(
         if !before.iter().any(|known| known.key == key) {
             file.store(output.store(), &key)?;
         }
-        listed.push(ManifestFile {
+        let file = ManifestFile {
             table: file.table.to_owned(),
             event_date: window.date.clone(),
             delivery_date: window.date.clone(),
@@ -344,7 +344,15 @@ fn commit(
             mapping_versions: vec![basis.mapping_version.to_owned()],
             supersedes: Vec::new(),
             strict: basis.strict,
-        });
+        };
+        // What is the same stays as it was listed, whatever batches there were since.
+        let same = |known: &&ManifestFile| {
+            ManifestFile {
+                batch: file.batch,
+                ..(*known).clone()
+            } == file
+        };
+        listed.push(before.iter().find(same).cloned().unwrap_or(file));
     }
     if before == listed {
         return Ok(());
