@@ -373,5 +373,15 @@ fn nothing_to_say_is_said() {
     let out = folder.path().join("out");
     analyze(&logs, &iam, &out, &[]);
     let page = findings(&out, &iam, &[]).expect_status(0).stdout;
+    assert!(
+        page.contains("\n1 low\n") && page.contains("  low  BlindSpot  "),
+        "{page}"
+    );
+    let file = folder.path().join("exclusions.toml");
+    let known = "[[exclude]]\nkind = \"blind-spot\"\nreason = \"known\"\nowner = \"security\"\n";
+    fs::write(&file, known).unwrap();
+    let page = findings(&out, &iam, &["--exclude", text(&file)])
+        .expect_status(0)
+        .stdout;
     assert!(page.contains("nothing is to be done"), "{page}");
 }

@@ -27,8 +27,8 @@ pub struct PermissionEvidence {
     states: BTreeMap<(String, String), BTreeSet<PermissionState>>,
     once: BTreeMap<String, BTreeMap<String, i64>>,
     blind: BTreeMap<(String, String), Blind>,
-    /// Permissions that cannot be observed, by account.
-    unobservable: BTreeMap<String, u64>,
+    /// Permissions that cannot be observed, by account, and why.
+    unobservable: BTreeMap<String, BTreeMap<PermissionReason, u64>>,
 }
 
 /// What is unused of one principal.
@@ -87,7 +87,10 @@ impl PermissionEvidence {
 
     fn unobservable(&mut self, row: &Permission<'_>) {
         let account = row.account_id.to_owned();
-        *self.unobservable.entry(account.clone()).or_default() += row.actions;
+        if let Some(reason) = row.reason {
+            let reasons = self.unobservable.entry(account.clone()).or_default();
+            *reasons.entry(reason).or_default() += row.actions;
+        }
         if row.reason == Some(PermissionReason::DataEventsNotRecorded) {
             let service = row.service.unwrap_or("*").to_owned();
             let blind = self.blind.entry((account, service)).or_default();
@@ -393,7 +396,7 @@ fn once_long_ago(permissions: &PermissionEvidence, occasion: &Occasion<'_>) -> V
     permissions.once.iter().filter_map(of).collect()
 }
 
-/// What the trail cannot show: one finding per account, with the selectors that would tell most first.
+/// What the trail cannot show: one finding per account, about what would tell most.
 fn blind_spots(permissions: &PermissionEvidence) -> Vec<Finding> {
     let mut by_account: BTreeMap<&str, Vec<(&str, &Blind)>> = BTreeMap::new();
     for ((account, service), blind) in &permissions.blind {
@@ -402,50 +405,97 @@ fn blind_spots(permissions: &PermissionEvidence) -> Vec<Finding> {
             .or_default()
             .push((service, blind));
     }
-    let of = |(account, mut services): (&str, Vec<(&str, &Blind)>)| {
-        services.sort_by_key(|(service, blind)| (Reverse(blind.permissions), *service));
-        let (first, most) = services.first().copied()?;
-        let total = permissions
-            .unobservable
-            .get(account)
-            .copied()
-            .unwrap_or(1)
-            .max(1);
-        let share = most.permissions.saturating_mul(100) / total;
-        let message = format!(
-            "{total} permissions cannot be told used from unused in {account}; data events of {first} would tell {} of them ({share} %)",
-            most.permissions
+    let accounts = permissions.unobservable.iter();
+    accounts
+        .filter_map(|(account, reasons)| {
+            let mut services = by_account.remove(account.as_str()).unwrap_or_default();
+            services.sort_by_key(|(service, blind)| (Reverse(blind.permissions), *service));
+            blind_spot(account, reasons, &services)
+        })
+        .collect()
+}
+
+fn blind_spot(
+    account: &str,
+    reasons: &BTreeMap<PermissionReason, u64>,
+    services: &[(&str, &Blind)],
+) -> Option<Finding> {
+    let told: Vec<(PermissionReason, u64)> = reasons
+        .iter()
+        .map(|(reason, permissions)| (*reason, *permissions))
+        .collect();
+    let total: u64 = told.iter().map(|(_, permissions)| permissions).sum();
+    // What nobody can record needs nobody to act.
+    let (reason, most) = told
+        .iter()
+        .filter(|(reason, _)| what_would_tell(*reason).is_some())
+        .max_by_key(|(reason, permissions)| (*permissions, Reverse(*reason)))?;
+    let share = most.saturating_mul(100) / total.max(1);
+    let message = format!(
+        "{total} permissions cannot be told used from unused in {account}: {most} of them ({share} %) because {}",
+        why_unobservable(*reason)
+    );
+    let mut remedy = what_would_tell(*reason).unwrap_or_default().to_owned();
+    if !services.is_empty() {
+        let selectors = services.iter().take(3).map(|(service, blind)| {
+            format!("{} would tell {}", selector_of(service), blind.permissions)
+        });
+        let selectors: Vec<String> = selectors.collect();
+        remedy = format!(
+            "{remedy}; of the data-event selectors {}",
+            selectors.join(", ")
         );
-        let selectors: Vec<&str> = services
+    }
+    let principals: BTreeSet<&String> = services
+        .iter()
+        .flat_map(|(_, blind)| &blind.principals)
+        .collect();
+    let mut finding = Finding::new(
+        FindingKind::BlindSpot,
+        FindingSeverity::Low,
+        message,
+        remedy,
+    )
+    .list(
+        "reasons",
+        told.iter()
+            .map(|(reason, permissions)| format!("{}: {permissions}", reason.name())),
+    )
+    .list(
+        "services",
+        services
             .iter()
-            .take(3)
-            .map(|(service, _)| selector_of(service))
-            .collect();
-        let remedy = format!(
-            "record data events in a trail of {account}: {}",
-            selectors.join(", then ")
-        );
-        let principals: BTreeSet<&String> = services
-            .iter()
-            .flat_map(|(_, blind)| &blind.principals)
-            .collect();
-        let mut finding = Finding::new(
-            FindingKind::BlindSpot,
-            FindingSeverity::Low,
-            message,
-            remedy,
-        )
-        .list(
-            "services",
-            services
-                .iter()
-                .map(|(service, blind)| format!("{service}: {} permissions", blind.permissions)),
-        )
-        .list("principals", principals.into_iter().cloned());
-        finding.account_id = Some(account.to_owned());
-        Some(finding)
-    };
-    by_account.into_iter().filter_map(of).collect()
+            .map(|(service, blind)| format!("{service}: {} permissions", blind.permissions)),
+    )
+    .list("principals", principals.into_iter().cloned());
+    finding.account_id = Some(account.to_owned());
+    Some(finding)
+}
+
+fn why_unobservable(reason: PermissionReason) -> &'static str {
+    match reason {
+        PermissionReason::NoLogs => "no log files of the account were read",
+        PermissionReason::DataEventsNotRecorded => "no trail is known to record the data events",
+        PermissionReason::ManagementEventsNotRecorded => "trails leave out the management events",
+        PermissionReason::RecordedInPart => "trails record them for some resources only",
+        _ => "some Regions are not known to be recorded",
+    }
+}
+
+/// What would tell them, where somebody can do something about it.
+fn what_would_tell(reason: PermissionReason) -> Option<&'static str> {
+    Some(match reason {
+        PermissionReason::NoLogs => "read the account's log files too",
+        PermissionReason::DataEventsNotRecorded => "let a trail record data events",
+        PermissionReason::ManagementEventsNotRecorded => {
+            "let a trail record read and write management events"
+        }
+        PermissionReason::RecordedInPart => "let a trail record them for all resources",
+        PermissionReason::RegionsNotObserved => {
+            "put `trails.json` into the snapshot, or say `--assume-multi-region` if a trail records all Regions"
+        }
+        _ => return None,
+    })
 }
 
 /// The resource types of the selectors that record a service's data events.

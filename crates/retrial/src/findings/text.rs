@@ -58,7 +58,12 @@ fn heading(out: &mut String, report: &FindingReport, subject: &Subject<'_>) -> s
         (Some(first), Some(last)) => format!(" from {} to {}", day(first), day(last)),
         _ => String::new(),
     };
-    writeln!(out, "{} calls{window}", grouped(report.calls))?;
+    writeln!(
+        out,
+        "{} call{}{window}",
+        grouped(report.calls),
+        plural(report.calls)
+    )?;
     let counts: Vec<String> = FindingSeverity::ALL
         .iter()
         .filter_map(|severity| {
@@ -286,7 +291,8 @@ fn unknown(out: &mut String, report: &FindingReport, subject: &Subject<'_>) -> s
     if u64::try_from(days).unwrap_or(0) < subject.min_window {
         writeln!(
             out,
-            "\nlittle is called unused yet: the calls cover {days} days, and {} are asked for (`--min-window`)",
+            "\nlittle is called unused yet: the calls cover {days} day{}, and {} are asked for (`--min-window`)",
+            plural(u64::try_from(days).unwrap_or(0)),
             subject.min_window
         )?;
     }
