@@ -134,7 +134,7 @@ fn also_in_the_second_run() {
     first_day(&world);
     let place = || format!("s3://{}/out", server.new_place());
     // As many outputs of the first day as there are steps, and one more.
-    let first: Vec<String> = (0..=40).map(|_| place()).collect();
+    let first: Vec<String> = (0..=60).map(|_| place()).collect();
     for address in &first {
         run(&world, &store(server, address));
     }
