@@ -93,7 +93,7 @@ pub struct ManifestFile {
     pub event_date: String,
     /// The delivery day of the log files that its rows are from, or `unknown`.
     pub delivery_date: String,
-    /// The batch that wrote it, from 1.
+    /// The batch that wrote it, from 1; 0 for what is derived from all of them.
     pub batch: u64,
     /// Whether it holds what was still waiting at the end of a run: the next batch takes its place.
     pub tail: bool,

@@ -309,6 +309,9 @@ impl AsOf {
     }
 }
 
+/// What is derived comes from all batches, however many there were: it is listed as of none of them.
+const OF_NO_BATCH: u64 = 0;
+
 /// Puts the files of a date in the place of those that were there.
 fn commit(
     output: &mut Output<'_>,
@@ -331,11 +334,11 @@ fn commit(
         if !before.iter().any(|known| known.key == key) {
             file.store(output.store(), &key)?;
         }
-        let file = ManifestFile {
+        listed.push(ManifestFile {
             table: file.table.to_owned(),
             event_date: window.date.clone(),
             delivery_date: window.date.clone(),
-            batch: output.header().next_batch - 1,
+            batch: OF_NO_BATCH,
             tail: false,
             key,
             rows: file.rows,
@@ -344,15 +347,7 @@ fn commit(
             mapping_versions: vec![basis.mapping_version.to_owned()],
             supersedes: Vec::new(),
             strict: basis.strict,
-        };
-        // What is the same stays as it was listed, whatever batches there were since.
-        let same = |known: &&ManifestFile| {
-            ManifestFile {
-                batch: file.batch,
-                ..(*known).clone()
-            } == file
-        };
-        listed.push(before.iter().find(same).cloned().unwrap_or(file));
+        });
     }
     if before == listed {
         return Ok(());
