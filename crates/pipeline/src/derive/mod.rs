@@ -157,6 +157,9 @@ pub(crate) fn work(
     };
     let mut seen = PermissionEvidence::default();
     let mut finished = write_permissions(&inputs, (&mut derived, &mut seen), scratch)?;
+    let (file, needs) = role_needs::write(&source, scratch)?;
+    derived.rows.insert(file.table, file.rows);
+    finished.push(file);
     derived.findings = retrial_replay::findings(
         &evidence.findings,
         &seen,
@@ -168,14 +171,11 @@ pub(crate) fn work(
             min_window_days: options.min_window_days,
             owner_tags: &options.findings.owner_tags,
             dead_statements: &options.findings.dead_statements,
-            role_needs: &[],
+            role_needs: &needs,
             exclusions: &options.findings.exclusions,
         },
     );
     let file = findings::write(&derived.findings, snapshot.id(), scratch)?;
-    derived.rows.insert(file.table, file.rows);
-    finished.push(file);
-    let file = role_needs::write(&source, scratch)?;
     derived.rows.insert(file.table, file.rows);
     finished.push(file);
     let basis = Basis {

@@ -4,6 +4,7 @@
 //! The distinct texts of its rows.
 
 use bumpalo::Bump;
+use retrial_replay::{NeedState, RoleNeedFact};
 use retrial_tables::{DeterminedBy, RoleNeedRow, RoleNeeds};
 
 use super::pass::Source;
@@ -12,8 +13,14 @@ use crate::analyze::PipelineError;
 use crate::role_needs::{Checking, NeedsOf, role_needs};
 use crate::scratch::Scratch;
 
-/// Checks the needs of the window, and writes the table.
-pub(super) fn write(source: &Source<'_>, scratch: &Scratch) -> Result<AsOfFile, PipelineError> {
+/// Facts that findings are made of; of more, the table has all.
+const MOST_FACTS: usize = 100_000;
+
+/// Checks the needs of the window, and writes the table; gives what is wrong, in its order.
+pub(super) fn write(
+    source: &Source<'_>,
+    scratch: &Scratch,
+) -> Result<(AsOfFile, Vec<RoleNeedFact>), PipelineError> {
     let replayer = source.derive.replayer;
     let arena = Bump::new();
     let mut texts = KeptTexts::new(&arena);
@@ -28,10 +35,33 @@ pub(super) fn write(source: &Source<'_>, scratch: &Scratch) -> Result<AsOfFile, 
         files: source.files,
         end: source.window.end,
     };
+    let mut facts = Vec::new();
     role_needs(checking, needs, scratch, &mut |row| {
+        if facts.len() < MOST_FACTS {
+            facts.extend(fact(row));
+        }
         rows.add(kept(row, &mut texts, &arena))
     })?;
-    rows.finish()
+    Ok((rows.finish()?, facts))
+}
+
+/// What a row says that somebody should act on.
+fn fact(row: &RoleNeedRow<'_>) -> Option<RoleNeedFact> {
+    let missing = row.state == NeedState::Missing.name();
+    if !missing && row.state != NeedState::Excess.name() {
+        return None;
+    }
+    Some(RoleNeedFact {
+        role_arn: row.role_arn.to_owned(),
+        action: row.action.to_owned(),
+        resource_arn: row.resource_arn.to_owned(),
+        missing,
+        why: row.why.unwrap_or_default().to_owned(),
+        jobs: row.jobs,
+        first_time: row.first_time,
+        last_time: row.last_time,
+        event_id: row.event_id.map(str::to_owned),
+    })
 }
 
 /// A row that lives as long as the writer.

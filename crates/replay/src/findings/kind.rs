@@ -99,11 +99,7 @@ impl FindingKind {
     pub(crate) fn is_about_one_resource(self) -> bool {
         matches!(
             self,
-            Self::ExternalTrust
-                | Self::UnusedTrust
-                | Self::MissingRoleNeed
-                | Self::ExcessRoleNeed
-                | Self::UnusedIAMUserAccessKey
+            Self::ExternalTrust | Self::UnusedTrust | Self::UnusedIAMUserAccessKey
         )
     }
 

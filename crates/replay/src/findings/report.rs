@@ -33,15 +33,17 @@ pub struct RoleNeedFact {
     pub role_arn: String,
     /// The action.
     pub action: String,
-    /// The resource, or what it begins with.
-    pub resource_arn: Option<String>,
+    /// The resource; `*` in it stands for what is not told.
+    pub resource_arn: String,
     /// Whether the role lacks it; else it has it and no job asks for it.
     pub missing: bool,
     /// Why it is needed.
     pub why: String,
     /// The jobs that ask for it.
-    pub calls: u64,
-    /// The last of them, in microseconds since the epoch.
+    pub jobs: u64,
+    /// The first of them, in microseconds since the epoch.
+    pub first_time: Option<i64>,
+    /// The last of them.
     pub last_time: Option<i64>,
     /// One of them.
     pub event_id: Option<String>,

@@ -4,59 +4,75 @@ use std::collections::BTreeMap;
 
 use super::differences::last_name;
 use super::finding::Finding;
+use super::kept::earlier;
 use super::kind::{FindingKind, FindingSeverity};
 use super::report::RoleNeedFact;
 
-/// What is missing is told one by one; what is in excess once per role.
+/// One finding per role and action that is missing, resources folded; one per role for all in excess.
 pub(crate) fn role_needs(facts: &[RoleNeedFact]) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = facts
-        .iter()
-        .filter(|one| one.missing)
-        .map(missing)
-        .collect();
+    let mut lacking: BTreeMap<(&str, &str), Vec<&RoleNeedFact>> = BTreeMap::new();
     let mut excess: BTreeMap<&str, Vec<&RoleNeedFact>> = BTreeMap::new();
-    for fact in facts.iter().filter(|one| !one.missing) {
-        excess.entry(&fact.role_arn).or_default().push(fact);
+    for fact in facts {
+        match fact.missing {
+            true => lacking
+                .entry((&fact.role_arn, &fact.action))
+                .or_default()
+                .push(fact),
+            false => excess.entry(&fact.role_arn).or_default().push(fact),
+        }
     }
-    findings.extend(
-        excess
-            .into_iter()
-            .map(|(role, facts)| in_excess(role, &facts)),
-    );
-    findings
+    let lacking = lacking
+        .into_iter()
+        .map(|((role, action), facts)| missing(role, action, &facts));
+    let excess = excess
+        .into_iter()
+        .map(|(role, facts)| in_excess(role, &facts));
+    lacking.chain(excess).collect()
 }
 
-fn missing(fact: &RoleNeedFact) -> Finding {
-    let on = fact.resource_arn.as_deref().map(|arn| format!(" on {arn}"));
+fn missing(role: &str, action: &str, facts: &[&RoleNeedFact]) -> Finding {
+    let first = facts.first();
+    let others = match facts.len() {
+        0 | 1 => String::new(),
+        more => format!(" and {} more", more - 1),
+    };
     let message = format!(
-        "{} may not do {}{}, which its jobs need: {}",
-        last_name(&fact.role_arn),
-        fact.action,
-        on.unwrap_or_default(),
-        fact.why
+        "{} may not do {action} on {}{others}, which its jobs need: {}",
+        last_name(role),
+        first.map_or("*", |fact| fact.resource_arn.as_str()),
+        first.map_or("", |fact| fact.why.as_str())
     );
-    let remedy = format!(
-        "let the role do {} there, or its next job fails",
-        fact.action
-    );
+    let remedy = format!("let the role do {action} there, or its next job fails");
     let mut finding = Finding::new(
         FindingKind::MissingRoleNeed,
         FindingSeverity::Medium,
         message,
         remedy,
     )
-    .of(&fact.role_arn);
-    finding.action = Some(fact.action.clone());
-    finding.resource_arn = fact.resource_arn.clone();
-    finding.calls = fact.calls;
-    finding.last_time = fact.last_time;
-    finding.event_ids = fact.event_id.iter().cloned().collect();
+    .of(role)
+    .list(
+        "resources",
+        facts.iter().map(|fact| fact.resource_arn.clone()),
+    );
+    finding.action = Some(action.to_owned());
+    // Several needs are of one job: the most jobs of one need are as many as there are at least.
+    finding.calls = facts.iter().map(|fact| fact.jobs).max().unwrap_or_default();
+    for fact in facts {
+        finding.first_time = earlier(finding.first_time, fact.first_time);
+        finding.last_time = finding.last_time.max(fact.last_time);
+    }
+    finding.event_ids = facts
+        .iter()
+        .filter_map(|fact| fact.event_id.clone())
+        .take(3)
+        .collect();
+    finding.event_ids.dedup();
     finding
 }
 
 fn in_excess(role: &str, facts: &[&RoleNeedFact]) -> Finding {
     let message = format!(
-        "{} may do {} thing{} that none of its jobs asked for",
+        "{} is granted {} thing{} that none of its jobs asked for",
         last_name(role),
         facts.len(),
         if facts.len() == 1 { "" } else { "s" }
@@ -65,15 +81,14 @@ fn in_excess(role: &str, facts: &[&RoleNeedFact]) -> Finding {
         FindingKind::ExcessRoleNeed,
         FindingSeverity::Low,
         message,
-        "take them out of the role's policies, if its code does not need them either",
+        "take them out of the role's policies, if the code that it runs does not need them either",
     )
     .of(role)
     .list(
         "actions",
-        facts.iter().map(|fact| match &fact.resource_arn {
-            Some(arn) => format!("{} on {arn}", fact.action),
-            None => fact.action.clone(),
-        }),
+        facts
+            .iter()
+            .map(|fact| format!("{} on {}", fact.action, fact.resource_arn)),
     )
 }
 
@@ -82,41 +97,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_for_each_that_is_missing_and_one_for_all_in_excess() {
+    fn one_for_each_action_that_is_missing_and_one_for_all_in_excess() {
         let role = "arn:aws:iam::111122223333:role/service-role/Train";
-        let fact = |action: &str, missing| RoleNeedFact {
+        let fact = |action: &str, resource: &str, missing| RoleNeedFact {
             role_arn: role.to_owned(),
             action: action.to_owned(),
-            resource_arn: Some("arn:aws:s3:::data/train/*".to_owned()),
+            resource_arn: format!("arn:aws:s3:::{resource}"),
             missing,
             why: "the input channel `train`".to_owned(),
-            calls: 3,
-            last_time: Some(1),
+            jobs: 3,
+            first_time: Some(1),
+            last_time: Some(2),
             event_id: Some("e".to_owned()),
         };
         let facts = [
-            fact("s3:GetObject", true),
-            fact("s3:DeleteObject", false),
-            fact("s3:PutObject", false),
+            fact("s3:GetObject", "data/train/*", true),
+            fact("s3:GetObject", "data/test/*", true),
+            fact("s3:DeleteObject", "data/*", false),
+            fact("s3:PutObject", "data/*", false),
         ];
         let findings = role_needs(&facts);
         let shown: Vec<_> = findings
             .iter()
             .map(|one| (one.kind, one.message.as_str(), one.calls))
             .collect();
+        let missing = "Train may not do s3:GetObject on arn:aws:s3:::data/train/* and 1 more, which its jobs need: the input channel `train`";
+        let excess = "Train is granted 2 things that none of its jobs asked for";
         assert_eq!(
             shown,
             [
-                (
-                    FindingKind::MissingRoleNeed,
-                    "Train may not do s3:GetObject on arn:aws:s3:::data/train/*, which its jobs need: the input channel `train`",
-                    3
-                ),
-                (
-                    FindingKind::ExcessRoleNeed,
-                    "Train may do 2 things that none of its jobs asked for",
-                    0
-                ),
+                (FindingKind::MissingRoleNeed, missing, 3),
+                (FindingKind::ExcessRoleNeed, excess, 0),
             ]
         );
     }
