@@ -386,3 +386,110 @@ fn nothing_to_say_is_said() {
     let page = findings(&out, &iam, &[]).expect_status(0).stdout;
     assert!(page.contains("nothing is to be done"), "{page}");
 }
+
+/// A snapshot with the role that trains: all that its job needs but one thing, and more.
+fn snapshot_of_a_training_role(folder: &Path) -> PathBuf {
+    let iam = folder.join("iam");
+    let statement = |actions: Value, resource: Value| json!({"Effect": "Allow", "Action": actions, "Resource": resource});
+    let role = json!({
+        "Path": "/", "RoleName": "train", "RoleId": "AROAEXAMPLETRAIN0000", "Arn": "arn:aws:iam::111122223333:role/train",
+        "CreateDate": "2024-03-01T08:00:00Z", "InstanceProfileList": [], "AttachedManagedPolicies": [],
+        "Tags": [{"Key": "owner", "Value": "research"}],
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]},
+        "RolePolicyList": [{"PolicyName": "job", "PolicyDocument": {"Version": "2012-10-17", "Statement": [
+            statement(json!(["logs:CreateLogGroup", "logs:DescribeLogStreams", "logs:CreateLogStream", "logs:PutLogEvents"]), json!("*")),
+            statement(json!("s3:ListBucket"), json!("arn:aws:s3:::in")),
+            statement(json!("s3:GetObject"), json!(["arn:aws:s3:::in/*", "arn:aws:s3:::payroll/*"])),
+            statement(json!("s3:PutObject"), json!("arn:aws:s3:::out/*")),
+        ]}}],
+    });
+    let details = json!({"UserDetailList": [], "GroupDetailList": [], "RoleDetailList": [role], "Policies": []});
+    let path = "accounts/111122223333/authorization-details.json";
+    write(&iam, path, details.to_string().as_bytes());
+    iam
+}
+
+/// A training job that reads `s3://in/data` and writes below `s3://out/m`.
+fn training_job() -> Value {
+    let mut call = record("job");
+    call["eventName"] = json!("CreateTrainingJob");
+    call["requestParameters"] = json!({
+        "trainingJobName": "job", "roleArn": "arn:aws:iam::111122223333:role/train",
+        "inputDataConfig": [{"dataSource": {"s3DataSource": {"s3DataType": "S3Prefix", "s3Uri": "s3://in/data"}}}],
+        "outputDataConfig": {"s3OutputPath": "s3://out/m"},
+    });
+    call
+}
+
+/// The next job of the role fails for what it lacks; what it has besides is told once.
+#[test]
+fn what_an_execution_role_lacks_and_has_in_excess() {
+    let folder = tempfile::tempdir().unwrap();
+    let iam = snapshot_of_a_training_role(folder.path());
+    let logs = folder.path().join("logs");
+    let log = json!({"Records": [training_job()]}).to_string();
+    write(&logs, "a.json", log.as_bytes());
+    let out = folder.path().join("out");
+    analyze(&logs, &iam, &out, &[]);
+    let report = findings_json(&out, &iam, &[]);
+    let train = "arn:aws:iam::111122223333:role/train".to_owned();
+    let missing = "cloudwatch:PutMetricData".to_owned();
+    assert_eq!(
+        of_kind(&report, "MissingRoleNeed"),
+        BTreeSet::from([(train.clone(), missing, String::new(), 1)])
+    );
+    assert_eq!(
+        of_kind(&report, "ExcessRoleNeed"),
+        BTreeSet::from([(train, String::new(), String::new(), 0)])
+    );
+    let of = |kind: &str| {
+        let all = report["findings"].as_array().unwrap();
+        all.iter().find(|one| one["kind"] == kind).unwrap().clone()
+    };
+    let (missing, excess) = (of("MissingRoleNeed"), of("ExcessRoleNeed"));
+    assert_eq!(missing["severity"], "medium");
+    assert_eq!(missing["owner"], "research");
+    assert_eq!(missing["event_ids"], json!(["job"]));
+    assert_eq!(excess["severity"], "low");
+    let actions = json!(["s3:GetObject on arn:aws:s3:::payroll/*"]);
+    assert_eq!(excess["evidence"]["actions"], actions);
+}
+
+/// What a filter left out may have been used.
+#[test]
+fn a_filtered_output_calls_nothing_unused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (iam, logs) = (root().join("sample-logs/iam"), root().join("sample-logs"));
+    let of = |name: &str, more: &[&str]| {
+        let out = folder.path().join(name);
+        let mut arguments = vec!["--min-window", "5", "--assume-multi-region"];
+        arguments.extend(more);
+        let (_, report) = analyze(&logs, &iam, &out, &arguments);
+        let findings = findings_json(&out, &iam, &arguments[..3]);
+        let unused = findings["findings"].as_array().unwrap().iter();
+        let kinds = [
+            "UnusedPermission",
+            "UnusedIAMUser",
+            "UnusedTrust",
+            "UnusedPolicy",
+            "RoleNeverPassed",
+            "OverBroadResource",
+        ];
+        let unused = unused.filter(|one| kinds.contains(&one["kind"].as_str().unwrap()));
+        let states = &report["permissions"]["states"];
+        (unused.count(), states["unused"].as_u64().unwrap(), out)
+    };
+    let (found, unused, _) = of("whole", &[]);
+    assert!(found > 5 && unused > 100, "{found} {unused}");
+    let (found, unused, out) = of("kms", &["--service", "kms"]);
+    assert_eq!((found, unused), (0, 0));
+    let page = findings(&out, &iam, &[]).expect_status(0).stdout;
+    assert!(
+        page.contains("nothing is called unused: a filter"),
+        "{page}"
+    );
+    // Times bound the window, and leave nothing of it out.
+    let (_, unused, _) = of("since", &["--since", "2026-11-03"]);
+    assert!(unused > 100, "{unused}");
+}

@@ -91,7 +91,8 @@ pub(crate) fn tables(out: &Path) -> BTreeSet<String> {
 }
 
 /// A table's rows. `coverage` and `usage` have a row of each batch for what they count, and say so: their
-/// sums are compared. All other tables are compared row by row, with every column.
+/// sums are compared. Of the tables that are derived for a day the last day counts: the others are there for
+/// every night on which there was a run. All other tables are compared row by row, with every column.
 fn rows_of(out: &Path, table: &str) -> String {
     let files = format!(
         "read_parquet('{}/{table}/*/*.parquet', hive_partitioning = true, hive_types_autocast = false, union_by_name = true)",
@@ -104,6 +105,9 @@ fn rows_of(out: &Path, table: &str) -> String {
         "usage" => format!(
             "SELECT event_date, account_id, principal_arn, principal_type, action, resource_arn, required, sum(calls) AS calls, sum(succeeded) AS succeeded, sum(denied) AS denied, sum(failed_after_authorization) AS failed_after_authorization, sum(failed) AS failed, min(first_time) AS first_time, max(last_time) AS last_time, first(event_id ORDER BY first_time NULLS LAST, event_id NULLS LAST) AS event_id FROM {files} GROUP BY event_date, account_id, principal_arn, principal_type, action, resource_arn, required"
         ),
+        "permissions" | "action_sets" | "findings" | "role_needs" => {
+            format!("SELECT * FROM {files} WHERE as_of = (SELECT max(as_of) FROM {files})")
+        }
         _ => format!("SELECT * FROM {files}"),
     }
 }
@@ -136,7 +140,8 @@ pub(crate) fn same_rows(one: &Path, other: &Path) {
                 only(&b, &a)
             );
         }
-        assert!(count(0) > 0, "{table} has no rows");
+        // What jobs need of their roles is there only where there are jobs.
+        assert!(count(0) > 0 || table == "role_needs", "{table} has no rows");
     }
 }
 

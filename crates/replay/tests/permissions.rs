@@ -596,6 +596,7 @@ fn found(world: &World, calls: &[Asked]) -> (BTreeMap<Key, Said>, BTreeSet<usize
         options: PermissionOptions {
             min_window_days: u64::try_from(MIN_WINDOW).unwrap(),
             assume_multi_region: false,
+            filtered: false,
             now: (FIRST_DAY + 200) * DAY,
         },
     };

@@ -7,15 +7,13 @@ use std::thread;
 use retrial_cloudtrail::Limits;
 use retrial_iam::Catalogue;
 use retrial_pipeline::{
-    BATCH_BYTES, DeriveOptions, Filter, Options, PipelineError, Progress, Report, Run, SLICE_BYTES,
-    analyze,
+    BATCH_BYTES, Filter, Options, PipelineError, Progress, Report, Run, SLICE_BYTES, analyze,
 };
 use retrial_replay::{Assumptions, Mapping, Replayer};
 
 use crate::Exit;
 use crate::args::{AnalyzeArgs, FilterArgs, Format};
 use crate::error::ProgramError;
-use crate::findings::FindingArgs;
 use crate::input;
 use crate::metrics::Metrics;
 use crate::printer::Printer;
@@ -49,12 +47,13 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     } else {
         Assumptions::Named
     };
-    let derive = match args.derive_tables {
-        false => None,
-        true => Some(DeriveOptions {
-            findings: FindingArgs::default().options(&args.snapshot.iam, &loaded.snapshot)?,
-            ..args.derive.options()
-        }),
+    let derive = match args.no_findings {
+        true => None,
+        false => {
+            let findings = &args.derive.findings;
+            let options = findings.options(&args.snapshot.iam, &loaded.snapshot)?;
+            Some(args.derive.options(options))
+        }
     };
     let progress = Arc::new(Progress::default());
     let scratch = env::temp_dir();

@@ -36,7 +36,8 @@ pub(crate) enum Command {
     /// Reads every log file under the sources that no earlier run of the output has read, replays each
     /// call under the snapshot's policies, adds to the tables under the output folder (Parquet), and
     /// prints a summary: the books (where every record of this run went), the verdicts by service, firm
-    /// differences first, and what would determine the undetermined.
+    /// differences first, and what would determine the undetermined. At the end it derives `permissions`,
+    /// `findings` and `role_needs` from all calls of the output.
     ///
     /// SIGTERM and Ctrl-C stop it within moments, with exit status 2; the same command goes on from
     /// what was committed. A second one ends it at once, which loses no more.
@@ -158,15 +159,6 @@ pub(crate) struct AnalyzeArgs {
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
 
-    #[command(flatten)]
-    pub(crate) derive: DeriveArgs,
-
-    /// At the end, derive the tables of the whole window: `permissions` and `action_sets`
-    ///
-    /// They say of every permission of the snapshot whether the calls of the output use it.
-    #[arg(long, hide = true)]
-    pub(crate) derive_tables: bool,
-
     /// Exit with 1 if more than this share of the records is of events that no mapping knows: `0.1%`
     ///
     /// The share is of the records that were decided or not evaluated: duplicates and what a filter left
@@ -187,6 +179,16 @@ pub(crate) struct AnalyzeArgs {
     /// With `--format json` the object is still printed: it is data.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+
+    /// Do not derive `permissions`, `action_sets`, `findings` and `role_needs` at the end
+    ///
+    /// They are about all calls of the output, so that every run reads `decisions` whole again. A job that
+    /// adds an hour to a year of calls may leave them to `retrial findings`, once a day.
+    #[arg(long, conflicts_with_all = ["as_of", "assume_multi_region", "snapshot_time", "exclude"])]
+    pub(crate) no_findings: bool,
+
+    #[command(flatten)]
+    pub(crate) derive: DeriveArgs,
 
     #[command(flatten)]
     pub(crate) logs: LogArgs,

@@ -1,36 +1,41 @@
-//! What is asked of the tables that are derived for a whole window. Hidden until `analyze` ends with them
-//! unasked.
+//! What permissions, findings and role needs are derived by.
 
 use clap::Args;
 use retrial_cloudtrail::Day;
-use retrial_pipeline::{DayRange, DeriveOptions};
+use retrial_pipeline::{DayRange, DeriveOptions, FindingOptions};
+
+use crate::findings::FindingArgs;
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Findings")]
 pub(crate) struct DeriveArgs {
-    /// The day that counts as today: `2026-11-08` [default: the newest event date]
+    /// The day that counts as today: `2026-11-08` [default: the newest day of the calls]
     ///
-    /// Later calls are left out of the window, and ages are counted from its end.
-    #[arg(long, value_name = "DAY", value_parser = day, hide = true)]
+    /// Later calls are left out, and ages are counted from its end.
+    #[arg(long, value_name = "DAY", value_parser = day)]
     pub(crate) as_of: Option<Day>,
 
-    /// A permission is called unused only if this many days of logs do not show its use
-    #[arg(long, value_name = "DAYS", default_value_t = retrial_replay::MIN_WINDOW_DAYS, hide = true)]
+    /// Call unused only what went unused for so many days
+    #[arg(long, value_name = "DAYS", default_value_t = retrial_replay::MIN_WINDOW_DAYS)]
     pub(crate) min_window: u64,
 
     /// Regions without log files count as observed: the trail records all Regions
     ///
     /// Without it, a multi-Region trail in the snapshot's `trails.json` says so, or nothing does.
-    #[arg(long, hide = true)]
+    #[arg(long)]
     pub(crate) assume_multi_region: bool,
+
+    #[command(flatten)]
+    pub(crate) findings: FindingArgs,
 }
 
 impl DeriveArgs {
-    pub(crate) fn options(&self) -> DeriveOptions {
+    pub(crate) fn options(&self, findings: FindingOptions) -> DeriveOptions {
         DeriveOptions {
             as_of: self.as_of,
             min_window_days: self.min_window,
             assume_multi_region: self.assume_multi_region,
-            ..DeriveOptions::default()
+            findings,
         }
     }
 }

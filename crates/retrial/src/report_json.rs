@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use retrial_pipeline::{Group, GroupKey, Report};
-use retrial_replay::Verdict;
+use retrial_replay::{FindingSeverity, PermissionState, Verdict};
 use serde_json::{Map, Value, json};
 
 use crate::summary::Subject;
@@ -93,8 +93,39 @@ pub(crate) fn object(report: &Report, subject: &Subject<'_>) -> Value {
         "files_gone": report.gone,
         "not_replaced": report.not_replaced.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "rows": report.rows,
+        "permissions": permissions(report),
+        "findings": findings(report),
         "snapshot": {"id": subject.snapshot.id(), "taken_at": subject.snapshot.taken_at(), "accounts": subject.snapshot.accounts().collect::<Vec<_>>()},
         "mapping_version": subject.mapping_version,
+    })
+}
+
+/// Actions of all principals, by state; null where nothing was derived.
+fn permissions(report: &Report) -> Value {
+    let Some(as_of) = &report.derived.as_of else {
+        return Value::Null;
+    };
+    let states = PermissionState::ALL.map(|state| {
+        let actions = report.derived.permissions.get(&state);
+        (state.name().to_owned(), json!(actions.unwrap_or(&0)))
+    });
+    json!({"as_of": as_of, "states": states.into_iter().collect::<Map<_, _>>()})
+}
+
+/// How many findings are shown, by severity; null where nothing was derived.
+fn findings(report: &Report) -> Value {
+    let Some(as_of) = &report.derived.as_of else {
+        return Value::Null;
+    };
+    let findings = &report.derived.findings;
+    let severities = FindingSeverity::ALL.map(|severity| {
+        let of_severity = findings.shown().filter(|one| one.severity == severity);
+        (severity.name().to_owned(), json!(of_severity.count()))
+    });
+    let hidden = findings.findings.len() - findings.shown().count();
+    json!({
+        "as_of": as_of, "severities": severities.into_iter().collect::<Map<_, _>>(), "hidden": hidden,
+        "compared": findings.compared(), "contradicted": findings.contradicted(),
     })
 }
 

@@ -34,6 +34,7 @@ use retrial_storage::Store;
 use retrial_tables::{ActionSetRow, ActionSets, Decisions, PermissionRow, Permissions, Table};
 
 use crate::analyze::PipelineError;
+use crate::filter::Filter;
 use crate::manifest::{Manifest, ManifestFile};
 use crate::output::{Basis, Output};
 use crate::plan::parse_delivery_date;
@@ -91,7 +92,7 @@ pub struct Derived {
     pub permissions: BTreeMap<PermissionState, u64>,
     /// All findings, in the order of reports.
     pub findings: FindingReport,
-    /// Rows by table.
+    /// Rows by table, of those that are not as they were already.
     pub rows: BTreeMap<&'static str, u64>,
 }
 
@@ -126,6 +127,8 @@ pub(crate) fn work(
         window: &window,
     };
     let options = &derive.options;
+    let filter = output.header().filter.as_deref().unwrap_or_default();
+    let filtered = Filter::leaves_out_calls(filter);
     let snapshot = derive.replayer.snapshot();
     let changes = findings::recorded_changes(&source, options.findings.snapshot_time)?;
     let looked_up = FindingBasis {
@@ -152,13 +155,13 @@ pub(crate) fn work(
         options: PermissionOptions {
             min_window_days: derive.options.min_window_days,
             assume_multi_region: derive.options.assume_multi_region,
+            filtered,
             now: window.end,
         },
     };
     let mut seen = PermissionEvidence::default();
-    let mut finished = write_permissions(&inputs, (&mut derived, &mut seen), scratch)?;
+    let mut finished = write_permissions(&inputs, (&mut derived.permissions, &mut seen), scratch)?;
     let (file, needs) = role_needs::write(&source, scratch)?;
-    derived.rows.insert(file.table, file.rows);
     finished.push(file);
     derived.findings = retrial_replay::findings(
         &evidence.findings,
@@ -173,17 +176,18 @@ pub(crate) fn work(
             dead_statements: &options.findings.dead_statements,
             role_needs: &needs,
             exclusions: &options.findings.exclusions,
+            covered: &covered,
+            filtered,
         },
     );
     let file = findings::write(&derived.findings, snapshot.id(), scratch)?;
-    derived.rows.insert(file.table, file.rows);
     finished.push(file);
     let basis = Basis {
         snapshot_id: snapshot.id(),
         mapping_version: derive.mapping_version,
         strict: derive.replayer.assumptions() == Assumptions::Refused,
     };
-    commit(output, finished, (&window, basis))?;
+    derived.rows = commit(output, finished, (&window, basis))?;
     Ok(derived)
 }
 
@@ -207,7 +211,7 @@ impl Gather for Evidence<'_> {
 
 fn write_permissions(
     inputs: &PermissionInputs<'_, '_>,
-    (derived, seen): (&mut Derived, &mut PermissionEvidence),
+    (states, seen): (&mut BTreeMap<PermissionState, u64>, &mut PermissionEvidence),
     scratch: &Scratch,
 ) -> Result<Vec<AsOfFile>, PipelineError> {
     let arena = Bump::new();
@@ -218,7 +222,7 @@ fn write_permissions(
     permissions(
         inputs,
         &mut |permission| {
-            *derived.permissions.entry(permission.state).or_default() += permission.actions;
+            *states.entry(permission.state).or_default() += permission.actions;
             seen.see(permission, inputs.catalogue);
             rows.add(permission_row(permission, &mut texts))
         },
@@ -237,11 +241,7 @@ fn write_permissions(
             Ok(())
         },
     )?;
-    let files = vec![rows.finish()?, sets.finish()?];
-    for file in &files {
-        derived.rows.insert(file.table, file.rows);
-    }
-    Ok(files)
+    Ok(vec![rows.finish()?, sets.finish()?])
 }
 
 fn permission_row<'b>(permission: &Permission<'_>, texts: &mut KeptTexts<'b>) -> PermissionRow<'b> {
@@ -312,12 +312,12 @@ impl AsOf {
 /// What is derived comes from all batches, however many there were: it is listed as of none of them.
 const OF_NO_BATCH: u64 = 0;
 
-/// Puts the files of a date in the place of those that were there.
+/// Puts the files of a date in the place of those that were there; gives the rows of those that are new.
 fn commit(
     output: &mut Output<'_>,
     finished: Vec<AsOfFile>,
     (window, basis): (&AsOf, Basis<'_>),
-) -> Result<(), PipelineError> {
+) -> Result<BTreeMap<&'static str, u64>, PipelineError> {
     let tables: Vec<&str> = finished.iter().map(|file| file.table).collect();
     let is_replaced = |file: &ManifestFile| {
         tables.contains(&file.table.as_str()) && file.event_date == window.date
@@ -329,12 +329,14 @@ fn commit(
         .cloned()
         .collect();
     let mut listed = Vec::new();
+    let mut rows = BTreeMap::new();
     for mut file in finished {
+        let table = file.table;
         let key = file.key(&window.date);
         if !before.iter().any(|known| known.key == key) {
             file.store(output.store(), &key)?;
         }
-        listed.push(ManifestFile {
+        let file = ManifestFile {
             table: file.table.to_owned(),
             event_date: window.date.clone(),
             delivery_date: window.date.clone(),
@@ -347,13 +349,18 @@ fn commit(
             mapping_versions: vec![basis.mapping_version.to_owned()],
             supersedes: Vec::new(),
             strict: basis.strict,
-        });
+        };
+        if !before.contains(&file) {
+            rows.insert(table, file.rows);
+        }
+        listed.push(file);
     }
     if before == listed {
-        return Ok(());
+        return Ok(rows);
     }
     output.change(|Manifest { files, .. }| {
         files.retain(|file| !is_replaced(file));
         files.extend(listed);
-    })
+    })?;
+    Ok(rows)
 }

@@ -122,7 +122,6 @@ pub(crate) fn idle(
 /// Roles and users without a call.
 fn principals(evidence: &FindingEvidence<'_>, occasion: &Occasion<'_>) -> Vec<Finding> {
     let before = occasion.unused_before();
-    let observed = evidence.first.is_some_and(|begin| begin <= before);
     let mut findings = Vec::new();
     for principal in occasion.snapshot.principals() {
         let created = principal.created.as_deref().and_then(moment);
@@ -131,6 +130,7 @@ fn principals(evidence: &FindingEvidence<'_>, occasion: &Occasion<'_>) -> Vec<Fi
         if principal.kind == PrincipalKind::Root || is_new || called {
             continue;
         }
+        let observed = occasion.is_observed(&principal.account);
         findings.extend(match principal.kind {
             PrincipalKind::Role => {
                 let assumed = evidence.assumed.contains_key(principal.arn.as_str());
@@ -367,6 +367,9 @@ fn unused_policies(permissions: &PermissionEvidence) -> Vec<Finding> {
 
 /// Permissions that were used on one day only, and not for long since.
 fn once_long_ago(permissions: &PermissionEvidence, occasion: &Occasion<'_>) -> Vec<Finding> {
+    if occasion.filtered {
+        return Vec::new();
+    }
     let long_ago = occasion.unused_before();
     let of = |(arn, actions): (&String, &BTreeMap<String, i64>)| {
         let old: Vec<(&String, i64)> = actions
@@ -519,11 +522,15 @@ fn selector_of(service: &str) -> &str {
 
 /// Roles that AWS saw in use within the window, and of which no record shows a call.
 fn use_without_record(evidence: &FindingEvidence<'_>, occasion: &Occasion<'_>) -> Vec<Finding> {
-    let (Some(begin), Some(end)) = (evidence.first, evidence.last) else {
+    let (Some(end), false) = (evidence.last, occasion.filtered) else {
         return Vec::new();
     };
     let mut findings = Vec::new();
     for principal in occasion.snapshot.principals() {
+        // Of an account without any log file there is another finding.
+        let Some(begin) = occasion.covered.first(&principal.account) else {
+            continue;
+        };
         let last = occasion
             .snapshot
             .role_last_used(&principal.arn)

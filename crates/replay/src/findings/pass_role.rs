@@ -69,12 +69,6 @@ fn lets_pass_to_any(statement: &StatementView<'_>) -> bool {
 
 /// Roles that a principal may pass, and that it did not pass in the window.
 fn never_passed(evidence: &FindingEvidence<'_>, occasion: &Occasion<'_>) -> Vec<Finding> {
-    let (Some(begin), true) = (evidence.first, evidence.calls > 0) else {
-        return Vec::new();
-    };
-    if begin > occasion.unused_before() {
-        return Vec::new();
-    }
     let mut asker = Asker::new(occasion);
     let mut findings = Vec::new();
     for principal in occasion.snapshot.principals() {
@@ -87,7 +81,8 @@ fn never_passed(evidence: &FindingEvidence<'_>, occasion: &Occasion<'_>) -> Vec<
                     })
                 })
         });
-        if principal.is_service_linked() || !names_it {
+        let is_observed = occasion.is_observed(&principal.account);
+        if principal.is_service_linked() || !names_it || !is_observed {
             continue;
         }
         let roles = occasion.snapshot.principals().filter(|role| {

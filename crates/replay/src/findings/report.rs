@@ -13,6 +13,7 @@ use super::gather::FindingEvidence;
 use super::idle::PermissionEvidence;
 use super::kept::MICROS_PER_DAY;
 use super::{escalation, idle, pass_role, role_needs, statements, trust};
+use crate::permissions::Covered;
 use crate::{Outcome, Reason, Verdict};
 
 /// A statement that can apply to no request, as the linter found it.
@@ -70,6 +71,10 @@ pub struct Occasion<'a> {
     pub role_needs: &'a [RoleNeedFact],
     /// What reports are not to show.
     pub exclusions: &'a Exclusions,
+    /// What log files were there.
+    pub covered: &'a Covered,
+    /// The output leaves out calls of the window: nothing follows from what it does not show.
+    pub filtered: bool,
 }
 
 impl Occasion<'_> {
@@ -77,6 +82,12 @@ impl Occasion<'_> {
     pub(crate) fn days_of_last_30(&self, days: &BTreeSet<i64>) -> usize {
         let today = self.as_of.div_euclid(MICROS_PER_DAY);
         days.range(today - 30..).count()
+    }
+
+    /// Whether something of this account that the log does not show was not there for long enough.
+    pub(crate) fn is_observed(&self, account: &str) -> bool {
+        let first = self.covered.first(account);
+        !self.filtered && first.is_some_and(|first| first <= self.unused_before())
     }
 
     /// The moment before which something must have been last used to count as unused.
@@ -114,6 +125,8 @@ pub struct FindingReport {
     pub administrators: Vec<String>,
     /// Exclusions that have run out.
     pub expired_exclusions: usize,
+    /// Whether the output leaves out calls of the window.
+    pub filtered: bool,
 }
 
 impl FindingReport {
@@ -190,6 +203,7 @@ pub fn findings(
         left_out: evidence.left_out(),
         administrators,
         expired_exclusions: 0,
+        filtered: occasion.filtered,
     };
     report.expired_exclusions = occasion.exclusions.apply(&mut report, occasion);
     report

@@ -169,6 +169,10 @@ fn over(
 
 /// Statements about all resources that were used for a few only.
 fn over_broad(evidence: &FindingEvidence<'_>, occasion: &Occasion<'_>) -> Vec<Finding> {
+    // What was left out may have used the rest.
+    if occasion.filtered {
+        return Vec::new();
+    }
     let mut findings = Vec::new();
     for (place, wide) in evidence.wide.used() {
         let Some(principal) = occasion.snapshot.principal(place.principal_arn) else {

@@ -14,15 +14,13 @@ use super::report::Occasion;
 /// All findings about trust.
 pub(crate) fn trust(evidence: &FindingEvidence<'_>, occasion: &Occasion<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let long_enough = evidence
-        .first
-        .is_some_and(|begin| begin <= occasion.unused_before());
     let roles = occasion
         .snapshot
         .principals()
         .filter(|one| one.kind == PrincipalKind::Role && !one.is_service_linked());
     for role in roles {
         let assumed = evidence.assumed.get(role.arn.as_str());
+        let long_enough = occasion.is_observed(&role.account);
         findings.extend(assumed.map(|callers| assumption(role, callers)));
         for (name, trusted) in trusted_by(role, occasion) {
             let used = assumed

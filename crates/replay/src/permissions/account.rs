@@ -37,7 +37,7 @@ impl<'i, 's> Account<'i, 's> {
                 account,
                 (inputs.covered, inputs.writes),
                 (inputs.trails, inputs.recording),
-                inputs.options.assume_multi_region,
+                inputs.options,
             ),
             observed: vec![None; actions],
             limits: Vec::new(),

@@ -45,6 +45,8 @@ pub struct PermissionOptions {
     pub min_window_days: u64,
     /// Regions without log files count as observed.
     pub assume_multi_region: bool,
+    /// The output leaves out calls of the window: what it does not show may have been used.
+    pub filtered: bool,
     /// The end of the window, in microseconds since the epoch: the moment that counts as now.
     pub now: i64,
 }

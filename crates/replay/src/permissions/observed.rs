@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use retrial_iam::Action;
 
-use super::PermissionReason;
 use super::days::{DAY, Days};
+use super::{PermissionOptions, PermissionReason};
 use crate::recording::{
     Events, PutSelectors, RecordKind, Recording, Records, Trail, Trails, is_read_only,
     put_selectors, recorded_since,
@@ -50,6 +50,11 @@ pub struct CoveredHour<'a> {
 const HOUR: i64 = 3_600_000_000;
 
 impl Covered {
+    /// Since when anything of an account was seen.
+    pub(crate) fn first(&self, account: &str) -> Option<i64> {
+        self.accounts.get(account).map(|covered| covered.first)
+    }
+
     /// Takes in a row.
     pub fn add(&mut self, row: CoveredHour<'_>) {
         if !self.accounts.contains_key(row.account) {
@@ -173,6 +178,7 @@ pub(crate) struct Observer<'o> {
     trails: Option<&'o [Trail]>,
     writes: &'o RecordedWrites,
     multi_region: bool,
+    filtered: bool,
 }
 
 /// Where an action may be used by a statement.
@@ -207,7 +213,7 @@ impl<'o> Observer<'o> {
         account: &str,
         (covered, writes): (&'o Covered, &'o RecordedWrites),
         (trails, recording): (&'o Trails, &'o Recording),
-        assume_multi_region: bool,
+        options: PermissionOptions,
     ) -> Self {
         let trails = trails.of_account(account);
         let any = |trails: &[Trail]| trails.iter().any(|trail| trail.multi_region);
@@ -216,7 +222,8 @@ impl<'o> Observer<'o> {
             covered: covered.accounts.get(account),
             trails,
             writes,
-            multi_region: assume_multi_region || trails.is_some_and(any),
+            multi_region: options.assume_multi_region || trails.is_some_and(any),
+            filtered: options.filtered,
         }
     }
 
@@ -232,6 +239,9 @@ impl<'o> Observer<'o> {
         reach: Reach<'_>,
     ) -> Result<Window, PermissionReason> {
         let covered = self.covered.ok_or(PermissionReason::NoLogs)?;
+        if self.filtered {
+            return Err(PermissionReason::FilteredOut);
+        }
         let (service, _) = action
             .full_name
             .split_once(':')

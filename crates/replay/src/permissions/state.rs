@@ -65,6 +65,8 @@ pub enum PermissionReason {
     Scp,
     /// Unobservable: nothing of the account was delivered.
     NoLogs,
+    /// Unobservable: the run left out calls by a filter.
+    FilteredOut,
     /// Unobservable: a data event, and no trail is known to record it.
     DataEventsNotRecorded,
     /// Unobservable: trails leave out such management events.
@@ -97,6 +99,7 @@ impl PermissionReason {
             Self::PermissionsBoundary => "permissions_boundary",
             Self::Scp => "scp",
             Self::NoLogs => "no_logs",
+            Self::FilteredOut => "filtered_out",
             Self::DataEventsNotRecorded => "data_events_not_recorded",
             Self::ManagementEventsNotRecorded => "management_events_not_recorded",
             Self::RecordedInPart => "recorded_in_part",

@@ -57,6 +57,7 @@ pub(crate) fn object(report: &FindingReport, subject: &Subject<'_>) -> Value {
         },
         "administrators": report.administrators,
         "calls_in_no_finding": report.left_out,
+        "filtered": report.filtered,
     })
 }
 

@@ -12,14 +12,14 @@ use std::sync::Arc;
 use std::{env, fs, thread};
 
 use clap::{Args, ValueEnum};
-use retrial_cloudtrail::{Day, Timestamp};
+use retrial_cloudtrail::Timestamp;
 use retrial_iam::{Catalogue, LintRule, Linter, Snapshot, SnapshotFile, lint_snapshot_file};
 use retrial_pipeline::{Derive, DeriveOptions, Derived, FindingOptions, PipelineError};
 use retrial_replay::{Assumptions, DeadStatement, Exclusions, Mapping, Replayer};
 
 use crate::Exit;
 use crate::args::{SnapshotArgs, moment};
-use crate::derive;
+use crate::derive::DeriveArgs;
 use crate::error::ProgramError;
 use crate::input;
 use crate::location::{self, Location, S3Args};
@@ -41,7 +41,7 @@ pub(crate) struct FindingArgs {
 
     /// The key of the tag that names the owner of a user or role; may be repeated, the first that is
     /// there counts
-    #[arg(long = "owner-tag", value_name = "KEY", default_value = OWNER_TAG)]
+    #[arg(long = "owner-tag", value_name = "KEY", default_value = "owner")]
     pub(crate) owner_tags: Vec<String>,
 
     /// Do not show what the entries of this file are about; what they hide is counted
@@ -51,19 +51,6 @@ pub(crate) struct FindingArgs {
     /// `resource`, `account`, `tag`; `*` stands for any text. What has expired is shown again.
     #[arg(long, value_name = "FILE")]
     pub(crate) exclude: Option<PathBuf>,
-}
-
-const OWNER_TAG: &str = "owner";
-
-/// As without any of them.
-impl Default for FindingArgs {
-    fn default() -> Self {
-        FindingArgs {
-            snapshot_time: None,
-            owner_tags: vec![OWNER_TAG.to_owned()],
-            exclude: None,
-        }
-    }
 }
 
 impl FindingArgs {
@@ -94,25 +81,6 @@ pub(crate) struct FindingsArgs {
     #[command(flatten)]
     pub(crate) snapshot: SnapshotArgs,
 
-    /// The day that counts as today: `2026-11-08` [default: the newest day of the calls]
-    ///
-    /// Later calls are left out, and ages are counted from its end.
-    #[arg(long, value_name = "DAY", value_parser = derive::day)]
-    pub(crate) as_of: Option<Day>,
-
-    /// Call unused only what went unused for so many days
-    #[arg(long, value_name = "DAYS", default_value_t = retrial_replay::MIN_WINDOW_DAYS)]
-    pub(crate) min_window: u64,
-
-    /// Regions without log files count as observed: the trail records all Regions
-    ///
-    /// Without it, a multi-Region trail in the snapshot's `trails.json` says so, or nothing does.
-    #[arg(long)]
-    pub(crate) assume_multi_region: bool,
-
-    #[command(flatten)]
-    pub(crate) options: FindingArgs,
-
     /// Exit with 1 if there is a finding of this kind, at least this severe; may be repeated
     ///
     /// `would-be-denied`, `privilege-escalation:high`, `any:medium`. Of calls that would be denied only
@@ -131,6 +99,9 @@ pub(crate) struct FindingsArgs {
     /// How the findings are printed on standard output
     #[arg(long, value_enum, default_value_t = FindingFormat::Text)]
     pub(crate) format: FindingFormat,
+
+    #[command(flatten)]
+    pub(crate) derive: DeriveArgs,
 
     #[command(flatten)]
     pub(crate) s3: S3Args,
@@ -167,12 +138,10 @@ pub(crate) fn run(args: &FindingsArgs) -> Result<Exit, ProgramError> {
     let printer = Printer::new(false);
     let loaded = input::snapshot(&args.snapshot.iam, &printer)?;
     let snapshot = &loaded.snapshot;
-    let options = DeriveOptions {
-        as_of: args.as_of,
-        min_window_days: args.min_window,
-        assume_multi_region: args.assume_multi_region,
-        findings: args.options.options(&args.snapshot.iam, snapshot)?,
-    };
+    let findings = &args.derive.findings;
+    let options = args
+        .derive
+        .options(findings.options(&args.snapshot.iam, snapshot)?);
     let snapshot_time = options.findings.snapshot_time;
     let derived = derived(args, snapshot, options)?;
     let Some(as_of) = derived.as_of else {
@@ -186,7 +155,7 @@ pub(crate) fn run(args: &FindingsArgs) -> Result<Exit, ProgramError> {
         iam: &args.snapshot.iam,
         as_of,
         snapshot_time,
-        min_window: args.min_window,
+        min_window: args.derive.min_window,
         limit: args.limit,
     };
     let text = match args.format {

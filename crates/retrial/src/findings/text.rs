@@ -288,7 +288,12 @@ fn unknown(out: &mut String, report: &FindingReport, subject: &Subject<'_>) -> s
         (Some(first), Some(last)) => (last - first) / super::MICROS_PER_DAY + 1,
         _ => 0,
     };
-    if u64::try_from(days).unwrap_or(0) < subject.min_window {
+    if report.filtered {
+        writeln!(
+            out,
+            "\nnothing is called unused: a filter of `retrial analyze` leaves out calls of this output"
+        )?;
+    } else if u64::try_from(days).unwrap_or(0) < subject.min_window {
         writeln!(
             out,
             "\nlittle is called unused yet: the calls cover {days} day{}, and {} are asked for (`--min-window`)",
