@@ -41,7 +41,7 @@ pub(crate) enum Command {
     ///
     /// SIGTERM and Ctrl-C stop it within moments, with exit status 2; the same command goes on from
     /// what was committed. A second one ends it at once, which loses no more.
-    Analyze(AnalyzeArgs),
+    Analyze(Box<AnalyzeArgs>),
     /// Print one call: its requests, every statement that mattered, the decision and why
     Explain(ExplainArgs),
     /// Look for mistakes in policy documents, with line and column
