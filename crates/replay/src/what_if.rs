@@ -284,7 +284,8 @@ impl<'s> WhatIf<'s> {
             .any(|request| {
                 let touches =
                     |arn| scope.touches_resource(request.action, arn, request.resource_known);
-                touches(request.resource_arn)
+                scope.touches_action(request.action, call.principal_arn, call.caller_account_id)
+                    || touches(request.resource_arn)
                     || request.spellings.iter().any(|spelling| touches(spelling))
                     || (scope.touches_endpoints() && request.vpc_endpoint().is_some())
             })

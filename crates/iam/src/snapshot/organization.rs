@@ -371,6 +371,14 @@ impl Organization {
         self.is_enabled(&path, policy_type)
     }
 
+    /// Whether each level of an account is told to have AWS's full access to this type of policy.
+    pub(super) fn has_full_access(&self, account: &str, policy_type: PolicyType) -> bool {
+        self.levels(account, policy_type).is_some_and(|levels| {
+            let is_full = |level: &Level| level.full_access == FullAccess::Attached;
+            !levels.is_empty() && levels.iter().all(is_full)
+        })
+    }
+
     /// All that it decides about an account; `None` where it does not have it.
     pub(super) fn standing(&self, account: &str) -> Option<Standing<'_>> {
         let path = self.path(account)?;

@@ -39,6 +39,7 @@ mod entries;
 mod error;
 mod listing;
 mod organization;
+mod organization_reach;
 mod scope;
 mod status;
 
@@ -49,6 +50,7 @@ use serde_json::value::RawValue;
 
 use self::details::AllDetails;
 use self::entries::ChangeFile;
+use self::organization_reach::ChangedActions;
 use self::status::NewLayer;
 use super::documents::DocumentProblem;
 use super::json::text_of;
@@ -270,12 +272,16 @@ impl<'a, 'f> Laying<'a, 'f> {
                 });
             }
         }
-        if changed.is_more {
+        if changed.reach.is_more {
             self.scope = ChangeScope::everything();
         }
-        for account in &changed.scp_accounts {
-            self.scope.add_account(account);
+        for (account, actions) in changed.reach.scp {
+            match actions {
+                ChangedActions::All => self.scope.add_account(&account),
+                ChangedActions::Of(actions) => self.scope.add_actions(&account, actions),
+            }
         }
+        self.scope.add_actions_everywhere(changed.reach.rcp);
         self.write(base, file.path, (changed.text, changed.changes));
         Ok(())
     }

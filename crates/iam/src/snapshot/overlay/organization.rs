@@ -8,12 +8,13 @@ use serde_json::value::RawValue;
 
 use super::super::documents::Documents;
 use super::super::json::{Entries, read_one, text_of};
-use super::super::organization::{Organization, PolicyType, Standing};
+use super::super::organization::{Organization, PolicyType};
 use super::entries::{
     ChangeFile, Entry, Given, Listed, Members, OverlayEffect, form, object, with_members,
 };
 use super::error::{OverlayError, OverlayProblem, Place};
 use super::listing::with_text;
+use super::organization_reach::OrganizationReach;
 use super::{OverlayChange, OverlayEntry};
 use crate::SnapshotFile;
 
@@ -73,10 +74,8 @@ struct SummaryName {
 pub(super) struct ChangedOrganization {
     pub(super) text: String,
     pub(super) changes: Vec<OverlayChange>,
-    /// Accounts whose service control policies are others now.
-    pub(super) scp_accounts: BTreeSet<String>,
-    /// Whether resource control policies, or who is the management account, are others now.
-    pub(super) is_more: bool,
+    /// What is decided otherwise now.
+    pub(super) reach: OrganizationReach,
     /// Accounts that the snapshot's own file did not have.
     pub(super) new_accounts: BTreeSet<String>,
 }
@@ -173,7 +172,7 @@ pub(super) fn lay_over<'a>(
     })?;
     let (after, _) = Organization::from_file(after);
     laying.check(&given, &after)?;
-    let (scp_accounts, is_more) = differences(before.as_ref(), &after);
+    let reach = OrganizationReach::of(before.as_ref(), &after);
     let known = |account: &&str| {
         before
             .as_ref()
@@ -182,8 +181,7 @@ pub(super) fn lay_over<'a>(
     let new_accounts = after.accounts().filter(|account| !known(account));
     Ok(ChangedOrganization {
         changes: laying.changes,
-        scp_accounts,
-        is_more,
+        reach,
         new_accounts: new_accounts.map(str::to_owned).collect(),
         text,
     })
@@ -398,33 +396,4 @@ fn by_id<'a>(entry: Entry<'a>, list: &str, listed: &Listed<'_>) -> Entry<'a> {
         name: id.map_or_else(|| entry.name.clone(), Cow::Owned),
         ..entry
     }
-}
-
-/// For which accounts service control policies are others now, and whether anything else is.
-fn differences(before: Option<&Organization>, after: &Organization) -> (BTreeSet<String>, bool) {
-    let accounts: BTreeSet<&str> = before
-        .into_iter()
-        .flat_map(Organization::accounts)
-        .chain(after.accounts())
-        .collect();
-    let mut scp_accounts = BTreeSet::new();
-    let mut is_more = false;
-    for account in accounts {
-        let was = before.and_then(|before| before.standing(account));
-        let is = after.standing(account);
-        let management = |standing: &Option<Standing<'_>>| {
-            standing.as_ref().map(|standing| standing.is_management)
-        };
-        is_more |= management(&was) != management(&is);
-        let levels = |of_type: usize| {
-            let was = was.as_ref().and_then(|was| was.levels.get(of_type));
-            was != is.as_ref().and_then(|is| is.levels.get(of_type))
-        };
-        let (scp, rcp) = (levels(0), levels(1));
-        is_more |= rcp;
-        if scp {
-            scp_accounts.insert(account.to_owned());
-        }
-    }
-    (scp_accounts, is_more)
 }

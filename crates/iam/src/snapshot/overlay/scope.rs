@@ -3,7 +3,11 @@
 //! It errs on one side: what is outside is decided alike with and without the change; what is inside
 //! may be.
 
-use rustc_hash::FxHashSet;
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::pattern::{ActionElement, ActionName};
 
 /// Which callers and resources a change can make a difference for.
 #[derive(Debug, Clone, Default)]
@@ -13,8 +17,12 @@ pub struct ChangeScope {
     callers: FxHashSet<Box<str>>,
     /// A managed policy is another: sessions can have been issued under it.
     managed_policies: bool,
-    /// Accounts under other service control policies.
+    /// Accounts under other service control policies, as far as nothing tells for which actions.
     accounts: FxHashSet<Box<str>>,
+    /// The actions that the changed statements of their service control policies are about.
+    actions: FxHashMap<Box<str>, Vec<Arc<ActionElement>>>,
+    /// Those of changed statements of resource control policies, whoever calls.
+    actions_everywhere: Vec<Arc<ActionElement>>,
     /// Resources with another policy, other grants or tags, by ARN; roles that are others.
     resources: FxHashSet<Box<str>>,
     /// Their services.
@@ -49,6 +57,29 @@ impl ChangeScope {
             && name.is_some_and(|name| {
                 accounts.any(|account| self.callers.contains(caller(account, name).as_str()))
             })
+    }
+
+    /// Whether a request of this caller for this action can be decided otherwise because of the
+    /// organization's policies.
+    pub fn touches_action(
+        &self,
+        action: &str,
+        principal_arn: Option<&str>,
+        account: Option<&str>,
+    ) -> bool {
+        if self.everything {
+            return true;
+        }
+        if self.actions.is_empty() && self.actions_everywhere.is_empty() {
+            return false;
+        }
+        let in_arn = principal_arn.and_then(|arn| arn.split(':').nth(4));
+        let of_accounts = in_arn.into_iter().chain(account);
+        let of_accounts = of_accounts.filter_map(|account| self.actions.get(account));
+        let mut elements = of_accounts.flatten().chain(&self.actions_everywhere);
+        let mut folded = String::new();
+        let action = ActionName::fold(action, &mut folded);
+        elements.any(|element| element.matches(action, element.slot(action.service)))
     }
 
     /// Whether a request can be decided otherwise because its session was issued under managed policies.
@@ -106,6 +137,14 @@ impl ChangeScope {
 
     pub(super) fn add_account(&mut self, account: &str) {
         self.accounts.insert(account.into());
+    }
+
+    pub(super) fn add_actions(&mut self, account: &str, actions: Vec<Arc<ActionElement>>) {
+        self.actions.insert(account.into(), actions);
+    }
+
+    pub(super) fn add_actions_everywhere(&mut self, actions: Vec<Arc<ActionElement>>) {
+        self.actions_everywhere.extend(actions);
     }
 
     pub(super) fn add_managed_policy(&mut self) {
