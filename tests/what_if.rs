@@ -778,24 +778,93 @@ fn sample_report(
 /// snapshot, taken out or turned into a denial.
 #[test]
 fn what_is_not_asked_would_not_differ() {
+    let logs = root().join("sample-logs");
+    let files = files_under(&logs.join("iam"));
+    let changes = sample_changes(&files);
+    assert!(changes.len() > 20);
+    let (differing, passed_over) = asked_and_not(&files, &changes);
+    assert!(
+        differing > 1000 && passed_over > 10_000,
+        "{differing} {passed_over}"
+    );
+}
+
+/// The same for statements of organization policies, changed where they are about some actions, or all.
+#[test]
+fn of_organization_policies_too() {
+    let logs = root().join("sample-logs");
+    let mut files = files_under(&logs.join("iam"));
+    let policy = |id: &str, policy_type: &str, content: Value, targets: &[&str]| {
+        let targets: Vec<Value> = targets.iter().map(|id| json!({ "TargetId": id })).collect();
+        json!({"PolicySummary": {"Id": id, "Type": policy_type}, "Content": content.to_string(), "Targets": targets})
+    };
+    let full = document(&[("Allow", "*", "*")]);
+    let two = document(&[
+        ("Deny", "sagemaker:Create*", "*"),
+        ("Deny", "kms:Decrypt", "*"),
+    ]);
+    let (scp, rcp) = ("SERVICE_CONTROL_POLICY", "RESOURCE_CONTROL_POLICY");
+    let organization = json!({
+        "Organization": {"Id": "o-exampleorg1", "MasterAccountId": "999900001111"},
+        "Roots": [{"Id": "r-ab12"}],
+        "Accounts": [{"Id": "111122223333", "ParentId": "r-ab12"}, {"Id": "444455556666", "ParentId": "r-ab12"}],
+        "Policies": [
+            policy("p-FullAWSAccess", scp, full, &["r-ab12", "111122223333", "444455556666"]),
+            policy("p-planted02", scp, two, &["111122223333"]),
+            policy("p-planted03", rcp, named("Deny", "*", "ecr:*", "*"), &["r-ab12"]),
+        ],
+    });
+    files.push((
+        "organization.json".to_owned(),
+        organization.to_string().into_bytes(),
+    ));
+    let change = |policies: Value| {
+        let text = json!({ "Policies": policies }).to_string();
+        vec![("organization.json".to_owned(), text.into_bytes())]
+    };
+    let targets = json!([{"TargetId": "r-ab12"}]);
+    let new = |policy_type: &str, content: Value| {
+        change(
+            json!({"p-planted01": {"PolicySummary": {"Id": "p-planted01", "Type": policy_type},
+            "Content": content, "Targets": targets}}),
+        )
+    };
+    let one = document(&[("Deny", "kms:Decrypt", "*")]);
+    let not_s3 = json!({"Version": "2012-10-17", "Statement": {"Effect": "Deny", "NotAction": "s3:*", "Resource": "*"}});
+    let changes = [
+        new(scp, document(&[("Deny", "s3:Get*", "*")])),
+        new(scp, document(&[("Deny", "s?:*", "*")])),
+        new(scp, not_s3),
+        new(rcp, named("Deny", "*", "s3:PutObject", "*")),
+        new(rcp, named("Deny", "*", "*", "*")),
+        change(json!({"p-planted02": {"Content": one}})),
+        change(json!({ "p-planted02": null })),
+        change(json!({ "p-planted03": null })),
+        change(json!({"p-planted02": {"Targets": targets}})),
+        change(json!({"p-FullAWSAccess": {"Targets": targets}})),
+    ];
+    let (differing, passed_over) = asked_and_not(&files, &changes);
+    assert!(
+        differing > 500 && passed_over > 1000,
+        "{differing} {passed_over}"
+    );
+}
+
+/// Of so many changes, the calls that differ, and those that were passed over.
+fn asked_and_not(files: &[(String, Vec<u8>)], changes: &[Vec<(String, Vec<u8>)>]) -> (u64, u64) {
     let folder = tempfile::tempdir().unwrap();
     let logs = root().join("sample-logs");
     analyze(&logs, &logs.join("iam"), folder.path(), &[]);
-    let files = files_under(&logs.join("iam"));
-    let (mut changes, mut differing, mut passed_over) = (0, 0, 0);
-    for change in sample_changes(&files) {
-        let whole = sample_report(folder.path(), &files, &change, true);
-        let mut scoped = sample_report(folder.path(), &files, &change, false);
+    let (mut differing, mut passed_over) = (0, 0);
+    for change in changes {
+        let whole = sample_report(folder.path(), files, change, true);
+        let mut scoped = sample_report(folder.path(), files, change, false);
         passed_over += whole.asked - scoped.asked;
         differing += whole.effects.values().sum::<u64>();
-        changes += 1;
         scoped.asked = whole.asked;
         assert!(whole == scoped, "{}", String::from_utf8_lossy(&change[0].1));
     }
-    assert!(
-        changes > 20 && differing > 1000 && passed_over > 10_000,
-        "{changes} {differing} {passed_over}"
-    );
+    (differing, passed_over)
 }
 
 fn sample_changes(files: &[(String, Vec<u8>)]) -> Vec<Vec<(String, Vec<u8>)>> {

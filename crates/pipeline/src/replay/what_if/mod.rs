@@ -124,7 +124,7 @@ impl<'r, 's: 'r> Pass<'r, 's> {
         let memos: Mutex<Vec<WhatIfMemo<'_>>> = Mutex::new(Vec::new());
         let mut joiner = Joiner::new(report);
         // So many at a time that their parts do not pile up.
-        for groups in groups.chunks(rayon::current_num_threads() * 2) {
+        for groups in groups.chunks(rayon::current_num_threads()) {
             let parts: Vec<Part> = groups
                 .par_iter()
                 .map(|group| {

@@ -15,7 +15,7 @@ use crate::analyze::PipelineError;
 use crate::manifest::{Manifest, ManifestFile, fenced};
 use crate::output::Output;
 
-/// Rows that are sorted and written together, at least: fewer only at the end.
+/// Rows that are sorted and written together: fewer only at the end.
 const ROWS_TOGETHER: usize = 32_768;
 
 /// What the rows stand on, and where they go.
@@ -105,14 +105,16 @@ struct Rows<'w, 's> {
 
 impl Rows<'_, '_> {
     fn take(&mut self, calls: Vec<ChangedCall>) -> Result<(), PipelineError> {
-        self.waiting.extend(calls);
-        match self.waiting.len() >= ROWS_TOGETHER {
-            true => self.write(),
-            false => Ok(()),
+        for call in calls {
+            self.waiting.push(call);
+            if self.waiting.len() == ROWS_TOGETHER {
+                self.write()?;
+            }
         }
+        Ok(())
     }
 
-    /// Writes what waits. It is cut by what came together from the output's row groups, and not by threads.
+    /// Writes what waits. It is cut by its number, and not by threads.
     fn write(&mut self) -> Result<(), PipelineError> {
         let mut calls = std::mem::take(&mut self.waiting);
         sort(&mut calls);
