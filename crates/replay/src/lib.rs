@@ -45,7 +45,7 @@ pub use denial::{Denial, denial};
 pub use findings::{
     Cause, Contradiction, DeadStatement, ExclusionError, Exclusions, Finding, FindingBasis,
     FindingEvidence, FindingKind, FindingReport, FindingSeverity, Hidden, Occasion,
-    PermissionEvidence, RecordedChange, RecordedChanges, RoleNeedFact, findings,
+    PermissionEvidence, RecordedChange, RecordedChanges, RoleNeedEvidence, RoleNeedFact, findings,
 };
 pub use issued_session::{IssuedSession, issued_session};
 pub use mapping::{

@@ -1,10 +1,10 @@
 //! The table `role_needs` of a date.
 //!
 //! # Memory
-//! The distinct texts of its rows.
+//! Names of roles, actions and policies; a row group; and what findings show of what is wrong.
 
 use bumpalo::Bump;
-use retrial_replay::{NeedState, RoleNeedFact};
+use retrial_replay::{NeedState, RoleNeedEvidence, RoleNeedFact};
 use retrial_tables::{DeterminedBy, RoleNeedRow, RoleNeeds};
 
 use super::pass::Source;
@@ -13,18 +13,18 @@ use crate::analyze::PipelineError;
 use crate::role_needs::{Checking, NeedsOf, role_needs};
 use crate::scratch::Scratch;
 
-/// Facts that findings are made of; of more, the table has all.
-const MOST_FACTS: usize = 100_000;
+/// Rows that are written together: what is kept of a row is far more than of a permission.
+const ROWS_TOGETHER: usize = 1 << 14;
 
-/// Checks the needs of the window, and writes the table; gives what is wrong, in its order.
+/// Checks the needs of the window, and writes the table; gives what is wrong.
 pub(super) fn write(
     source: &Source<'_>,
     scratch: &Scratch,
-) -> Result<(AsOfFile, Vec<RoleNeedFact>), PipelineError> {
+) -> Result<(AsOfFile, RoleNeedEvidence), PipelineError> {
     let replayer = source.derive.replayer;
     let arena = Bump::new();
     let mut texts = KeptTexts::new(&arena);
-    let mut rows = AsOfWriter::<RoleNeeds>::new(scratch)?;
+    let mut writer = AsOfWriter::<RoleNeeds>::new(scratch)?;
     let checking = Checking {
         catalogue: replayer.catalogue(),
         mapping: replayer.mapping(),
@@ -35,37 +35,102 @@ pub(super) fn write(
         files: source.files,
         end: source.window.end,
     };
-    let mut facts = Vec::new();
+    let mut evidence = RoleNeedEvidence::default();
+    let mut waiting = Vec::with_capacity(ROWS_TOGETHER);
     role_needs(checking, needs, scratch, &mut |row| {
-        if facts.len() < MOST_FACTS {
-            facts.extend(fact(row));
+        if let Some(fact) = fact(row) {
+            evidence.add(&fact);
         }
-        rows.add(kept(row, &mut texts, &arena))
+        waiting.push(KeptRow::new(row, &mut texts, &arena));
+        if waiting.len() == ROWS_TOGETHER {
+            write_rows(&mut waiting, &mut writer)?;
+        }
+        Ok(())
     })?;
-    Ok((rows.finish()?, facts))
+    write_rows(&mut waiting, &mut writer)?;
+    Ok((writer.finish()?, evidence))
 }
 
 /// What a row says that somebody should act on.
-fn fact(row: &RoleNeedRow<'_>) -> Option<RoleNeedFact> {
+fn fact<'r>(row: &RoleNeedRow<'r>) -> Option<RoleNeedFact<'r>> {
     let missing = row.state == NeedState::Missing.name();
     if !missing && row.state != NeedState::Excess.name() {
         return None;
     }
     Some(RoleNeedFact {
-        role_arn: row.role_arn.to_owned(),
-        action: row.action.to_owned(),
-        resource_arn: row.resource_arn.to_owned(),
+        role_arn: row.role_arn,
+        action: row.action,
+        resource_arn: row.resource_arn,
         missing,
-        why: row.why.unwrap_or_default().to_owned(),
+        why: row.why.unwrap_or_default(),
         jobs: row.jobs,
         first_time: row.first_time,
         last_time: row.last_time,
-        event_id: row.event_id.map(str::to_owned),
+        event_id: row.event_id,
     })
 }
 
-/// A row that lives as long as the writer.
-fn kept<'b>(row: &RoleNeedRow<'_>, texts: &mut KeptTexts<'b>, arena: &'b Bump) -> RoleNeedRow<'b> {
+fn write_rows(
+    waiting: &mut Vec<KeptRow<'_>>,
+    writer: &mut AsOfWriter<'_, RoleNeeds>,
+) -> Result<(), PipelineError> {
+    let arena = Bump::new();
+    let rows: Vec<RoleNeedRow<'_>> = waiting.iter().map(|kept| kept.row(&arena)).collect();
+    let rows: Vec<&RoleNeedRow<'_>> = rows.iter().collect();
+    writer.write_rows(&rows)?;
+    waiting.clear();
+    Ok(())
+}
+
+/// A row that waits: texts that many rows have are kept once, its own with it.
+struct KeptRow<'b> {
+    shared: RoleNeedRow<'b>,
+    resource_arn: Box<str>,
+    why: Option<Box<str>>,
+    event_id: Option<Box<str>>,
+    context: Vec<(Box<str>, Vec<Box<str>>)>,
+}
+
+impl<'b> KeptRow<'b> {
+    fn new(row: &RoleNeedRow<'_>, texts: &mut KeptTexts<'b>, arena: &'b Bump) -> Self {
+        let context = row.context.iter();
+        Self {
+            shared: shared(row, texts, arena),
+            resource_arn: row.resource_arn.into(),
+            why: row.why.map(Box::from),
+            event_id: row.event_id.map(Box::from),
+            context: context
+                .map(|(key, values)| {
+                    let values = values.iter().map(|value| Box::from(*value));
+                    (Box::from(*key), values.collect())
+                })
+                .collect(),
+        }
+    }
+
+    fn row<'r>(&'r self, arena: &'r Bump) -> RoleNeedRow<'r> {
+        let context = self.context.iter().map(|(key, values)| {
+            let values = values.iter().map(|value| &**value);
+            let values: Vec<&str> = values.collect();
+            (&**key, &*arena.alloc_slice_copy(&values))
+        });
+        let context: Vec<(&str, &[&str])> = context.collect();
+        RoleNeedRow {
+            resource_arn: &self.resource_arn,
+            why: self.why.as_deref(),
+            event_id: self.event_id.as_deref(),
+            context: arena.alloc_slice_copy(&context),
+            ..self.shared
+        }
+    }
+}
+
+/// What a row has in common with many others.
+fn shared<'b>(
+    row: &RoleNeedRow<'_>,
+    texts: &mut KeptTexts<'b>,
+    arena: &'b Bump,
+) -> RoleNeedRow<'b> {
     let mut option = |text: Option<&str>| text.map(|text| texts.keep(text));
     let (account_id, reason, mapping) = (
         option(row.account_id),
@@ -73,19 +138,13 @@ fn kept<'b>(row: &RoleNeedRow<'_>, texts: &mut KeptTexts<'b>, arena: &'b Bump) -
         option(row.mapping),
     );
     let (decision, layer) = (option(row.decision), option(row.layer));
-    let (why, source_field, page) = (option(row.why), option(row.source_field), option(row.page));
+    let (source_field, page) = (option(row.source_field), option(row.page));
     let (event_source, event_name) = (option(row.event_source), option(row.event_name));
-    let event_id = option(row.event_id);
     let mut list = |items: &[&str]| -> &'b [&'b str] {
         arena.alloc_slice_fill_iter(items.iter().map(|item| texts.keep(item)))
     };
     let (unknown_keys, unknown_layers) = (list(row.unknown_keys), list(row.unknown_layers));
     let assumes = list(row.assumes);
-    let context: Vec<(&'b str, &'b [&'b str])> = row
-        .context
-        .iter()
-        .map(|(key, values)| (&*arena.alloc_str(key), list(values)))
-        .collect();
     let determined_by: Vec<DeterminedBy<'b>> = row
         .determined_by
         .iter()
@@ -101,7 +160,7 @@ fn kept<'b>(row: &RoleNeedRow<'_>, texts: &mut KeptTexts<'b>, arena: &'b Bump) -
         account_id,
         role_arn: texts.keep(row.role_arn),
         action: texts.keep(row.action),
-        resource_arn: texts.keep(row.resource_arn),
+        resource_arn: "",
         resource_known: row.resource_known,
         state: texts.keep(row.state),
         reason,
@@ -113,8 +172,8 @@ fn kept<'b>(row: &RoleNeedRow<'_>, texts: &mut KeptTexts<'b>, arena: &'b Bump) -
         unknown_keys,
         unknown_layers,
         assumes,
-        context: arena.alloc_slice_copy(&context),
-        why,
+        context: &[],
+        why: None,
         source_field,
         page,
         jobs: row.jobs,
@@ -122,6 +181,6 @@ fn kept<'b>(row: &RoleNeedRow<'_>, texts: &mut KeptTexts<'b>, arena: &'b Bump) -
         last_time: row.last_time,
         event_source,
         event_name,
-        event_id,
+        event_id: None,
     }
 }

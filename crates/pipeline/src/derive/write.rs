@@ -90,6 +90,11 @@ impl<'b, T: AsOfTable> AsOfWriter<'b, T> {
         Ok(())
     }
 
+    /// Writes rows that nobody keeps, as a row group of their own.
+    pub(crate) fn write_rows<'r>(&mut self, rows: &[&'r T::Row<'r>]) -> Result<(), PipelineError> {
+        self.writer.write(rows).map_err(failed::<T>)
+    }
+
     fn write(&mut self) -> Result<(), PipelineError> {
         let rows = std::mem::take(&mut self.rows);
         let lent: Vec<_> = T::shorter(&rows).iter().collect();

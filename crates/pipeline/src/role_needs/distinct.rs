@@ -16,7 +16,7 @@ use crate::merge::{SortedSource, merge};
 use crate::scratch::Scratch;
 
 /// What the needs in memory may come to.
-const HELD_BYTES: usize = 16 << 20;
+const HELD_BYTES: usize = 8 << 20;
 
 /// What a need costs beside its texts, as estimated.
 const NEED_BYTES: usize = 2 * size_of::<(Asked, Sums)>();

@@ -115,13 +115,24 @@ impl Finding {
 
     /// With a list; nothing where it is empty.
     pub(crate) fn list<T: Into<String>>(
-        mut self,
+        self,
         name: &'static str,
         entries: impl IntoIterator<Item = T>,
     ) -> Finding {
-        let mut entries: Vec<String> = entries.into_iter().map(Into::into).collect();
-        let more = entries.len().saturating_sub(MOST_ENTRIES);
+        let entries: Vec<String> = entries.into_iter().map(Into::into).collect();
+        let all = entries.len() as u64;
+        self.list_of(name, entries, all)
+    }
+
+    /// The first of so many entries.
+    pub(crate) fn list_of(
+        mut self,
+        name: &'static str,
+        mut entries: Vec<String>,
+        all: u64,
+    ) -> Finding {
         entries.truncate(MOST_ENTRIES);
+        let more = all.saturating_sub(entries.len() as u64);
         if more > 0 {
             entries.push(format!("{more} more"));
         }

@@ -29,4 +29,5 @@ pub use finding::{Finding, Hidden};
 pub use gather::{FindingBasis, FindingEvidence};
 pub use idle::PermissionEvidence;
 pub use kind::{Cause, FindingKind, FindingSeverity};
-pub use report::{DeadStatement, FindingReport, Occasion, RoleNeedFact, findings};
+pub use report::{DeadStatement, FindingReport, Occasion, findings};
+pub use role_needs::{RoleNeedEvidence, RoleNeedFact};

@@ -12,7 +12,8 @@ use super::finding::{Finding, Hidden};
 use super::gather::FindingEvidence;
 use super::idle::PermissionEvidence;
 use super::kept::MICROS_PER_DAY;
-use super::{escalation, idle, pass_role, role_needs, statements, trust};
+use super::role_needs::RoleNeedEvidence;
+use super::{escalation, idle, pass_role, statements, trust};
 use crate::permissions::Covered;
 use crate::{Outcome, Reason, Verdict};
 
@@ -25,29 +26,6 @@ pub struct DeadStatement {
     pub place: String,
     /// Why.
     pub message: String,
-}
-
-/// What an execution role lacks, or has in excess: rows of the table `role_needs`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoleNeedFact {
-    /// The execution role.
-    pub role_arn: String,
-    /// The action.
-    pub action: String,
-    /// The resource; `*` in it stands for what is not told.
-    pub resource_arn: String,
-    /// Whether the role lacks it; else it has it and no job asks for it.
-    pub missing: bool,
-    /// Why it is needed.
-    pub why: String,
-    /// The jobs that ask for it.
-    pub jobs: u64,
-    /// The first of them, in microseconds since the epoch.
-    pub first_time: Option<i64>,
-    /// The last of them.
-    pub last_time: Option<i64>,
-    /// One of them.
-    pub event_id: Option<String>,
 }
 
 /// What findings are derived for.
@@ -68,7 +46,7 @@ pub struct Occasion<'a> {
     /// Statements that can apply to no request.
     pub dead_statements: &'a [DeadStatement],
     /// What jobs ask of their execution roles, as far as it is wrong.
-    pub role_needs: &'a [RoleNeedFact],
+    pub role_needs: &'a RoleNeedEvidence,
     /// What reports are not to show.
     pub exclusions: &'a Exclusions,
     /// What log files were there.
@@ -168,7 +146,7 @@ pub fn findings(
     all.extend(pass_role::pass_role(evidence, occasion));
     all.extend(statements::statements(evidence, occasion));
     all.extend(idle::idle(evidence, permissions, occasion));
-    all.extend(role_needs::role_needs(occasion.role_needs));
+    all.extend(occasion.role_needs.findings());
     for finding in &mut all {
         let principal = finding
             .principal_arn

@@ -130,7 +130,7 @@ impl<'r, 's: 'r> Pass<'r, 's> {
                 .map(|group| {
                     let kept = || memos.lock().unwrap_or_else(PoisonError::into_inner);
                     let memo = kept().pop();
-                    let mut memo = memo.unwrap_or_else(|| WhatIfMemo::new(MEMO_BYTES));
+                    let mut memo = memo.unwrap_or_else(|| WhatIfMemo::new(MEMO_BYTES / 4));
                     let part = self.group(*group, &sessions, &mut memo);
                     kept().push(memo);
                     part
