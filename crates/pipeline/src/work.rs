@@ -62,8 +62,7 @@ pub(crate) fn work(
     work.go_ahead(plan_options)?;
     work.end()?;
     work.say_rejects();
-    work.derive()?;
-    Ok(work.report)
+    work.derive()
 }
 
 /// A run at work.
@@ -428,11 +427,20 @@ impl<'r> Work<'r> {
         Ok(())
     }
 
-    /// What is derived for the whole window, under the snapshot of now.
-    fn derive(&mut self) -> Result<(), PipelineError> {
-        let run = self.place.run;
+    /// What is derived for the whole window, under the snapshot of now: the last of a run, for which nothing
+    /// of what calls were joined to is needed any more.
+    fn derive(self) -> Result<Report, PipelineError> {
+        let Work {
+            place,
+            mut output,
+            joins,
+            mut report,
+            ..
+        } = self;
+        drop(joins);
+        let run = place.run;
         let Some(options) = run.derive.clone() else {
-            return Ok(());
+            return Ok(report);
         };
         let derive = Derive {
             replayer: run.replayer,
@@ -442,10 +450,10 @@ impl<'r> Work<'r> {
             scratch: run.scratch,
             stop: Some(run.stop),
         };
-        let derived = derive::work(&derive, &mut self.output, self.place.scratch)?;
-        self.report.rows.extend(&derived.rows);
-        self.report.derived = derived;
-        Ok(())
+        let derived = derive::work(&derive, &mut output, place.scratch)?;
+        report.rows.extend(&derived.rows);
+        report.derived = derived;
+        Ok(report)
     }
 
     fn last_delivery(&self) -> DeliveryDay {

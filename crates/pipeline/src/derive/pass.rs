@@ -82,7 +82,7 @@ impl<'s> Source<'s> {
         let mut arenas = arenas.as_mut_slice();
         // So many at a time that their parts do not pile up.
         let stop = self.derive.stop;
-        for groups in groups.chunks(rayon::current_num_threads() * 2) {
+        for groups in groups.chunks(rayon::current_num_threads()) {
             if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
                 return Err(PipelineError::Stopped);
             }
