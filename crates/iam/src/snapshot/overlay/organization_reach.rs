@@ -236,7 +236,11 @@ mod tests {
         check(&[("a", DENY)], &[("a", DENY)], "nothing");
         check(&[("a", DENY)], &[("b", DENY)], "nothing");
         check(&[("a", DENY)], &[("a", TWO)], "kms:Disable*");
-        check(&[("a", TWO)], &[("a", DENY), ("b", DENY)], "kms:Disable*");
+        check(
+            &[("a", TWO)],
+            &[("a", DENY), ("b", DENY)],
+            "s3:Delete* kms:Disable*",
+        );
         check(&[("a", DENY)], &[("a", OLD)], "s3:Delete* s3:Delete*");
         check(&[("a", DENY)], &[("a", ALL_BUT)], "all");
         check(
