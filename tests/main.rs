@@ -14,6 +14,7 @@ mod broken;
 mod buckets;
 mod command_line;
 mod compact;
+mod contents;
 mod corpus;
 mod daily;
 mod dashboards;

@@ -7,7 +7,8 @@
 use retrial_storage::Store;
 
 use crate::analyze::PipelineError;
-use crate::duplicates::Duplicates;
+use crate::duplicates::{Duplicates, Novelty};
+use crate::framing::FramedPart;
 use crate::manifest::Header;
 use crate::output::Output;
 use crate::retry::Retry;
@@ -94,19 +95,21 @@ impl<'r> Joins<'r> {
         Ok(())
     }
 
-    /// The sessions that a round issued, in the order of the plan.
-    pub(crate) fn add_sessions(&mut self, parts: &[FilePart<'_>]) {
-        for part in parts {
-            for item in &part.items {
-                let row = item.session.and_then(|session| part.sessions.get(session));
-                if let Some((_, row)) = row {
-                    self.sessions.add(row, item.minute);
-                }
+    /// The sessions that a round issued, in the order of the plan. Those that records issued which are
+    /// there already have been added with them; `novelties` come in the order of
+    /// [`crate::framing::issuing`].
+    pub(crate) fn add_sessions(&mut self, framed: &[FramedPart<'_>], novelties: Vec<Novelty>) {
+        let mut novelties = novelties.into_iter();
+        for issued in framed.iter().flat_map(|framed| &framed.issued) {
+            let novelty = issued.fingerprint.and_then(|_| novelties.next());
+            if novelty != Some(Novelty::Duplicate) {
+                let (_, row) = &issued.row;
+                self.sessions.add(row, issued.minute);
             }
         }
     }
 
-    /// The records of a round that are still held wait from here on: their texts are taken.
+    /// The records of a round that are held wait from here on: their texts are taken.
     pub(crate) fn hold(
         &mut self,
         delivery: DeliveryDay,

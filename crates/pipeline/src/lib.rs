@@ -32,6 +32,7 @@ mod decide;
 mod derive;
 mod duplicates;
 mod filter;
+mod framing;
 mod joins;
 mod ledger;
 mod manifest;

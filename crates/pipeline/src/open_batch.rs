@@ -11,13 +11,12 @@ use crate::analyze::{PipelineError, Run};
 use crate::batch::{Batch, KeptRows};
 use crate::dates::Dated;
 use crate::decide::{DecidedChunk, Knowledge, decide_waiting};
+use crate::framing::{OpenFile, Reading, issuing, read_round};
 use crate::joins::Joins;
 use crate::plan::{DayPlan, PlannedFile, day_number};
 use crate::report::Report;
 use crate::scratch::Scratch;
-use crate::slice::{
-    Failure, Fate, FilePart, OpenFile, Reading, fingerprints, mark, read_round, settle_round,
-};
+use crate::slice::{Failure, Fate, FilePart, count_round, decide_round, fingerprints, mark};
 use crate::waiting::DeliveryDay;
 
 /// The text of waiting records that is decided at a time.
@@ -142,27 +141,27 @@ impl<'w, 'r> OpenBatch<'w, 'r> {
             .map(|(place, file)| OpenFile::new(place, file))
             .collect();
         while !files.is_empty() {
+            let mut session_arenas: Vec<Bump> = files.iter().map(|_| Bump::new()).collect();
             let mut arenas: Vec<Bump> = files.iter().map(|_| Bump::new()).collect();
-            let mut late_arenas: Vec<Bump> = files.iter().map(|_| Bump::new()).collect();
-            let reading = Reading {
-                run: self.place.run,
-                known: self.knowledge(day.read_to(slice.start)),
-                failing,
-            };
-            let mut parts = read_round(reading, &mut files, &mut arenas);
-            let failed = parts
+            let run = self.place.run;
+            let framed = read_round(Reading { run, failing }, &mut files, &mut session_arenas);
+            let failed = framed
                 .iter()
+                .map(|framed| &framed.part)
                 .find(|part| part.is_later && part.failure.is_some());
             if let Some(part) = failed {
                 return Ok(part.failure.clone());
             }
             let is_last = !files.iter().any(OpenFile::has_more);
             let read_to = day.read_to(if is_last { slice.end } else { slice.start });
+            // The same record has the same body: whether it is there twice, the records that issued
+            // sessions tell among themselves.
+            let novelties = self.joins.duplicates.preview(&issuing(&framed))?;
+            self.joins.add_sessions(&framed, novelties);
+            let mut parts = decide_round(run, self.knowledge(read_to), framed, &mut arenas);
             let novelties = self.joins.duplicates.check(&fingerprints(&parts))?;
             mark(&mut parts, novelties);
-            self.joins.add_sessions(&parts);
-            let known = self.knowledge(read_to);
-            settle_round(self.place.run, known, &mut parts, &mut late_arenas);
+            count_round(&mut parts);
             self.joins.hold(day.delivery, &mut parts)?;
             self.write(day.delivery, read_to, &parts)?;
             for (file, part) in files.iter_mut().zip(parts) {
@@ -269,7 +268,6 @@ fn keep_part<'x>(part: &'x FilePart<'x>, kept: &mut KeptRows<'x>) {
     for item in &part.items {
         match &item.fate {
             Fate::Decided(decided) => kept.add(&part.rows, decided),
-            Fate::Late(decided) => kept.add(&part.late, decided),
             Fate::Held { .. } | Fate::Dropped => {}
         }
         let session = item.session.and_then(|session| part.sessions.get(session));

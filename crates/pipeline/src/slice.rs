@@ -1,80 +1,27 @@
 //! One slice: its log files read, parsed and replayed by all cores, a bounded part at a time.
 //!
-//! A part is read in two passes over its files, both parallel. The first ([`read_round`]) reads and
-//! parses, and replays what it can; between the two, in the order of the plan, it is found out which
-//! records are duplicates and which sessions were issued. The second ([`settle_round`]) drops the
-//! duplicates, counts the others, and decides what had to wait for a session of the same slice.
-
-use std::collections::BTreeMap;
-use std::io::Read;
+//! A part is gone through in two passes, both parallel. The first ([`crate::framing::read_round`])
+//! reads the files and finds the sessions that they issued; it keeps the records as text. The second
+//! ([`decide_round`]) parses and replays each record, once: by then it is known which session it has, or
+//! that this cannot be known yet. Behind it, in the order of the plan, it is found out which records are
+//! duplicates ([`mark`]), and the others are counted ([`count_round`]).
 
 use bumpalo::Bump;
 use rayon::prelude::*;
-use retrial_cloudtrail::{
-    FileKind, Framed, LogFileReader, Part, PartBudget, ReadBuffers, Record, Reject, RejectScope,
-    Timestamp,
-};
-use retrial_replay::{Caller, issued_session, session_key};
-use retrial_storage::StorageError;
+use retrial_cloudtrail::{Record, Reject, RejectScope};
+use retrial_replay::{Caller, session_key};
 use retrial_tables::{RejectRow, SessionRow};
 
 use crate::analyze::Run;
 use crate::coverage::{CellOf, FileCoverage};
 use crate::dates::{Dated, event_date};
-use crate::decide::{Decided, Knowledge, Rows, Worker};
+use crate::decide::{Decided, Knowledge, Rows, Worker, knowledge};
 use crate::duplicates::{Fingerprint, Novelty, body_hash};
-use crate::plan::PlannedFile;
+use crate::framing::{FramedPart, Unread, minute_of};
 use crate::report::Report;
 use crate::retry::class;
-use crate::rows::{Origin, session_row};
+use crate::rows::Origin;
 use crate::texts::Texts;
-
-/// What one file contributes to a slice at most; a larger file goes on in further rounds, so that one
-/// file, however large or however it was made, never decides how much memory a run needs.
-const FILE_PART: PartBudget = PartBudget {
-    bytes: 64 << 20,
-    records: 50_000,
-};
-
-const MICROS_A_MINUTE: i64 = 60_000_000;
-
-/// A log file being read.
-pub(crate) struct OpenFile<'p> {
-    file: &'p PlannedFile,
-    /// Its place in the plan.
-    place: usize,
-    /// `None` before it is opened and once it is at its end.
-    reader: Option<LogFileReader<Box<dyn Read + Send>>>,
-    started: bool,
-    coverage: FileCoverage,
-}
-
-impl<'p> OpenFile<'p> {
-    pub(crate) fn new(place: usize, file: &'p PlannedFile) -> Self {
-        Self {
-            file,
-            place,
-            reader: None,
-            started: false,
-            coverage: FileCoverage::default(),
-        }
-    }
-
-    /// Whether anything is left to be read.
-    pub(crate) fn has_more(&self) -> bool {
-        self.reader.is_some()
-    }
-
-    /// Adds what a part of it covers.
-    pub(crate) fn cover(&mut self, part: FileCoverage) {
-        self.coverage.add_part(part);
-    }
-
-    /// What the whole file covers.
-    pub(crate) fn into_coverage(self) -> FileCoverage {
-        self.coverage
-    }
-}
 
 /// Why the storage did not deliver a file: a later run may have it.
 #[derive(Debug, Clone)]
@@ -89,13 +36,13 @@ pub(crate) struct Failure {
 pub(crate) struct FilePart<'f> {
     pub(crate) items: Vec<Item>,
     pub(crate) rows: Rows<'f>,
-    /// What the second pass decided.
-    pub(crate) late: Rows<'f>,
     pub(crate) sessions: Vec<Dated<SessionRow<'f>>>,
     pub(crate) rejects: Vec<Dated<RejectRow<'f>>>,
     pub(crate) report: Report,
     pub(crate) coverage: FileCoverage,
     pub(crate) log_file: &'f str,
+    /// When the file was delivered.
+    pub(crate) minute: Option<u32>,
     /// The storage failed: nothing else is in the part where it is the file's first one.
     pub(crate) failure: Option<Failure>,
     /// Whether rows of the file's earlier parts are in the batch already.
@@ -115,41 +62,31 @@ pub(crate) struct Item {
 
 /// What became of a record.
 pub(crate) enum Fate {
-    /// Decided in the first pass: its rows are in [`FilePart::rows`].
+    /// Its rows are in [`FilePart::rows`].
     Decided(Decided),
-    /// It needs a session that was not known in the first pass.
+    /// The record that issued its session may still come.
     Held {
-        /// Its text: not in an arena, since most of what is held is moved on to the queue.
+        /// Its text: not in an arena, since it is moved on to the queue.
         text: Box<[u8]>,
         /// Its number in the file.
         record_index: u64,
     },
-    /// Decided in the second pass: its rows are in [`FilePart::late`].
-    Late(Decided),
     /// A duplicate, or a filtered record of which only the session that it issued counts.
     Dropped,
 }
 
-/// What the files of a round are read with.
-#[derive(Clone, Copy)]
-pub(crate) struct Reading<'r, 'f> {
-    pub(crate) run: &'r Run<'f>,
-    pub(crate) known: Knowledge<'r>,
-    /// Files that are known to fail in their middle: they are not opened.
-    pub(crate) failing: &'r BTreeMap<usize, Failure>,
-}
-
-/// Reads the next part of each file. The rows live in `arenas`, one per file.
-pub(crate) fn read_round<'f>(
-    reading: Reading<'_, 'f>,
-    files: &mut [OpenFile<'_>],
+/// Parses and replays the records of a round. The rows live in `arenas`, one per part.
+pub(crate) fn decide_round<'f>(
+    run: &Run<'f>,
+    known: Knowledge<'_>,
+    framed: Vec<FramedPart<'f>>,
     arenas: &'f mut [Bump],
 ) -> Vec<FilePart<'f>> {
-    files
-        .par_iter_mut()
+    framed
+        .into_par_iter()
         .zip(arenas.par_iter_mut())
-        .map_init(PartWorker::default, |worker, (file, arena)| {
-            read_part(reading, worker, file, arena)
+        .map_init(Worker::default, |worker, (framed, arena)| {
+            decide_part((run, known), worker, framed, arena)
         })
         .collect()
 }
@@ -184,144 +121,74 @@ pub(crate) fn mark(parts: &mut [FilePart<'_>], novelties: Vec<Novelty>) {
     }
 }
 
-/// Counts what was kept and decides what was held and can be by now.
-pub(crate) fn settle_round<'f>(
-    run: &Run<'f>,
-    known: Knowledge<'_>,
-    parts: &mut [FilePart<'f>],
-    arenas: &'f mut [Bump],
-) {
-    parts
-        .par_iter_mut()
-        .zip(arenas.par_iter_mut())
-        .for_each_init(Worker::default, |worker, (part, arena)| {
-            settle_part(run, known, worker, part, arena);
-        });
-}
-
-fn settle_part<'f>(
-    run: &Run<'f>,
-    known: Knowledge<'_>,
-    worker: &mut Worker<'f>,
-    part: &mut FilePart<'f>,
-    arena: &'f Bump,
-) {
-    for item in &mut part.items {
-        if let Some(cell) = item.cell {
-            part.coverage.count(cell);
-        }
-        match &item.fate {
-            Fate::Decided(decided) => {
+/// Counts what was kept.
+pub(crate) fn count_round(parts: &mut [FilePart<'_>]) {
+    parts.par_iter_mut().for_each(|part| {
+        for item in &part.items {
+            if let Some(cell) = item.cell {
+                part.coverage.count(cell);
+            }
+            if let Fate::Decided(decided) = &item.fate {
                 if item.conflict {
                     part.rows.mark_conflict(decided);
                 }
                 let rows = part.rows.decisions_of(decided);
                 part.report.count(decided.facts, rows);
             }
-            Fate::Held { text, record_index } => {
-                let origin = Origin {
-                    log_file: part.log_file,
-                    record_index: *record_index,
-                    conflict: item.conflict,
-                };
-                let decided = worker.decide(
-                    run,
-                    known,
-                    (text, item.minute),
-                    origin,
-                    &mut part.late,
-                    arena,
-                );
-                if let Some(decided) = decided {
-                    part.report
-                        .count(decided.facts, part.late.decisions_of(&decided));
-                    item.fate = Fate::Late(decided);
-                }
-            }
-            Fate::Late(_) | Fate::Dropped => {}
         }
-    }
+    });
 }
 
-/// What a thread keeps from one file to the next.
-#[derive(Default)]
-struct PartWorker<'s> {
-    worker: Worker<'s>,
-    /// Of the last file that was read to its end.
-    buffers: Option<ReadBuffers>,
-}
-
-fn read_part<'f>(
-    reading: Reading<'_, 'f>,
-    worker: &mut PartWorker<'f>,
-    open: &mut OpenFile<'_>,
+fn decide_part<'f>(
+    (run, known): (&Run<'f>, Knowledge<'_>),
+    worker: &mut Worker<'f>,
+    framed: FramedPart<'f>,
     arena: &'f Bump,
 ) -> FilePart<'f> {
-    let Reading { run, failing, .. } = reading;
-    let buffers = worker.buffers.take();
-    let log_file = arena.alloc_str(&open.file.key);
-    let mut reader = PartReader {
-        reading,
+    let FramedPart {
+        mut part,
+        mut text,
+        unread,
+        issued,
+    } = framed;
+    let mut sessions = issued.iter().map(|issued| issued.unread).peekable();
+    part.sessions = issued.iter().map(|issued| issued.row).collect();
+    part.items.reserve_exact(unread.len());
+    let mut deciding = Deciding {
+        run,
+        known,
         arena,
-        minute: open.file.minute(),
-        place: open.place,
-        part: FilePart {
-            log_file,
-            is_later: open.started,
-            ..FilePart::default()
-        },
-        worker: &mut worker.worker,
+        part,
+        worker,
     };
-    let first = !open.started;
-    open.started = true;
-    if first {
-        reader.part.report.files = 1;
-        reader.part.report.bytes = open.file.size;
-        if let Some(failure) = failing.get(&open.place) {
-            reader.fail(failure.clone());
-            return reader.part;
-        }
-        match run.open(open.file) {
-            Ok(body) => {
-                let buffers = buffers.unwrap_or_default();
-                open.reader = Some(LogFileReader::with_buffers(body, run.limits, buffers));
+    let mut rest = text.as_mut_slice();
+    let mut session = 0;
+    for (number, unread) in unread.into_iter().enumerate() {
+        match unread {
+            Unread::Record {
+                index,
+                offset,
+                length,
+            } => {
+                let Some((text, behind)) = rest.split_at_mut_checked(length) else {
+                    break;
+                };
+                rest = behind;
+                let issued = sessions.next_if_eq(&number).map(|_| session);
+                session += usize::from(issued.is_some());
+                deciding.record((index, offset), text, issued);
             }
-            Err(error) => reader.unopened(&error),
+            Unread::Rejected(reject) => deciding.reject(&reject),
         }
     }
-    let Some(body) = &mut open.reader else {
-        return reader.part;
-    };
-    let end = body.read_part(FILE_PART, &mut |framed| reader.take(framed));
-    let mut part = reader.part;
-    if let Part::End(kind) = end {
-        worker.buffers = open.reader.take().map(LogFileReader::into_buffers);
-        set_aside(&mut part.report, kind);
-        run.progress.file_done(open.file.size);
-    }
-    if first && let Some(failure) = part.failure.take() {
-        part = failed_part(part, failure);
-    }
+    let part = deciding.part;
     run.progress.records(part.report.books.records_read);
     part
 }
 
-/// A file that turned out to be of another kind, and yielded nothing, is set aside like one whose
-/// name says so.
-fn set_aside(report: &mut Report, kind: FileKind) {
-    let aside = &mut report.set_aside;
-    match kind {
-        FileKind::Digest => aside.digest += 1,
-        FileKind::Notification => aside.notification += 1,
-        _ => return,
-    }
-    report.files = 0;
-    report.bytes = 0;
-}
-
 /// Where the storage failed, the whole file is to be read again by a later run: what came out of it
 /// so far would then be there twice.
-fn failed_part<'f>(part: FilePart<'f>, failure: Failure) -> FilePart<'f> {
+pub(crate) fn failed_part<'f>(part: FilePart<'f>, failure: Failure) -> FilePart<'f> {
     let mut report = Report {
         files: part.report.files,
         bytes: part.report.bytes,
@@ -331,6 +198,7 @@ fn failed_part<'f>(part: FilePart<'f>, failure: Failure) -> FilePart<'f> {
     FilePart {
         report,
         log_file: part.log_file,
+        minute: part.minute,
         failure: Some(failure),
         is_later: part.is_later,
         ..FilePart::default()
@@ -344,37 +212,24 @@ pub(crate) fn count_failure(report: &mut Report, reason: &'static str) {
     *report.rejects.entry(reason).or_default() += 1;
 }
 
-/// One part of one file, as it is read.
-struct PartReader<'f, 'r> {
-    reading: Reading<'r, 'f>,
+/// One part of one file, as it is decided.
+struct Deciding<'f, 'r> {
+    run: &'r Run<'f>,
+    known: Knowledge<'r>,
     arena: &'f Bump,
-    /// When the file was delivered.
-    minute: Option<u32>,
-    place: usize,
     part: FilePart<'f>,
     worker: &'r mut Worker<'f>,
 }
 
-impl PartReader<'_, '_> {
-    fn take(&mut self, framed: Framed<'_>) {
-        match framed {
-            Framed::Record {
-                index,
-                offset,
-                text,
-            } => self.record(index, offset, text),
-            Framed::Rejected(reject) => self.reject(&reject),
-        }
-    }
-
-    fn record(&mut self, index: u64, offset: u64, text: &mut [u8]) {
+impl Deciding<'_, '_> {
+    /// Takes a record, and the number of the session that it issued.
+    fn record(&mut self, (index, offset): (u64, u64), text: &mut [u8], session: Option<usize>) {
         let Self {
-            reading,
+            run,
+            known,
             arena,
-            minute,
             part,
             worker,
-            ..
         } = self;
         // Parsing unescapes the text in place.
         let body = body_hash(text);
@@ -389,16 +244,17 @@ impl PartReader<'_, '_> {
         } = &mut **worker;
         call_arena.reset();
         let mut taker = RecordTaker {
-            reading: *reading,
+            run,
+            known: *known,
             arena,
             call_arena,
             scratch,
             texts,
             part,
-            file_minute: *minute,
             body,
             original,
             index,
+            session,
         };
         let parsed = parser.parse(text, |record| taker.take(record));
         if let Err(error) = parsed {
@@ -407,14 +263,6 @@ impl PartReader<'_, '_> {
     }
 
     fn reject(&mut self, reject: &Reject) {
-        if reject.reason.is_retryable() {
-            self.part.failure = Some(Failure {
-                place: self.place,
-                reason: reject.reason.code(),
-                message: reject.reason.to_string(),
-            });
-            return;
-        }
         let report = &mut self.part.report;
         match reject.reason.scope() {
             RejectScope::Record => {
@@ -436,76 +284,42 @@ impl PartReader<'_, '_> {
         };
         self.part.rejects.push((None, row));
     }
-
-    fn unopened(&mut self, error: &StorageError) {
-        const REASON: &str = "unreadable_file";
-        if error.is_retryable() {
-            self.fail(Failure {
-                place: self.place,
-                reason: REASON,
-                message: error.to_string(),
-            });
-            return;
-        }
-        self.part.report.files_rejected += 1;
-        *self.part.report.rejects.entry(REASON).or_default() += 1;
-        let row = RejectRow {
-            log_file: self.part.log_file,
-            record_index: None,
-            byte_offset: None,
-            event_id: None,
-            reason: REASON,
-            message: self.arena.alloc_str(&error.to_string()),
-            class: class(false),
-            bytes: None,
-        };
-        self.part.rejects.push((None, row));
-    }
-
-    fn fail(&mut self, failure: Failure) {
-        self.part = failed_part(std::mem::take(&mut self.part), failure);
-    }
 }
 
 /// One record, parsed.
 struct RecordTaker<'f, 'r> {
-    reading: Reading<'r, 'f>,
+    run: &'r Run<'f>,
+    known: Knowledge<'r>,
     arena: &'f Bump,
     call_arena: &'r Bump,
     scratch: &'r mut retrial_iam::Scratch<'f>,
     texts: &'r Texts<'f>,
     part: &'r mut FilePart<'f>,
-    file_minute: Option<u32>,
     body: u64,
     /// The record's text as it was before it was parsed.
     original: &'r [u8],
     index: u64,
+    /// The session that it issued.
+    session: Option<usize>,
 }
 
 impl<'f> RecordTaker<'f, '_> {
     fn take(&mut self, record: &Record<'_>) {
         self.part.report.books.records_read += 1;
-        let minute = self
-            .file_minute
-            .unwrap_or_else(|| minute(record.event_time));
-        let session = self.session(record);
-        let run = self.reading.run;
+        let minute = minute_of(record, self.part.minute);
+        let run = self.run;
         if !run.filter.passes(record) {
-            return self.filtered(minute, session);
+            return self.filtered(minute);
         }
-        let known =
-            session_key(record).map_or(Some(None), |key| self.reading.known.of(key, minute));
+        let known = session_key(record).map_or(Some(None), |key| self.known.of(key, minute));
         match known {
-            Some(session_known) => {
-                let call = run.replayer.replay(
-                    record,
-                    crate::decide::knowledge(session_known),
-                    self.call_arena,
-                    self.scratch,
-                );
+            Some(session) => {
+                let call =
+                    run.replayer
+                        .replay(record, knowledge(session), self.call_arena, self.scratch);
                 let account = record.recipient_account_id.or(call.caller.account);
                 if !run.filter.passes_caller(account, call.caller.principal_arn) {
-                    return self.filtered(minute, session);
+                    return self.filtered(minute);
                 }
                 let origin = Origin {
                     log_file: self.part.log_file,
@@ -514,41 +328,27 @@ impl<'f> RecordTaker<'f, '_> {
                 };
                 let texts = (self.texts, self.arena);
                 let decided = self.part.rows.add(run, record, &call, origin, texts);
-                self.keep(record, account, minute, Fate::Decided(decided), session);
+                self.keep(record, account, minute, Fate::Decided(decided));
             }
             None => {
                 let caller = Caller::of(record, self.call_arena);
                 let account = record.recipient_account_id.or(caller.account);
                 if !run.filter.passes_caller(account, caller.principal_arn) {
-                    return self.filtered(minute, session);
+                    return self.filtered(minute);
                 }
                 let fate = Fate::Held {
                     text: self.original.into(),
                     record_index: self.index,
                 };
-                self.keep(record, account, minute, fate, session);
+                self.keep(record, account, minute, fate);
             }
         }
     }
 
-    /// The session that the record issued: also where the record itself is filtered, since it is the
-    /// calls of others that it speaks of.
-    fn session(&mut self, record: &Record<'_>) -> Option<usize> {
-        let issued = issued_session(record, self.call_arena)?;
-        let row = session_row(
-            record,
-            &issued,
-            (self.part.log_file, self.index),
-            self.arena,
-        );
-        let number = self.part.sessions.len();
-        let date = event_date(record.event_time);
-        self.part.sessions.push((date, row));
-        Some(number)
-    }
-
-    fn filtered(&mut self, minute: u32, session: Option<usize>) {
+    /// The session that it issued counts all the same: it is the calls of others that it speaks of.
+    fn filtered(&mut self, minute: u32) {
         self.part.report.books.filtered += 1;
+        let session = self.session;
         if session.is_some() {
             self.part.items.push(Item {
                 minute,
@@ -561,19 +361,12 @@ impl<'f> RecordTaker<'f, '_> {
         }
     }
 
-    fn keep(
-        &mut self,
-        record: &Record<'_>,
-        account: Option<&str>,
-        minute: u32,
-        fate: Fate,
-        session: Option<usize>,
-    ) {
+    fn keep(&mut self, record: &Record<'_>, account: Option<&str>, minute: u32, fate: Fate) {
         let date = event_date(record.event_time);
         self.part.items.push(Item {
             minute,
             fate,
-            session,
+            session: self.session,
             conflict: false,
             fingerprint: Some(Fingerprint::new(
                 record.event_id,
@@ -584,10 +377,4 @@ impl<'f> RecordTaker<'f, '_> {
             cell: Some(self.part.coverage.cell(record, date, account)),
         });
     }
-}
-
-/// The minute of a record of a file without any date.
-fn minute(time: Option<Timestamp>) -> u32 {
-    let minutes = time.map_or(0, |time| time.micros().div_euclid(MICROS_A_MINUTE));
-    u32::try_from(minutes).unwrap_or(0)
 }

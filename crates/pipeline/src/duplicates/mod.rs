@@ -81,7 +81,7 @@ pub(crate) use fingerprint::{Fingerprint, body_hash};
 use pending::{Merged, Pending, look_up};
 use run::Run;
 pub use run::RunProblem;
-use slice::{Query, Seen, decide, sorted_queries};
+use slice::{Decided, Query, Seen, decide, sorted_queries};
 
 /// 7 days in minutes: how far apart two deliveries of one record may be.
 const WINDOW: u32 = 7 * 24 * 60;
@@ -191,10 +191,25 @@ impl<'s> Duplicates<'s> {
         &mut self,
         fingerprints: &[Fingerprint],
     ) -> Result<Vec<Novelty>, PipelineError> {
+        let decided = self.decided(fingerprints)?;
+        self.pending.remember(&decided.kept)?;
+        self.fit_filters();
+        Ok(decided.novelties)
+    }
+
+    /// What [`Duplicates::check`] would say; nothing is remembered.
+    pub(crate) fn preview(
+        &mut self,
+        fingerprints: &[Fingerprint],
+    ) -> Result<Vec<Novelty>, PipelineError> {
+        Ok(self.decided(fingerprints)?.novelties)
+    }
+
+    fn decided(&mut self, fingerprints: &[Fingerprint]) -> Result<Decided, PipelineError> {
         let mut queries = sorted_queries(fingerprints);
         let minutes = || fingerprints.iter().map(|fingerprint| fingerprint.minute);
         let (Some(first), Some(last)) = (minutes().min(), minutes().max()) else {
-            return Ok(Vec::new());
+            return Ok(decide(queries));
         };
         for queries in queries.chunks_mut(CHUNK_QUERIES) {
             self.pending.look_up(queries)?;
@@ -209,10 +224,7 @@ impl<'s> Duplicates<'s> {
                 }
             }
         }
-        let decided = decide(queries);
-        self.pending.remember(&decided.kept)?;
-        self.fit_filters();
-        Ok(decided.novelties)
+        Ok(decide(queries))
     }
 
     /// Writes what became known since the last commit as a run named `key`; `None` where nothing did.
