@@ -1,6 +1,6 @@
 //! `sample-logs/`: the program finds what its truth file says was planted, and DuckDB agrees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -176,6 +176,50 @@ fn the_manifest_lists_every_file_and_its_rows() {
         .map(|file| file["rows"].as_u64().unwrap())
         .sum();
     assert_eq!(report["rows"]["decisions"], json!(rows));
+}
+
+/// `role_needs`, read by DuckDB: what the truth file plants of each state, and the totals by role.
+#[test]
+fn execution_roles_have_and_lack_what_is_planted() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &[]);
+    let truth = truth();
+    let planted = truth["role_needs"].as_array().unwrap();
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap().replace('\'', "''");
+    for row in planted {
+        let sql = format!(
+            "SELECT state, reason FROM 'role_needs/*/*.parquet' WHERE role_arn = '{}' AND action = '{}' AND resource_arn = '{}'",
+            text(row, "role_arn"),
+            text(row, "action"),
+            text(row, "resource_arn")
+        );
+        let found = duckdb(folder.path(), &sql);
+        assert_eq!(
+            json!(found),
+            json!([[row["state"], row["reason"]]]),
+            "{row}"
+        );
+    }
+    let states: BTreeSet<&str> = planted
+        .iter()
+        .map(|row| row["state"].as_str().unwrap())
+        .collect();
+    let all = BTreeSet::from(["excess", "missing", "present", "unverifiable"]);
+    assert_eq!(states, all, "one of each is planted");
+    // Needs come from jobs, excess from none; each once.
+    let counted = |what: &str| {
+        duckdb_count(
+            folder.path(),
+            &format!("SELECT count(*) FROM 'role_needs/*/*.parquet' WHERE {what}"),
+        )
+    };
+    assert_eq!(
+        counted("state = 'excess' AND (jobs > 0 OR required IS NOT NULL)"),
+        0
+    );
+    assert_eq!(counted("required IS NOT NULL AND jobs = 0"), 0);
+    let distinct = "SELECT count(*) FROM (SELECT DISTINCT account_id, role_arn, action, resource_arn FROM 'role_needs/*/*.parquet')";
+    assert_eq!(duckdb_count(folder.path(), distinct), counted("true"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::organisation::People;
+use super::organisation::{DATA_KEY, People};
 use crate::caller::Identity;
 
 /// One story. What must be said of its calls is beside them, where they are made.
@@ -259,6 +259,70 @@ pub(super) fn json(planted: &BTreeMap<&'static str, Vec<String>>, people: &Peopl
         "every planted call belongs to a story"
     );
     Value::Array(rows)
+}
+
+/// What execution roles have and lack for the jobs of the week: some of each state, as AWS's page on execution roles
+/// and the roles' own statements have it. One state stands for several causes.
+pub(super) fn role_needs(people: &People) -> Value {
+    let row = |who: &Identity,
+               action: &str,
+               resource: &str,
+               state: &str,
+               reason: Option<&str>,
+               why: &str| {
+        json!({"role_arn": who.arn(), "action": action, "resource_arn": resource, "state": state, "reason": reason, "why": why})
+    };
+    let output = "arn:aws:s3:::research-training-output";
+    json!([
+        row(
+            &people.training,
+            "s3:PutObject",
+            &format!("{output}/models/*"),
+            "present",
+            None,
+            "the training jobs write there, and a statement allows it"
+        ),
+        row(
+            &people.old_training,
+            "cloudwatch:PutMetricData",
+            "*",
+            "missing",
+            None,
+            "AWS lists it for CreateTrainingJob, and no statement of the old role names it"
+        ),
+        row(
+            &people.training,
+            "s3:GetObject",
+            &format!("{output}/models/churn/output/model.tar.gz"),
+            "missing",
+            None,
+            "the models are made of it; since Friday the role only reads the datasets"
+        ),
+        row(
+            &people.training,
+            "kms:CreateGrant",
+            &DATA_KEY.arn(),
+            "excess",
+            None,
+            "no job of the week has an encrypted volume"
+        ),
+        row(
+            &people.training,
+            "ec2:DescribeVpcs",
+            "*",
+            "excess",
+            None,
+            "no job of the week joins a VPC"
+        ),
+        row(
+            &people.training,
+            "kms:Decrypt",
+            "arn:aws:kms:eu-west-1:*:key/*",
+            "unverifiable",
+            Some("may_not_need"),
+            "only if the input is encrypted with SSE-KMS, which no request tells"
+        ),
+    ])
 }
 
 /// Statements of which no action, or not every action, was used in the week.
