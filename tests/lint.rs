@@ -397,6 +397,7 @@ fn m14_services_that_are_gone() {
     );
 }
 
+/// S3-46: the fragments of the seed documents have no `Resource`, and are to be merged into a policy.
 #[test]
 fn m15_no_resource_in_a_fragment() {
     let fragment = "{ \"Effect\": \"Allow\", \"Action\": [ \"kms:Decrypt\" ] }";

@@ -269,6 +269,34 @@ impl Parts {
         request
     }
 
+    /// A transform job, and the model whose role it runs as.
+    fn transform(self) -> Value {
+        let mut request = json!({
+            "modelName": "m", "transformJobName": "t",
+            "transformInput": {"dataSource": {"s3DataSource": {"s3DataType": "S3Prefix", "s3Uri": "s3://in0/set"}}},
+            "transformOutput": {"s3OutputPath": "s3://out0/t"},
+        });
+        self.put(
+            &mut request,
+            self.output_key,
+            "transformOutput.kmsKeyId",
+            json!(KEYS[0]),
+        );
+        self.put(
+            &mut request,
+            self.volume_key,
+            "transformResources.volumeKmsKeyId",
+            json!(KEYS[1]),
+        );
+        self.put(
+            &mut request,
+            self.checkpoints,
+            "dataCaptureConfig.destinationS3Uri",
+            json!("s3://ck0/p"),
+        );
+        request
+    }
+
     fn automl(self, inputs: &str, security: &str) -> Value {
         let mut request =
             json!({"roleArn": ROLE, "outputDataConfig": {"s3OutputPath": "s3://out0/o"}});
@@ -321,6 +349,11 @@ proptest! {
     #[test]
     fn models(parts in parts()) {
         exact_roles("CreateModel", &parts.model())?;
+    }
+
+    #[test]
+    fn transform_jobs(parts in parts()) {
+        exact_roles("CreateTransformJob", &parts.transform())?;
     }
 
     #[test]

@@ -242,6 +242,9 @@ pub(super) struct KeyRuleForm {
     pub(super) before: Option<String>,
     /// The key compares ARNs of this type, and the field holds a name.
     pub(super) arn_of: Option<String>,
+    /// The fields that fill what such an ARN has before the name.
+    #[serde(default)]
+    pub(super) within: OneOrMore,
 }
 
 /// `"a"` or `["a", "b"]`.

@@ -38,8 +38,8 @@ pub(super) enum KeySource {
         unknown_if_not_sent: bool,
         arn_only: bool,
         before: Option<Box<str>>,
-        /// The ARN template whose one variable a value fills.
-        arn_of: Option<Template>,
+        /// The ARN template whose last variable a value fills, and the fields that fill those before it.
+        arn_of: Option<(Template, Vec<Path>)>,
     },
     /// Always this.
     Value(Box<str>),
@@ -122,13 +122,20 @@ impl KeyPlan {
                 *text = bumpalo::format!(in view.arena, "{}{}", before, text).into_bump_str();
             }
         }
-        if let Some(template) = arn_of {
+        if let Some((template, within)) = arn_of {
+            let mut outer = BumpVec::new_in(view.arena);
+            for path in within {
+                path.texts(view, &mut outer);
+            }
             for text in texts.iter_mut().filter(|text| !text.starts_with("arn:")) {
                 // Services lower-case names in ARNs, and not all of them are known to.
-                if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                let names = outer.iter().chain([&*text]);
+                let is_spelt = |name: &&str| !name.bytes().any(|byte| byte.is_ascii_uppercase());
+                if outer.len() != within.len() || !names.clone().all(is_spelt) {
                     return Some(KeyState::Unknown);
                 }
-                *text = template.fill(view, view.facts.account, &[Some(text)]);
+                let names = BumpVec::from_iter_in(names.map(|name| Some(*name)), view.arena);
+                *text = template.fill(view, view.facts.account, &names);
             }
         }
         if *arn_only && texts.iter().any(|text| !text.starts_with("arn:")) {

@@ -9,6 +9,7 @@ use super::{Compiler, Result};
 use crate::mapping::error::MappingProblem;
 use crate::mapping::form::{KeyForm, KeyRuleForm, OneOrMore};
 use crate::mapping::keys::{KeyPlan, KeySource};
+use crate::mapping::path::Path;
 use crate::mapping::template::Template;
 
 impl Compiler<'_> {
@@ -86,22 +87,24 @@ impl Compiler<'_> {
         })
     }
 
-    /// The ARN template of `arn_of`, a type of the key's service.
+    /// The ARN template of `arn_of`, a type of the key's service, and what fills all but its last variable.
     fn arn_template(
         &self,
         key: &str,
         rule: &KeyRuleForm,
         span: &Range<usize>,
-    ) -> Result<Option<Template>> {
+    ) -> Result<Option<(Template, Vec<Path>)>> {
         let Some(kind) = &rule.arn_of else {
             return Ok(None);
         };
         let service = key.split(':').next().unwrap_or_default();
         let found = self.catalogue.resource_type(service, kind);
         let template = found.map(|found| Template::parse(found.arn));
+        let within = rule.within.0.iter().map(|field| self.path(field, span));
+        let within = within.collect::<Result<Vec<_>>>()?;
         template
-            .filter(|template| template.variables().len() == 1)
-            .map(Some)
+            .filter(|template| template.variables().len() == within.len() + 1)
+            .map(|template| Some((template, within)))
             .ok_or_else(|| {
                 let (service, kind) = (service.to_owned(), kind.clone());
                 self.source
