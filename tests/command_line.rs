@@ -382,7 +382,11 @@ fn a_list_says_which_files_are_read() {
 fn status_says_what_is_there() {
     let days = Days::new(&["2026-11-01", "2026-11-02", "2026-11-05"]);
     days.analyze(&[]);
-    insta::assert_snapshot!("status", days.print(&["status"], 0));
+    let printed = days.print(&["status"], 0);
+    insta::assert_snapshot!(
+        "status",
+        printed.replace(env!("CARGO_PKG_VERSION"), "VERSION")
+    );
     let status: Value =
         serde_json::from_str(&days.print(&["status", "--format", "json"], 0)).unwrap();
     assert_eq!(
@@ -421,6 +425,37 @@ fn status_and_prune_want_an_output() {
     let precious: &Path = &folder.path().join("foreign");
     assert_eq!(files_under(precious).len(), 1);
     could_not_run(&["status", "--out", "s3://x"], "cannot be a bucket's name");
+}
+
+/// What another version of the program decided is told, and decided again where it counts.
+#[test]
+fn which_version_decided_what() {
+    let days = Days::new(&["2026-11-01", "2026-11-02"]);
+    days.analyze(&[]);
+    let versions = || {
+        let status = retrial(&["status", "--out", text(&days.out()), "--format", "json"]);
+        status.expect_status(0).json()["decided_by"]["evaluator_versions"].clone()
+    };
+    let this = env!("CARGO_PKG_VERSION");
+    assert_eq!(versions(), json!({this: 2}));
+    // As the output of an older program is, and, for one file, of one that did not write its version down.
+    let path = days.out().join("_retrial/manifest");
+    let manifest = fs::read_to_string(&path).unwrap();
+    let written = format!("\"evaluator_versions\":[\"{this}\"],");
+    let others = ["\"evaluator_versions\":[\"0.0.1\"],", ""];
+    let mut others = others.into_iter();
+    let lines = manifest
+        .lines()
+        .map(|line| match line.contains("\"table\":\"decisions\"") {
+            true => line.replace(&written, others.next().unwrap()) + "\n",
+            false => line.to_owned() + "\n",
+        });
+    fs::write(&path, lines.collect::<String>()).unwrap();
+    assert_eq!(versions(), json!({"": 1, "0.0.1": 1}));
+    let status = days.print(&["status"], 0);
+    assert!(status.contains("--recompute"), "{status}");
+    days.analyze(&["--recompute"]);
+    assert_eq!(versions(), json!({this: 2}));
 }
 
 #[test]

@@ -10,7 +10,8 @@ use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Ran, analyze, files_under, gzip, log, record, retrial, root, snapshot_of_ana, text, write,
+    Ran, analyze, duckdb, files_under, gzip, log, record, retrial, root, snapshot_of_ana, text,
+    write,
 };
 
 fn findings(out: &Path, iam: &Path, more: &[&str]) -> Ran {
@@ -399,7 +400,7 @@ fn snapshot_of_a_training_role(folder: &Path) -> PathBuf {
             {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}]},
         "RolePolicyList": [{"PolicyName": "job", "PolicyDocument": {"Version": "2012-10-17", "Statement": [
             statement(json!(["logs:CreateLogGroup", "logs:DescribeLogStreams", "logs:CreateLogStream", "logs:PutLogEvents", "ecr:GetAuthorizationToken"]), json!("*")),
-            statement(json!("s3:ListBucket"), json!("arn:aws:s3:::in")),
+            statement(json!(["s3:ListBucket", "s3:GetBucketLocation"]), json!("arn:aws:s3:::in")),
             statement(json!("s3:GetObject"), json!(["arn:aws:s3:::in/*", "arn:aws:s3:::payroll/*"])),
             statement(json!("s3:PutObject"), json!("arn:aws:s3:::out/*")),
         ]}}],
@@ -452,8 +453,11 @@ fn what_an_execution_role_lacks_and_has_in_excess() {
     assert_eq!(missing["owner"], "research");
     assert_eq!(missing["event_ids"], json!(["job"]));
     assert_eq!(excess["severity"], "low");
-    let actions = excess["evidence"]["actions"].as_array().unwrap();
-    assert!(actions.contains(&json!("s3:GetObject on arn:aws:s3:::payroll/*")));
+    let actions = json!(["s3:GetBucketLocation on arn:aws:s3:::in"]);
+    assert_eq!(excess["evidence"]["actions"], actions);
+    // The job reads, and not from there.
+    let wider = excess["evidence"]["wider"].as_array().unwrap();
+    assert!(wider.contains(&json!("s3:GetObject on arn:aws:s3:::payroll/*")));
 }
 
 /// What a filter left out may have been used.
@@ -492,4 +496,92 @@ fn a_filtered_output_calls_nothing_unused() {
     // Times bound the window, and leave nothing of it out.
     let (_, unused, _) = of("since", &["--since", "2026-11-03"]);
     assert!(unused > 100, "{unused}");
+}
+
+/// A call of a session of the role that trains.
+fn call_of_the_role(id: &str, event: &str, key: &str) -> Value {
+    let mut call = record(id);
+    call["eventSource"] = json!("s3.amazonaws.com");
+    call["eventName"] = json!(event);
+    call["requestParameters"] = json!({"bucketName": "in", "key": key});
+    call["resources"] =
+        json!([{"type": "AWS::S3::Object", "ARN": format!("arn:aws:s3:::in/{key}")}]);
+    call["userIdentity"] = json!({
+        "type": "AssumedRole", "principalId": "AROAEXAMPLETRAIN0000:SageMaker", "accountId": "111122223333",
+        "arn": "arn:aws:sts::111122223333:assumed-role/train/SageMaker",
+        "sessionContext": {"sessionIssuer": {
+            "type": "Role", "principalId": "AROAEXAMPLETRAIN0000", "accountId": "111122223333",
+            "arn": "arn:aws:iam::111122223333:role/train", "userName": "train"}},
+    });
+    call
+}
+
+/// S3-45: what the role's own calls show that it uses becomes a need, whatever no request tells of it.
+#[test]
+fn what_an_execution_role_was_seen_to_use_is_no_excess() {
+    let folder = tempfile::tempdir().unwrap();
+    let iam = snapshot_of_a_training_role(folder.path());
+    let path = iam.join("accounts/111122223333/authorization-details.json");
+    let mut details: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let policy = &mut details["RoleDetailList"][0]["RolePolicyList"][0]["PolicyDocument"];
+    let statements = policy["Statement"].as_array_mut().unwrap();
+    for (action, resource) in [
+        ("s3:DeleteObject", "arn:aws:s3:::in/*"),
+        ("s3:DeleteObject", "arn:aws:s3:::old/*"),
+    ] {
+        statements.push(json!({"Effect": "Allow", "Action": action, "Resource": resource}));
+    }
+    fs::write(&path, details.to_string()).unwrap();
+    let logs = folder.path().join("logs");
+    let calls = [
+        training_job(),
+        call_of_the_role("deletes", "DeleteObject", "data/old"),
+        call_of_the_role("reads", "GetObject", "data/a"),
+    ];
+    write(
+        &logs,
+        "a.json",
+        json!({ "Records": calls }).to_string().as_bytes(),
+    );
+    let out = folder.path().join("out");
+    analyze(&logs, &iam, &out, &[]);
+    let rows = duckdb(
+        &out,
+        "SELECT action, resource_arn, state, reason FROM 'role_needs/*/*.parquet' WHERE action IN ('s3:GetObject', 's3:DeleteObject') AND (state = 'excess' OR reason = 'observed') ORDER BY ALL",
+    );
+    assert_eq!(
+        json!(rows),
+        json!([
+            [
+                "s3:DeleteObject",
+                "arn:aws:s3:::in/*",
+                "present",
+                "observed"
+            ],
+            ["s3:DeleteObject", "arn:aws:s3:::old/*", "excess", null],
+            // One statement grants both, and was used for one of them.
+            [
+                "s3:GetObject",
+                "arn:aws:s3:::in/*",
+                "excess",
+                "used_in_part"
+            ],
+            [
+                "s3:GetObject",
+                "arn:aws:s3:::payroll/*",
+                "excess",
+                "used_in_part"
+            ],
+        ])
+    );
+    let report = findings_json(&out, &iam, &[]);
+    let findings = report["findings"].as_array().unwrap();
+    let excess = findings.iter().find(|one| one["kind"] == "ExcessRoleNeed");
+    assert_eq!(
+        excess.unwrap()["evidence"]["actions"],
+        json!([
+            "s3:DeleteObject on arn:aws:s3:::old/*",
+            "s3:GetBucketLocation on arn:aws:s3:::in"
+        ])
+    );
 }

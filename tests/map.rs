@@ -39,6 +39,31 @@ fn a_name_shows_the_places_where_a_record_has_the_values() {
 }
 
 #[test]
+fn a_name_shows_what_its_jobs_will_need() {
+    insta::assert_snapshot!(
+        retrial(&["map", "CreateTransformJob"])
+            .expect_status(0)
+            .stdout
+    );
+    let json = retrial(&["map", "sagemaker:CreateTrainingJob", "--format", "json"]);
+    let mapped = json.expect_status(0).json();
+    let needs = mapped["needs"].as_array().unwrap();
+    let reads = needs
+        .iter()
+        .find(|need| need["action"] == "s3:GetObject")
+        .unwrap();
+    assert_eq!(reads["role"], "roleArn");
+    let field = "inputDataConfig[].dataSource.s3DataSource.s3Uri";
+    assert_eq!(reads["from"], serde_json::json!([field]));
+    assert_eq!(reads["required"], true);
+    // What the request cannot show is none of a job that has nothing to do with it.
+    assert!(
+        retrial(&["map", "kms:Decrypt", "--format", "json"]).json()["needs"]
+            == serde_json::json!([])
+    );
+}
+
+#[test]
 fn json_has_an_object_per_event() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("event.json");

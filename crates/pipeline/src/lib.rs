@@ -67,9 +67,10 @@ pub use manifest::{
 };
 pub use output_status::output_status;
 pub use plan::{
-    DayCount, DayPlan, DayRange, DayRangeError, FilesFromProblem, Gap, Health, Interrupted,
-    LOOK_BACK_DAYS, LeftOver, ListedObject, PlaceStatus, PlanError, PlanOptions, PlanProblem,
-    PlanRef, PlannedBefore, PlannedFile, Planner, SetAside, Status, StatusParts, Unlisted, status,
+    DayCount, DayPlan, DayRange, DayRangeError, DecidedBy, FilesFromProblem, Gap, Health,
+    Interrupted, LOOK_BACK_DAYS, LeftOver, ListedObject, PlaceStatus, PlanError, PlanOptions,
+    PlanProblem, PlanRef, PlannedBefore, PlannedFile, Planner, SetAside, Status, StatusParts,
+    Unlisted, status,
 };
 pub use prune::{Prune, Pruned};
 pub use replay::{

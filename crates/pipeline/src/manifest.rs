@@ -107,6 +107,10 @@ pub struct ManifestFile {
     pub snapshot_ids: Vec<String>,
     /// The mappings that its requests stand on.
     pub mapping_versions: Vec<String>,
+    /// The versions of the program that decided its requests ([`retrial_replay::EVALUATOR_VERSION`]); nothing where
+    /// that was not written down yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evaluator_versions: Vec<String>,
     /// The files that it takes the place of: those that it was merged from.
     pub supersedes: Vec<String>,
     /// Whether an allow that assumes anything is `undetermined` in it (`--strict`).
@@ -258,6 +262,7 @@ mod tests {
             bytes: 4096,
             snapshot_ids: vec!["s".to_owned()],
             mapping_versions: vec!["m".to_owned()],
+            evaluator_versions: vec!["1.0.0".to_owned()],
             supersedes: Vec::new(),
             strict: false,
         };

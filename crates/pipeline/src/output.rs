@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use retrial_replay::EVALUATOR_VERSION;
 use retrial_storage::{Store, Version};
 use retrial_tables::tables;
 use tracing::{debug, info};
@@ -207,6 +208,7 @@ pub(crate) fn listed(
         bytes: file.bytes,
         snapshot_ids: vec![basis.snapshot_id.to_owned()],
         mapping_versions: vec![basis.mapping_version.to_owned()],
+        evaluator_versions: vec![EVALUATOR_VERSION.to_owned()],
         supersedes: Vec::new(),
         strict: basis.strict,
     }

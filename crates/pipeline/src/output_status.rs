@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use retrial_storage::Store;
+use retrial_tables::{Decisions, Table};
 
 use crate::analyze::PipelineError;
 use crate::manifest::Manifest;
-use crate::plan::{ListedObject, Status, StatusParts, parse_delivery_date, status};
+use crate::plan::{DecidedBy, ListedObject, Status, StatusParts, parse_delivery_date, status};
 use crate::retry::Retry;
 
 /// What an output's manifest and plans tell of it. Nothing is changed.
@@ -31,7 +32,7 @@ pub fn output_status(store: &dyn Store, manifest: &Manifest) -> Result<Status, P
         Err(error) => return Err(error),
     };
     let pruned_before = header.pruned_before.as_deref();
-    status(
+    let mut status = status(
         store,
         &StatusParts {
             plans: &header.plans,
@@ -44,5 +45,29 @@ pub fn output_status(store: &dyn Store, manifest: &Manifest) -> Result<Status, P
             retry,
             pruned_before: pruned_before.and_then(parse_delivery_date).flatten(),
         },
-    )
+    )?;
+    status.decided_by = decided_by(manifest);
+    Ok(status)
+}
+
+fn decided_by(manifest: &Manifest) -> DecidedBy {
+    let mut by = DecidedBy::default();
+    let files = manifest.files.iter();
+    for file in files.filter(|file| file.table == Decisions::NAME) {
+        let unknown = [String::new()];
+        let evaluators = match file.evaluator_versions.as_slice() {
+            [] => &unknown[..],
+            versions => versions,
+        };
+        for (versions, counts) in [
+            (evaluators, &mut by.evaluator_versions),
+            (&file.mapping_versions, &mut by.mapping_versions),
+            (&file.snapshot_ids, &mut by.snapshot_ids),
+        ] {
+            for version in versions {
+                *counts.entry(version.clone()).or_default() += 1;
+            }
+        }
+    }
+    by
 }

@@ -169,6 +169,7 @@ mod tests {
             bytes: 100,
             snapshot_ids: vec!["s".to_owned()],
             mapping_versions: vec!["m".to_owned()],
+            evaluator_versions: Vec::new(),
             supersedes: Vec::new(),
             strict: false,
         }

@@ -45,21 +45,28 @@ pub use denial::{Denial, denial};
 pub use findings::{
     Cause, Contradiction, DeadStatement, ExclusionError, Exclusions, Finding, FindingBasis,
     FindingEvidence, FindingKind, FindingReport, FindingSeverity, Hidden, Occasion,
-    PermissionEvidence, RecordedChange, RecordedChanges, RoleNeedEvidence, RoleNeedFact, findings,
+    PermissionEvidence, RecordedChange, RecordedChanges, RoleNeedEvidence, RoleNeedFact,
+    RoleNeedProblem, findings,
 };
 pub use issued_session::{IssuedSession, issued_session};
 pub use mapping::{
     Asked, Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, MappingError, Need,
-    Traced, TracedAnswer, TracedKey, TracedRequest, TracedResource,
+    PlannedNeed, Traced, TracedAnswer, TracedKey, TracedRequest, TracedResource,
 };
 pub use memo::Memo;
 pub use needs::{AskedNeed, CheckedNeed, ExcessGrant, NeedDoubt, NeedState, RoleCheck};
 pub use omission::Omission;
 pub use outcome::Outcome;
+/// Names what decides, beside the snapshot and the mapping: the version of the program.
+///
+/// It is another one wherever the same request may be decided otherwise under the same policies. What was decided by
+/// another one is not taken over where decisions are derived from.
+pub const EVALUATOR_VERSION: &str = env!("CARGO_PKG_VERSION");
+
 pub use permissions::{
     ActionSet, Covered, CoveredHour, MIN_WINDOW_DAYS, Permission, PermissionInputs,
     PermissionOptions, PermissionReason, PermissionState, PermissionUses, RecordedWrite,
-    RecordedWrites, permissions,
+    RecordedWrites, StatementUse, permissions,
 };
 pub use recorded::{Judgement, RecordedCall, RecordedRequest, Replayed};
 pub use recording::{RecordKind, Recording, Trail, Trails, TrailsProblem};

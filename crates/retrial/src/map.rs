@@ -8,8 +8,8 @@ use bumpalo::Bump;
 use retrial_cloudtrail::RecordParser;
 use retrial_iam::{Catalogue, Snapshot};
 use retrial_replay::{
-    Asked, Facts, Mapping, Need, Omission, Traced, TracedAnswer, TracedKey, TracedRequest,
-    TracedResource,
+    Asked, Facts, Mapping, Need, Omission, PlannedNeed, Traced, TracedAnswer, TracedKey,
+    TracedRequest, TracedResource,
 };
 use serde_json::{Value, json};
 
@@ -56,13 +56,14 @@ pub(crate) fn run(args: &MapArgs) -> Result<Exit, ProgramError> {
             return Err(ProgramError::UnmappedEvent { event });
         }
         for plan in plans {
+            let needs = mapping.planned_needs(&plan.service, &plan.event);
             let mapped = MappedEvent {
                 title: format!("{} {}", plan.service, plan.event),
                 event_id: None,
                 omission: None,
                 planned: true,
                 traced: Some(plan),
-                needs: Vec::new(),
+                needs: needs.iter().map(ShownNeed::planned).collect(),
             };
             printer.data(&mapped.shown(args.format))?;
         }
@@ -91,6 +92,7 @@ struct MappedEvent {
 
 /// What a role will need, ready to be shown.
 struct ShownNeed {
+    /// Whose it is; without a record, where the request says it.
     role_arn: String,
     /// As `--format json` has it.
     json: Value,
@@ -168,7 +170,11 @@ impl MappedEvent {
     fn write_needs(&self, out: &mut String) -> fmt::Result {
         for of_role in self.needs.chunk_by(|a, b| a.role_arn == b.role_arn) {
             if let Some(need) = of_role.first() {
-                writeln!(out, "\n  {} will need", printable(&need.role_arn))?;
+                let whose = printable(&need.role_arn);
+                match self.planned && !whose.contains(' ') && !whose.ends_with(".amazonaws.com") {
+                    true => writeln!(out, "\n  the role in `{whose}` will need")?,
+                    false => writeln!(out, "\n  {whose} will need")?,
+                }
             }
             of_role
                 .iter()
@@ -217,6 +223,63 @@ impl ShownNeed {
             text,
         }
     }
+
+    fn planned(need: &PlannedNeed) -> Self {
+        let mut text = String::new();
+        // Writing to a String does not fail.
+        let _ = write_planned_need(&mut text, need);
+        Self {
+            role_arn: need.role.clone(),
+            json: planned_need_json(need),
+            text,
+        }
+    }
+}
+
+fn write_planned_need(out: &mut String, need: &PlannedNeed) -> fmt::Result {
+    let asked = if need.required {
+        "required"
+    } else {
+        "possible"
+    };
+    let when = need.when.as_ref().map(|when| format!(", if {when}"));
+    writeln!(out, "\n    {}", need.action)?;
+    writeln!(out, "      on        {}", need.on)?;
+    write!(
+        out,
+        "                {asked}{}, {}",
+        when.unwrap_or_default(),
+        need.certainty.name()
+    )?;
+    match need.from.as_slice() {
+        [] => writeln!(out)?,
+        fields => writeln!(out, ", from `{}`", fields.join("`, `"))?,
+    }
+    writeln!(out, "      why       {}", need.why)?;
+    for (key, value) in &need.keys {
+        writeln!(out, "      key       {key} = {value}")?;
+    }
+    Ok(())
+}
+
+fn planned_need_json(need: &PlannedNeed) -> Value {
+    let keys: Vec<Value> = need
+        .keys
+        .iter()
+        .map(|(key, value)| json!({ "key": key, "values": [value] }))
+        .collect();
+    json!({
+        "role": need.role,
+        "action": need.action,
+        "on": need.on,
+        "from": need.from,
+        "when": need.when,
+        "required": need.required,
+        "certainty": need.certainty.name(),
+        "why": need.why,
+        "page": need.page,
+        "keys": keys,
+    })
 }
 
 fn write_need(out: &mut String, need: &Need<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use clap::Args;
 use retrial_pipeline::{Gap, PlaceStatus, Status, output_status};
+use retrial_replay::EVALUATOR_VERSION;
 use serde_json::{Value, json};
 
 use crate::Exit;
@@ -105,7 +106,32 @@ fn write_text(out: &mut String, status: &Status) -> std::fmt::Result {
     for place in &status.places {
         write_place(out, place)?;
     }
+    write_decided_by(out, status)?;
     write_health(out, status)
+}
+
+/// Which versions decided what is there, where it is not all of this one.
+fn write_decided_by(out: &mut String, status: &Status) -> std::fmt::Result {
+    let versions = &status.decided_by.evaluator_versions;
+    let name = |version: &str| match version {
+        "" => "a version that is not written down".to_owned(),
+        version => format!("version {}", printable(version)),
+    };
+    if versions.is_empty() {
+        return Ok(());
+    }
+    let files: Vec<String> = versions
+        .iter()
+        .map(|(version, files)| format!("{} ({} files)", name(version), grouped(*files)))
+        .collect();
+    writeln!(out, "\ndecided by {}", files.join(", "))?;
+    if versions.keys().any(|version| version != EVALUATOR_VERSION) {
+        writeln!(
+            out,
+            "this is version {EVALUATOR_VERSION}: `analyze --recompute` decides all anew, `findings` and `replay` do it each time"
+        )?;
+    }
+    Ok(())
 }
 
 fn write_place(out: &mut String, place: &PlaceStatus) -> std::fmt::Result {
@@ -191,6 +217,11 @@ fn object(status: &Status) -> Value {
         "retry": status.retry,
         "pruned_before": status.pruned_before.map(|day| day.to_string()),
         "places": places,
+        "decided_by": {
+            "evaluator_versions": status.decided_by.evaluator_versions,
+            "mapping_versions": status.decided_by.mapping_versions,
+            "snapshot_ids": status.decided_by.snapshot_ids,
+        },
         "health": {
             "sound": status.health.is_sound(),
             "missing": status.health.missing,

@@ -6,7 +6,7 @@ CREATE EXTERNAL TABLE IF NOT EXISTS `role_needs` (
   `resource_arn` string COMMENT 'the resource, with * for what the request does not tell, for excess as the statement writes it',
   `resource_known` boolean COMMENT 'whether resource_arn is whole, otherwise each * in it stands for some text',
   `state` string COMMENT 'present, missing, excess or unverifiable',
-  `reason` string COMMENT 'why it is unverifiable: role_not_told, role_not_in_snapshot, role_deleted, may_not_need, resource_not_told, unknown_keys, layers_not_collected, guessed_mapping, spellings_disagree, other_account',
+  `reason` string COMMENT 'why it is unverifiable: role_not_told, role_not_in_snapshot, role_deleted, may_not_need, resource_not_told, unknown_keys, layers_not_collected, guessed_mapping, spellings_disagree, other_account, observed: present because the role\'s own calls used it,…',
   `required` boolean COMMENT 'whether a job needs it for sure, null for excess',
   `mapping` string COMMENT 'how sure the need is: verified, derived, guessed, null for excess',
   `decision` string COMMENT 'what the evaluator says: allowed, explicit_deny, implicit_deny, undetermined, null where it was not asked',

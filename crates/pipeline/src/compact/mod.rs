@@ -238,6 +238,7 @@ fn merge_group<'r>(
         bytes,
         snapshot_ids: all(|file| &file.snapshot_ids),
         mapping_versions: all(|file| &file.mapping_versions),
+        evaluator_versions: all(|file| &file.evaluator_versions),
         supersedes: files.iter().map(|file| file.key.clone()).collect(),
         strict: files.iter().any(|file| file.strict),
     }))

@@ -56,6 +56,7 @@ impl Place {
             bytes: written.bytes,
             snapshot_ids: Vec::new(),
             mapping_versions: Vec::new(),
+            evaluator_versions: Vec::new(),
             supersedes: Vec::new(),
             strict: false,
         }

@@ -26,9 +26,9 @@ use std::sync::atomic::AtomicBool;
 use bumpalo::Bump;
 use retrial_cloudtrail::{Day, Timestamp};
 use retrial_replay::{
-    Assumptions, FindingBasis, FindingEvidence, FindingReport, Gather, MIN_WINDOW_DAYS, Occasion,
-    Permission, PermissionEvidence, PermissionInputs, PermissionOptions, PermissionState,
-    PermissionUses, Recording, Replayer, SeenCall, Trails, permissions,
+    Assumptions, EVALUATOR_VERSION, FindingBasis, FindingEvidence, FindingReport, Gather,
+    MIN_WINDOW_DAYS, Occasion, Permission, PermissionEvidence, PermissionInputs, PermissionOptions,
+    PermissionState, PermissionUses, Recording, Replayer, SeenCall, Trails, permissions,
 };
 use retrial_storage::Store;
 use retrial_tables::{ActionSetRow, ActionSets, Decisions, PermissionRow, Permissions, Table};
@@ -144,13 +144,14 @@ pub(crate) fn work(
         as_of: Some(window.date.clone()),
         ..Derived::default()
     };
+    let (trails, _) = Trails::of(snapshot);
     let inputs = PermissionInputs {
         snapshot: derive.replayer.snapshot(),
         catalogue: derive.replayer.catalogue(),
         uses: &evidence.permissions,
         covered: &covered,
         writes: &writes,
-        trails: &Trails::of(derive.replayer.snapshot()).0,
+        trails: &trails,
         recording: &Recording::new(derive.replayer.mapping()),
         options: PermissionOptions {
             min_window_days: derive.options.min_window_days,
@@ -161,7 +162,7 @@ pub(crate) fn work(
     };
     let mut seen = PermissionEvidence::default();
     let mut finished = write_permissions(&inputs, (&mut derived.permissions, &mut seen), scratch)?;
-    let (file, needs) = role_needs::write(&source, scratch)?;
+    let (file, needs) = role_needs::write(&source, &evidence.permissions, scratch)?;
     finished.push(file);
     derived.findings = retrial_replay::findings(
         &evidence.findings,
@@ -177,6 +178,7 @@ pub(crate) fn work(
             role_needs: &needs,
             exclusions: &options.findings.exclusions,
             covered: &covered,
+            trails: &trails,
             filtered,
         },
     );
@@ -347,6 +349,7 @@ fn commit(
             bytes: file.bytes,
             snapshot_ids: vec![basis.snapshot_id.to_owned()],
             mapping_versions: vec![basis.mapping_version.to_owned()],
+            evaluator_versions: vec![EVALUATOR_VERSION.to_owned()],
             supersedes: Vec::new(),
             strict: basis.strict,
         };

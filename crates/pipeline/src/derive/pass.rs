@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 use bumpalo::Bump;
 use rayon::prelude::*;
 use retrial_iam::Scratch;
-use retrial_replay::{Gather, RecordedCall, Replayed, SeenCall, SessionKnowledge, Verdict};
+use retrial_replay::{
+    EVALUATOR_VERSION, Gather, RecordedCall, Replayed, SeenCall, SessionKnowledge, Verdict,
+};
 use retrial_storage::Store;
 use retrial_tables::{DecisionRow, ReadError, Table};
 
@@ -138,6 +140,7 @@ impl<'s> Source<'s> {
         for file in replay.of_date(date) {
             let stands = file.snapshot_ids == [snapshot_id]
                 && file.mapping_versions == [self.derive.mapping_version]
+                && file.evaluator_versions == [EVALUATOR_VERSION]
                 && file.strict == strict;
             let mut columns = COLUMNS.to_vec();
             if !stands {

@@ -3,8 +3,10 @@
 //! # Memory
 //! Names of roles, actions and policies; a row group; and what findings show of what is wrong.
 
+use std::collections::BTreeSet;
+
 use bumpalo::Bump;
-use retrial_replay::{NeedState, RoleNeedEvidence, RoleNeedFact};
+use retrial_replay::{NeedState, PermissionUses, RoleNeedEvidence, RoleNeedFact, RoleNeedProblem};
 use retrial_tables::{DeterminedBy, RoleNeedRow, RoleNeeds};
 
 use super::pass::Source;
@@ -19,6 +21,7 @@ const ROWS_TOGETHER: usize = 1 << 14;
 /// Checks the needs of the window, and writes the table; gives what is wrong.
 pub(super) fn write(
     source: &Source<'_>,
+    uses: &PermissionUses<'_>,
     scratch: &Scratch,
 ) -> Result<(AsOfFile, RoleNeedEvidence), PipelineError> {
     let replayer = source.derive.replayer;
@@ -29,6 +32,7 @@ pub(super) fn write(
         catalogue: replayer.catalogue(),
         mapping: replayer.mapping(),
         snapshot: replayer.snapshot(),
+        uses: Some(uses),
     };
     let needs = NeedsOf {
         store: source.store,
@@ -36,9 +40,11 @@ pub(super) fn write(
         end: source.window.end,
     };
     let mut evidence = RoleNeedEvidence::default();
+    let mut asked = AskedFor::default();
     let mut waiting = Vec::with_capacity(ROWS_TOGETHER);
     role_needs(checking, needs, scratch, &mut |row| {
-        if let Some(fact) = fact(row) {
+        asked.see(row);
+        if let Some(fact) = asked.fact(row) {
             evidence.add(&fact);
         }
         waiting.push(KeptRow::new(row, &mut texts, &arena));
@@ -51,23 +57,48 @@ pub(super) fn write(
     Ok((writer.finish()?, evidence))
 }
 
-/// What a row says that somebody should act on.
-fn fact<'r>(row: &RoleNeedRow<'r>) -> Option<RoleNeedFact<'r>> {
-    let missing = row.state == NeedState::Missing.name();
-    if !missing && row.state != NeedState::Excess.name() {
-        return None;
+/// What the jobs of the role that is at work ask for: its needs come first, then what it has in excess.
+#[derive(Default)]
+struct AskedFor {
+    role: (Option<String>, String),
+    actions: BTreeSet<String>,
+}
+
+impl AskedFor {
+    fn see(&mut self, row: &RoleNeedRow<'_>) {
+        let (account, role) = &self.role;
+        if (account.as_deref(), role.as_str()) != (row.account_id, row.role_arn) {
+            self.role = (row.account_id.map(str::to_owned), row.role_arn.to_owned());
+            self.actions.clear();
+        }
+        if row.required.is_some() && !self.actions.contains(row.action) {
+            self.actions.insert(row.action.to_owned());
+        }
     }
-    Some(RoleNeedFact {
-        role_arn: row.role_arn,
-        action: row.action,
-        resource_arn: row.resource_arn,
-        missing,
-        why: row.why.unwrap_or_default(),
-        jobs: row.jobs,
-        first_time: row.first_time,
-        last_time: row.last_time,
-        event_id: row.event_id,
-    })
+
+    /// What a row says that somebody should act on. What a statement grants in excess, and what it is used for, are
+    /// perhaps the same: that is not told.
+    fn fact<'r>(&self, row: &RoleNeedRow<'r>) -> Option<RoleNeedFact<'r>> {
+        let is_asked = self.actions.contains(row.action);
+        let problem = match row.state {
+            state if state == NeedState::Missing.name() => RoleNeedProblem::Missing,
+            state if state != NeedState::Excess.name() || row.reason.is_some() => return None,
+            _ if is_asked => RoleNeedProblem::Wider,
+            _ => RoleNeedProblem::Unasked,
+        };
+        Some(RoleNeedFact {
+            account_id: row.account_id,
+            role_arn: row.role_arn,
+            action: row.action,
+            resource_arn: row.resource_arn,
+            problem,
+            why: row.why.unwrap_or_default(),
+            jobs: row.jobs,
+            first_time: row.first_time,
+            last_time: row.last_time,
+            event_id: row.event_id,
+        })
+    }
 }
 
 fn write_rows(

@@ -36,6 +36,7 @@ pub use planner::{LeftOver, Planner};
 pub(crate) use replaced::Replaced;
 pub use set_aside::{SetAside, Unlisted};
 pub use status::{
-    DayCount, Gap, Health, Interrupted, ListedObject, PlaceStatus, Status, StatusParts, status,
+    DayCount, DecidedBy, Gap, Health, Interrupted, ListedObject, PlaceStatus, Status, StatusParts,
+    status,
 };
 pub use stored::{DayPlan, PlanRef};

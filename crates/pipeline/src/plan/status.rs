@@ -58,6 +58,19 @@ pub struct Status {
     pub pruned_before: Option<Day>,
     /// Whether the objects are as listed.
     pub health: Health,
+    /// What the decisions stand on: files of `decisions` by version or snapshot.
+    pub decided_by: DecidedBy,
+}
+
+/// Files of `decisions` by what decided them. A file that was merged of several counts for each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DecidedBy {
+    /// By the version of the program; the empty one where it was not written down.
+    pub evaluator_versions: BTreeMap<String, u64>,
+    /// By the mapping.
+    pub mapping_versions: BTreeMap<String, u64>,
+    /// By the snapshot.
+    pub snapshot_ids: BTreeMap<String, u64>,
 }
 
 /// What was read of one account's Region.
@@ -149,6 +162,7 @@ pub fn status(store: &dyn Store, parts: &StatusParts<'_>) -> Result<Status, Pipe
         .map(|plan| date_order(&plan.delivery_date))
         .collect();
     Ok(Status {
+        decided_by: DecidedBy::default(),
         days_done: days.into_iter().map(|(_, date)| date.to_owned()).collect(),
         files: parts.plans.iter().map(|plan| plan.files).sum(),
         bytes: parts.plans.iter().map(|plan| plan.bytes).sum(),

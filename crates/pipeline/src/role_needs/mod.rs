@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use retrial_iam::{Catalogue, Snapshot, StatementRef};
 use retrial_replay::{
-    AskedNeed, Certainty, CheckedNeed, ExcessGrant, Mapping, NeedState, RoleCheck,
+    AskedNeed, Certainty, CheckedNeed, ExcessGrant, Mapping, NeedState, PermissionUses, RoleCheck,
 };
 use retrial_storage::Store;
 use retrial_tables::{DeterminedBy, NeedRow, Needs, RoleNeedRow, Table};
@@ -39,6 +39,8 @@ pub(crate) struct Checking<'s> {
     pub(crate) mapping: &'s Mapping,
     /// The policies of now.
     pub(crate) snapshot: &'s Snapshot,
+    /// What the calls of the window used, where that was gathered.
+    pub(crate) uses: Option<&'s PermissionUses<'s>>,
 }
 
 /// The needs to be checked.
@@ -177,6 +179,7 @@ struct Checked<'s> {
     account_id: Option<String>,
     role_arn: String,
     check: RoleCheck<'s>,
+    uses: Option<&'s PermissionUses<'s>>,
 }
 
 impl<'s> Checked<'s> {
@@ -186,6 +189,7 @@ impl<'s> Checked<'s> {
             account_id: asked.account_id.clone(),
             role_arn: asked.role_arn.clone(),
             check: RoleCheck::new(knowledge, checking.snapshot, &asked.role_arn),
+            uses: checking.uses,
         }
     }
 
@@ -247,15 +251,18 @@ impl<'s> Checked<'s> {
             account_id,
             role_arn,
             check,
+            uses,
         } = self;
-        for ExcessGrant {
-            action,
-            resource,
-            decision,
-            granted_by,
-        } in check.finish()
-        {
-            each(&RoleNeedRow {
+        for grant in check.finish() {
+            let ExcessGrant {
+                action,
+                resource,
+                decision,
+                granted_by,
+                alone,
+            } = grant;
+            let used = uses.and_then(|uses| uses.of_statement(&role_arn, &granted_by, action));
+            let row = RoleNeedRow {
                 account_id: account_id.as_deref(),
                 role_arn: &role_arn,
                 action,
@@ -265,6 +272,22 @@ impl<'s> Checked<'s> {
                 decision: Some(decision.name()),
                 determined_by: &[shown(&granted_by)],
                 ..RoleNeedRow::default()
+            };
+            each(&match used {
+                // What the role's own calls use is needed, whatever no request tells of it.
+                Some(used) if alone => RoleNeedRow {
+                    state: NeedState::Present.name(),
+                    reason: Some("observed"),
+                    why: Some("its own calls used it"),
+                    first_time: used.first_time,
+                    last_time: used.last_time,
+                    ..row
+                },
+                Some(_) => RoleNeedRow {
+                    reason: Some("used_in_part"),
+                    ..row
+                },
+                None => row,
             })?;
         }
         Ok(())

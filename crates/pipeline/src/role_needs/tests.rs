@@ -47,6 +47,7 @@ fn file(store: &dyn Store, batch: u64, rows: &[NeedRow<'_>], supersedes: &[&str]
         bytes,
         snapshot_ids: Default::default(),
         mapping_versions: Default::default(),
+        evaluator_versions: Default::default(),
         supersedes: supersedes.iter().map(|key| (*key).to_owned()).collect(),
     }
 }
@@ -104,6 +105,7 @@ fn check(files: &[Vec<NeedRow<'_>>], supersedes: &[&str], end: i64, expect: &[&s
         catalogue,
         mapping: &mapping,
         snapshot: &snapshot,
+        uses: None,
     };
     let needs = NeedsOf {
         store: &store,

@@ -261,6 +261,7 @@ fn file(store: &FolderStore, batch: u64, rows: &[SessionRow<'_>]) -> ManifestFil
         bytes,
         snapshot_ids: Vec::new(),
         mapping_versions: Vec::new(),
+        evaluator_versions: Vec::new(),
         supersedes: Vec::new(),
         strict: false,
     }

@@ -16,6 +16,7 @@ use super::kept::MICROS_PER_DAY;
 use super::kind::{FindingKind, FindingSeverity};
 use super::report::{Occasion, day};
 use crate::permissions::{Permission, PermissionReason, PermissionState};
+use crate::recording::data_event_types;
 
 /// What the rows of `permissions` say that findings stand on.
 ///
@@ -367,11 +368,12 @@ fn unused_policies(permissions: &PermissionEvidence) -> Vec<Finding> {
 
 /// Permissions that were used on one day only, and not for long since.
 fn once_long_ago(permissions: &PermissionEvidence, occasion: &Occasion<'_>) -> Vec<Finding> {
-    if occasion.filtered {
-        return Vec::new();
-    }
     let long_ago = occasion.unused_before();
     let of = |(arn, actions): (&String, &BTreeMap<String, i64>)| {
+        let account = arn.split(':').nth(4).unwrap_or_default();
+        if !occasion.is_observed(account) {
+            return None;
+        }
         let old: Vec<(&String, i64)> = actions
             .iter()
             .filter(|(_, last)| **last < long_ago)
@@ -440,10 +442,11 @@ fn blind_spot(
     );
     let mut remedy = what_would_tell(*reason).unwrap_or_default().to_owned();
     if !services.is_empty() {
-        let selectors = services.iter().take(3).map(|(service, blind)| {
-            format!("{} would tell {}", selector_of(service), blind.permissions)
+        let selectors = services.iter().filter_map(|(service, blind)| {
+            let selectors = selectors_of(service)?;
+            Some(format!("{selectors} would tell {}", blind.permissions))
         });
-        let selectors: Vec<String> = selectors.collect();
+        let selectors: Vec<String> = selectors.take(3).collect();
         remedy = format!(
             "{remedy}; of the data-event selectors {}",
             selectors.join(", ")
@@ -502,22 +505,13 @@ fn what_would_tell(reason: PermissionReason) -> Option<&'static str> {
 }
 
 /// The resource types of the selectors that record a service's data events.
-/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-data-events-with-cloudtrail.html>
-fn selector_of(service: &str) -> &str {
-    match service {
-        "s3" => "AWS::S3::Object",
-        "s3express" => "AWS::S3Express::Object",
-        "lambda" => "AWS::Lambda::Function",
-        "dynamodb" => "AWS::DynamoDB::Table",
-        "sagemaker" => {
-            "AWS::SageMaker::Endpoint, AWS::SageMaker::FeatureGroup and AWS::SageMaker::ExperimentTrialComponent"
-        }
-        "machinelearning" => "AWS::MachineLearning::MlModel",
-        "kms" => "AWS::KMS::Key",
-        "sns" => "AWS::SNS::Topic",
-        "sqs" => "AWS::SQS::Queue",
-        other => other,
-    }
+fn selectors_of(service: &str) -> Option<String> {
+    let types = data_event_types(service);
+    let (last, others) = types.split_last()?;
+    Some(match others {
+        [] => (*last).to_owned(),
+        others => format!("{} and {last}", others.join(", ")),
+    })
 }
 
 /// Roles that AWS saw in use within the window, and of which no record shows a call.

@@ -30,4 +30,4 @@ pub use gather::{FindingBasis, FindingEvidence};
 pub use idle::PermissionEvidence;
 pub use kind::{Cause, FindingKind, FindingSeverity};
 pub use report::{DeadStatement, FindingReport, Occasion, findings};
-pub use role_needs::{RoleNeedEvidence, RoleNeedFact};
+pub use role_needs::{RoleNeedEvidence, RoleNeedFact, RoleNeedProblem};

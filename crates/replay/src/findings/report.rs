@@ -15,6 +15,7 @@ use super::kept::MICROS_PER_DAY;
 use super::role_needs::RoleNeedEvidence;
 use super::{escalation, idle, pass_role, statements, trust};
 use crate::permissions::Covered;
+use crate::recording::Trails;
 use crate::{Outcome, Reason, Verdict};
 
 /// A statement that can apply to no request, as the linter found it.
@@ -51,6 +52,8 @@ pub struct Occasion<'a> {
     pub exclusions: &'a Exclusions,
     /// What log files were there.
     pub covered: &'a Covered,
+    /// What trails record each account.
+    pub trails: &'a Trails,
     /// The output leaves out calls of the window: nothing follows from what it does not show.
     pub filtered: bool,
 }
@@ -65,7 +68,9 @@ impl Occasion<'_> {
     /// Whether something of this account that the log does not show was not there for long enough.
     pub(crate) fn is_observed(&self, account: &str) -> bool {
         let first = self.covered.first(account);
-        !self.filtered && first.is_some_and(|first| first <= self.unused_before())
+        !self.filtered
+            && first.is_some_and(|first| first <= self.unused_before())
+            && self.covered.days(account, self.trails) >= self.min_window_days
     }
 
     /// The moment before which something must have been last used to count as unused.

@@ -10,17 +10,30 @@ use super::kind::{FindingKind, FindingSeverity};
 /// Calls that are named for one finding.
 const MOST_EVENT_IDS: usize = 3;
 
+/// What is wrong with what a role has for its jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RoleNeedProblem {
+    /// A job needs it, and the role may not do it.
+    Missing,
+    /// The role may do it, and no job asks for the action.
+    Unasked,
+    /// The role may do it on more than its jobs ask for.
+    Wider,
+}
+
 /// What an execution role lacks, or has in excess: a row of the table `role_needs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoleNeedFact<'r> {
-    /// The execution role.
+    /// The account whose jobs ask for it.
+    pub account_id: Option<&'r str>,
+    /// The execution role; or the service that acts in its own name.
     pub role_arn: &'r str,
     /// The action.
     pub action: &'r str,
     /// The resource; `*` in it stands for what is not told.
     pub resource_arn: &'r str,
-    /// Whether the role lacks it; else it has it and no job asks for it.
-    pub missing: bool,
+    /// What is wrong.
+    pub problem: RoleNeedProblem,
     /// Why it is needed.
     pub why: &'r str,
     /// The jobs that ask for it.
@@ -40,9 +53,19 @@ pub struct RoleNeedFact<'r> {
 #[derive(Debug, Default)]
 pub struct RoleNeedEvidence {
     /// By role and action.
-    lacking: BTreeMap<(String, String), Lacking>,
+    lacking: BTreeMap<(Role, String), Lacking>,
     /// By role.
-    excess: BTreeMap<String, Listed>,
+    excess: BTreeMap<Role, Excess>,
+}
+
+/// A role, or a service that acts in its own name, in the account whose jobs it runs.
+type Role = (Option<String>, String);
+
+/// What a role has besides.
+#[derive(Debug, Default)]
+struct Excess {
+    unasked: Listed,
+    wider: Listed,
 }
 
 /// Some entries of so many.
@@ -76,12 +99,16 @@ struct Lacking {
 impl RoleNeedEvidence {
     /// Takes in a fact.
     pub fn add(&mut self, fact: &RoleNeedFact<'_>) {
-        if !fact.missing {
-            let excess = self.excess.entry(fact.role_arn.to_owned()).or_default();
-            excess.add(|| format!("{} on {}", fact.action, fact.resource_arn));
-            return;
+        let role = (fact.account_id.map(str::to_owned), fact.role_arn.to_owned());
+        let entry = || format!("{} on {}", fact.action, fact.resource_arn);
+        match fact.problem {
+            RoleNeedProblem::Missing => {}
+            RoleNeedProblem::Unasked => {
+                return self.excess.entry(role).or_default().unasked.add(entry);
+            }
+            RoleNeedProblem::Wider => return self.excess.entry(role).or_default().wider.add(entry),
         }
-        let key = (fact.role_arn.to_owned(), fact.action.to_owned());
+        let key = (role, fact.action.to_owned());
         let lacking = self.lacking.entry(key).or_default();
         if lacking.resources.all == 0 {
             lacking.why = fact.why.to_owned();
@@ -103,31 +130,43 @@ impl RoleNeedEvidence {
         let lacking = self.lacking.iter();
         let lacking = lacking.map(|((role, action), lacking)| missing(role, action, lacking));
         let excess = self.excess.iter();
-        lacking.chain(excess.map(|(role, listed)| in_excess(role, listed)))
+        lacking.chain(excess.map(|(role, excess)| in_excess(role, excess)))
     }
 }
 
-fn missing(role: &str, action: &str, lacking: &Lacking) -> Finding {
+fn finding_of((account, role): &Role, finding: Finding) -> Finding {
+    let mut finding = finding.of(role);
+    finding.account_id = finding.account_id.or_else(|| account.clone());
+    finding
+}
+
+fn missing(role: &Role, action: &str, lacking: &Lacking) -> Finding {
     let Listed { entries, all } = &lacking.resources;
     let others = match all {
         0 | 1 => String::new(),
         more => format!(" and {} more", more - 1),
     };
     let message = format!(
-        "{} may not do {action} on {}{others}, which its jobs need: {}",
-        last_name(role),
+        "{} may not do {action} on {}{others}, which AWS says its jobs need: {}",
+        last_name(&role.1),
         entries.first().map_or("*", String::as_str),
         lacking.why
     );
-    let remedy = format!("let the role do {action} there, or its next job fails");
-    let mut finding = Finding::new(
+    // A service that acts in its own name is let in by the resource's policy.
+    let remedy = match role.1.ends_with(".amazonaws.com") {
+        true => format!(
+            "let the policy of the resource allow {} to do {action}",
+            role.1
+        ),
+        false => format!("let the role do {action} there, or jobs that cannot do without it fail"),
+    };
+    let finding = Finding::new(
         FindingKind::MissingRoleNeed,
         FindingSeverity::Medium,
         message,
         remedy,
-    )
-    .of(role)
-    .list_of("resources", entries.clone(), *all);
+    );
+    let mut finding = finding_of(role, finding).list_of("resources", entries.clone(), *all);
     finding.action = Some(action.to_owned());
     finding.calls = lacking.jobs;
     finding.first_time = lacking.first_time;
@@ -136,42 +175,47 @@ fn missing(role: &str, action: &str, lacking: &Lacking) -> Finding {
     finding
 }
 
-fn in_excess(role: &str, listed: &Listed) -> Finding {
-    let Listed { entries, all } = listed;
-    let message = format!(
-        "{} is granted {all} thing{} that none of its jobs asked for",
-        last_name(role),
-        if *all == 1 { "" } else { "s" }
-    );
-    Finding::new(
+fn in_excess(role: &Role, Excess { unasked, wider }: &Excess) -> Finding {
+    let things = |count: u64| format!("{count} thing{}", if count == 1 { "" } else { "s" });
+    let said = match (unasked.all, wider.all) {
+        (0, wider) => format!("{} more widely than its jobs asked for", things(wider)),
+        (unasked, 0) => format!("{} that none of its jobs asked for", things(unasked)),
+        (unasked, wider) => format!(
+            "{} that none of its jobs asked for, and {wider} more widely than they did",
+            things(unasked)
+        ),
+    };
+    let severity = match unasked.all {
+        0 => FindingSeverity::Information,
+        _ => FindingSeverity::Low,
+    };
+    let finding = Finding::new(
         FindingKind::ExcessRoleNeed,
-        FindingSeverity::Low,
-        message,
+        severity,
+        format!("{} is granted {said}", last_name(&role.1)),
         "take them out of the role's policies, if the code that it runs does not need them either",
-    )
-    .of(role)
-    .list_of("actions", entries.clone(), *all)
+    );
+    finding_of(role, finding)
+        .list_of("actions", unasked.entries.clone(), unasked.all)
+        .list_of("wider", wider.entries.clone(), wider.all)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::RoleNeedProblem::{Missing, Unasked, Wider};
     use super::*;
 
-    #[test]
-    fn one_for_each_action_that_is_missing_and_one_for_all_in_excess() {
-        let role = "arn:aws:iam::111122223333:role/service-role/Train";
+    const ROLE: &str = "arn:aws:iam::111122223333:role/service-role/Train";
+
+    fn findings(facts: &[(&str, &str, &str, &str, RoleNeedProblem)]) -> Vec<Finding> {
         let mut evidence = RoleNeedEvidence::default();
-        for (action, resource_arn, missing) in [
-            ("s3:GetObject", "arn:aws:s3:::data/train/*", true),
-            ("s3:GetObject", "arn:aws:s3:::data/test/*", true),
-            ("s3:DeleteObject", "arn:aws:s3:::data/*", false),
-            ("s3:PutObject", "arn:aws:s3:::data/*", false),
-        ] {
+        for (account, role_arn, action, resource_arn, problem) in facts {
             evidence.add(&RoleNeedFact {
-                role_arn: role,
+                account_id: Some(account),
+                role_arn,
                 action,
                 resource_arn,
-                missing,
+                problem: *problem,
                 why: "the input channel `train`",
                 jobs: 3,
                 first_time: Some(1),
@@ -179,13 +223,24 @@ mod tests {
                 event_id: Some("e"),
             });
         }
-        let findings: Vec<Finding> = evidence.findings().collect();
+        evidence.findings().collect()
+    }
+
+    #[test]
+    fn one_for_each_action_that_is_missing_and_one_for_all_in_excess() {
+        let fact = |action, resource, problem| ("111122223333", ROLE, action, resource, problem);
+        let findings = findings(&[
+            fact("s3:GetObject", "arn:aws:s3:::data/train/*", Missing),
+            fact("s3:GetObject", "arn:aws:s3:::data/test/*", Missing),
+            fact("s3:DeleteObject", "arn:aws:s3:::data/*", Unasked),
+            fact("s3:PutObject", "arn:aws:s3:::data/*", Wider),
+        ]);
         let shown: Vec<_> = findings
             .iter()
             .map(|one| (one.kind, one.message.as_str(), one.calls))
             .collect();
-        let missing = "Train may not do s3:GetObject on arn:aws:s3:::data/train/* and 1 more, which its jobs need: the input channel `train`";
-        let excess = "Train is granted 2 things that none of its jobs asked for";
+        let missing = "Train may not do s3:GetObject on arn:aws:s3:::data/train/* and 1 more, which AWS says its jobs need: the input channel `train`";
+        let excess = "Train is granted 1 thing that none of its jobs asked for, and 1 more widely than they did";
         assert_eq!(
             shown,
             [
@@ -193,5 +248,36 @@ mod tests {
                 (FindingKind::ExcessRoleNeed, excess, 0),
             ]
         );
+    }
+
+    /// What is only granted more widely than it must be is no more than information.
+    #[test]
+    fn wider_is_information() {
+        let fact = ("111122223333", ROLE, "s3:PutObject", "*", Wider);
+        let severities: Vec<_> = findings(&[fact]).iter().map(|one| one.severity).collect();
+        assert_eq!(severities, [FindingSeverity::Information]);
+    }
+
+    /// A service is no role: the resource's policy lets it in, and each account has its own.
+    #[test]
+    fn a_service_that_lacks_something() {
+        let service = "machinelearning.amazonaws.com";
+        let of = |account| {
+            (
+                account,
+                service,
+                "s3:GetObject",
+                "arn:aws:s3:::a/*",
+                Missing,
+            )
+        };
+        let findings = findings(&[of("111122223333"), of("444455556666")]);
+        let accounts: Vec<_> = findings
+            .iter()
+            .map(|one| one.account_id.as_deref())
+            .collect();
+        assert_eq!(accounts, [Some("111122223333"), Some("444455556666")]);
+        let lets_in = |one: &Finding| one.remedy.contains("policy of the resource");
+        assert!(findings.iter().all(lets_in));
     }
 }

@@ -38,7 +38,7 @@ use sha2::{Digest, Sha256};
 use crate::partition_of;
 
 pub use error::MappingError;
-pub use needs::Need;
+pub use needs::{Need, PlannedNeed};
 pub use trace::{Asked, Traced, TracedAnswer, TracedKey, TracedRequest, TracedResource};
 
 use compile::Compiler;

@@ -14,14 +14,18 @@ const MAX_CANDIDATES: usize = 20_000;
 /// What a role's own policies grant of the actions that needs know, by action and resource.
 #[derive(Debug, Default)]
 pub(super) struct Candidates<'s> {
-    of_action: BTreeMap<&'s str, BTreeMap<&'s str, StatementRef<'s>>>,
+    of_action: BTreeMap<&'s str, BTreeMap<&'s str, Granted<'s>>>,
 }
+
+/// By what something is granted, and whether that names no other resource.
+type Granted<'s> = (StatementRef<'s>, bool);
 
 /// Something that is granted.
 pub(super) struct Candidate<'s> {
     pub(super) action: &'s str,
     pub(super) resource: &'s str,
     pub(super) granted_by: StatementRef<'s>,
+    pub(super) alone: bool,
 }
 
 impl<'s> Candidates<'s> {
@@ -50,9 +54,10 @@ impl<'s> Candidates<'s> {
                         GrantedResources::These(these) => these.iter().map(|one| &**one).collect(),
                         GrantedResources::AllBut(_) => vec!["*"],
                     };
+                    let alone = resources.len() == 1;
                     for resource in resources.into_iter().take(room) {
                         let of_action = candidates.of_action.entry(action).or_default();
-                        of_action.entry(resource).or_insert(granted_by);
+                        of_action.entry(resource).or_insert((granted_by, alone));
                         room -= 1;
                     }
                 }
@@ -87,10 +92,11 @@ impl<'s> Candidates<'s> {
         of_services.flat_map(|(action, of_action)| {
             of_action
                 .into_iter()
-                .map(move |(resource, granted_by)| Candidate {
+                .map(move |(resource, (granted_by, alone))| Candidate {
                     action,
                     resource,
                     granted_by,
+                    alone,
                 })
         })
     }

@@ -74,6 +74,8 @@ pub struct ExcessGrant<'s> {
     pub decision: Decision,
     /// The first statement that grants it.
     pub granted_by: StatementRef<'s>,
+    /// Whether that statement names no other resource: whoever uses it uses this.
+    pub alone: bool,
 }
 
 /// The needs of one role, checked.
@@ -179,6 +181,7 @@ impl<'s> RoleCheck<'s> {
                     resource: candidate.resource,
                     decision,
                     granted_by: candidate.granted_by,
+                    alone: candidate.alone,
                 });
             }
         }

@@ -7,20 +7,27 @@ use rustc_hash::FxHashMap;
 
 use super::PermissionReason;
 use super::derive::PermissionInputs;
-use super::documents::{Actions, Statement};
+use super::documents::{Actions, KEPT_ACTIONS, Statement};
 use super::observed::{Observer, Reach, Window};
 use super::rest::Rest;
 
+/// A statement of a document, and the limits that a principal has: document, statement and limits.
+pub(super) type RestKey = (usize, u32, usize);
+
 /// What the permissions of one account share.
+///
+/// # Memory
+/// A few bytes for each action of the catalogue and set of limits; the rests of statements, up to 4 bytes for each of
+/// [`KEPT_ACTIONS`] and then all are forgotten.
 pub(super) struct Account<'i, 's> {
     pub(super) observer: Observer<'i>,
     /// For each action, what would have been seen of it wherever it may be used.
     pub(super) observed: Vec<Option<Result<Window, PermissionReason>>>,
     /// For each set of limits that principals of the account have, what they take away.
     pub(super) limits: Vec<(Limits<'s>, Vec<Option<Option<Layer>>>)>,
-    /// The rest of a statement's wildcards for principals of whom there is nothing special to say, by
-    /// document, statement and limits.
-    pub(super) rests: FxHashMap<(usize, u32, usize), Rc<Vec<Rest>>>,
+    rests: FxHashMap<RestKey, Rc<Vec<Rest>>>,
+    /// Actions in them.
+    kept: usize,
 }
 
 impl<'i, 's> Account<'i, 's> {
@@ -42,7 +49,24 @@ impl<'i, 's> Account<'i, 's> {
             observed: vec![None; actions],
             limits: Vec::new(),
             rests: FxHashMap::default(),
+            kept: 0,
         }
+    }
+
+    /// The rest of a statement's wildcards for principals of whom there is nothing special to say.
+    pub(super) fn rests(&self, key: RestKey) -> Option<Rc<Vec<Rest>>> {
+        self.rests.get(&key).map(Rc::clone)
+    }
+
+    /// Keeps it for the next principal with the statement.
+    pub(super) fn keep_rests(&mut self, key: RestKey, rests: &Rc<Vec<Rest>>) {
+        let actions: usize = rests.iter().map(|rest| rest.actions.len()).sum();
+        if self.kept + actions > KEPT_ACTIONS {
+            self.rests.clear();
+            self.kept = 0;
+        }
+        self.kept += actions;
+        self.rests.insert(key, Rc::clone(rests));
     }
 
     pub(super) fn limits_of(&mut self, limits: Limits<'s>, actions: usize) -> usize {

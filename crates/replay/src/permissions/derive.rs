@@ -244,9 +244,9 @@ impl<'d, 's> Deriver<'d, 's> {
     ) -> Rc<Vec<Rest>> {
         let key = (place, statement.index, standing.limits);
         if standing.is_plain()
-            && let Some(known) = account.rests.get(&key)
+            && let Some(known) = account.rests(key)
         {
-            return Rc::clone(known);
+            return known;
         }
         let mut groups: BTreeMap<(&'s str, Found), Vec<u32>> = BTreeMap::new();
         for action in &statement.wild {
@@ -270,7 +270,7 @@ impl<'d, 's> Deriver<'d, 's> {
             .collect();
         let rests = Rc::new(rests);
         if standing.is_plain() {
-            account.rests.insert(key, Rc::clone(&rests));
+            account.keep_rests(key, &rests);
         }
         rests
     }

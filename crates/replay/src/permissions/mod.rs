@@ -19,7 +19,7 @@ mod uses;
 pub use derive::{ActionSet, MIN_WINDOW_DAYS, PermissionInputs, PermissionOptions, permissions};
 pub use observed::{Covered, CoveredHour, RecordedWrite, RecordedWrites};
 pub use state::{PermissionReason, PermissionState};
-pub use uses::PermissionUses;
+pub use uses::{PermissionUses, StatementUse};
 
 /// One action that a statement allows a principal, or several of which there is the same to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

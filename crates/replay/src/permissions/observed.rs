@@ -7,8 +7,8 @@ use retrial_iam::Action;
 use super::days::{DAY, Days};
 use super::{PermissionOptions, PermissionReason};
 use crate::recording::{
-    Events, PutSelectors, RecordKind, Recording, Records, Trail, Trails, is_read_only,
-    put_selectors, recorded_since,
+    Events, RecordKind, Recording, Records, Selector, Trail, TrailWrite, Trails, changes_recording,
+    is_read_only, put_selectors, recorded_since,
 };
 
 /// What the log files of the window covered, out of the table `coverage`.
@@ -55,6 +55,17 @@ impl Covered {
         self.accounts.get(account).map(|covered| covered.first)
     }
 
+    /// On how many days something of an account would have been seen.
+    pub(crate) fn days(&self, account: &str, trails: &Trails) -> u64 {
+        let Some(covered) = self.accounts.get(account) else {
+            return 0;
+        };
+        match trails.of_account(account).is_some() || covered.digests {
+            true => days_between(covered.first, covered.end),
+            false => covered.days.len(),
+        }
+    }
+
     /// Takes in a row.
     pub fn add(&mut self, row: CoveredHour<'_>) {
         if !self.accounts.contains_key(row.account) {
@@ -91,7 +102,7 @@ impl Covered {
 #[derive(Debug, Default)]
 pub struct RecordedWrites {
     /// By account, in the order of time.
-    selectors: BTreeMap<String, Vec<PutSelectors>>,
+    trails: BTreeMap<String, Vec<TrailWrite>>,
     /// By account, `user/name` (or role, or group) and the policy's name or ARN: when it was last put there.
     policies: BTreeMap<(String, String, String), i64>,
 }
@@ -119,16 +130,13 @@ impl RecordedWrites {
         let kind = match write.event_name {
             "PutEventSelectors" => {
                 if let Some((trail, selectors)) = write.document.and_then(put_selectors) {
-                    let puts = self.selectors.entry(write.account.to_owned()).or_default();
-                    let place = puts.partition_point(|put| put.time <= write.time);
-                    puts.insert(
-                        place,
-                        PutSelectors {
-                            time: write.time,
-                            trail,
-                            selectors,
-                        },
-                    );
+                    self.add_to_trail(write, trail, Some(selectors));
+                }
+                return;
+            }
+            name if changes_recording(name) => {
+                if let Some(trail) = write.target {
+                    self.add_to_trail(write, trail.to_owned(), None);
                 }
                 return;
             }
@@ -150,10 +158,29 @@ impl RecordedWrites {
         *time = (*time).max(write.time);
     }
 
-    /// What was put on a trail, and on others of its account.
-    fn history(&self, trail: &Trail) -> &[PutSelectors] {
+    fn add_to_trail(
+        &mut self,
+        write: &RecordedWrite<'_>,
+        trail: String,
+        selectors: Option<Vec<Selector>>,
+    ) {
+        let writes = self.trails.entry(write.account.to_owned()).or_default();
+        let place = writes.partition_point(|other| other.time <= write.time);
+        let time = write.time;
+        writes.insert(
+            place,
+            TrailWrite {
+                time,
+                trail,
+                selectors,
+            },
+        );
+    }
+
+    /// What was written to a trail, and to others of its account.
+    fn history(&self, trail: &Trail) -> &[TrailWrite] {
         let account = trail.arn.split(':').nth(4).unwrap_or_default();
-        self.selectors.get(account).map_or(&[], Vec::as_slice)
+        self.trails.get(account).map_or(&[], Vec::as_slice)
     }
 
     /// When a policy was last put on a user, role or group, as far as it is recorded.

@@ -39,6 +39,17 @@ impl Use {
     }
 }
 
+/// What is known of the use of one action by one statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatementUse {
+    /// Requests that it allowed.
+    pub calls: u64,
+    /// The first of them, in microseconds since the epoch.
+    pub first_time: Option<i64>,
+    /// The last of them.
+    pub last_time: Option<i64>,
+}
+
 /// What one principal's calls used.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PrincipalUses {
@@ -87,6 +98,23 @@ impl<'s> PermissionUses<'s> {
             .iter()
             .map(|(text, number)| (*number, &**text))
             .collect()
+    }
+
+    /// How a principal used an action by a statement of its own policies; `None` where it did not.
+    pub fn of_statement(
+        &self,
+        principal_arn: &str,
+        statement: &StatementRef<'_>,
+        action: &str,
+    ) -> Option<StatementUse> {
+        let policy = self.number(statement.policy)?;
+        let key = (policy, statement.index, self.number(action)?);
+        let used = self.of_principal(principal_arn)?.used.get(&key)?;
+        Some(StatementUse {
+            calls: used.calls,
+            first_time: used.first,
+            last_time: used.last,
+        })
     }
 
     pub(crate) fn of_principal(&self, arn: &str) -> Option<&PrincipalUses> {

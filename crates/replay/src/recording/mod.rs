@@ -11,8 +11,8 @@ mod trails;
 
 pub use trails::{Trail, Trails, TrailsProblem};
 
-pub(crate) use selectors::{Events, Records};
-pub(crate) use trails::{PutSelectors, put_selectors, recorded_since};
+pub(crate) use selectors::{Events, Records, Selector};
+pub(crate) use trails::{TrailWrite, changes_recording, put_selectors, recorded_since};
 
 use std::sync::LazyLock;
 
@@ -80,6 +80,20 @@ impl DataRow {
                     None => listed.eq_ignore_ascii_case(name),
                 })
     }
+}
+
+/// The types of resources by which trails ask for the data events of a service, as AWS spells them.
+pub(crate) fn data_event_types(service: &str) -> Vec<&'static str> {
+    let rows = DATA_ROWS.iter().filter(|row| row.service == service);
+    let mut types: Vec<&'static str> = Vec::new();
+    for row in rows {
+        if let RecordKind::Data(resource_type) = row.kind
+            && !types.contains(&resource_type)
+        {
+            types.push(resource_type);
+        }
+    }
+    types
 }
 
 impl Recording {

@@ -8,6 +8,10 @@ use serde::Deserialize;
 
 use super::RecordKind;
 
+/// <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-data-events-with-cloudtrail.html>
+const DYNAMODB_STREAM: &str = "AWS::DynamoDB::Stream";
+const DYNAMODB_TABLE: &str = "AWS::DynamoDB::Table";
+
 /// How much of a kind of events is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Records {
@@ -164,6 +168,10 @@ impl FieldSelector {
                 RecordKind::Never => return Records::None,
             }),
             "resources.type" => match events.kind {
+                // That of tables selects the events of their streams, too.
+                RecordKind::Data(DYNAMODB_STREAM) => self
+                    .passes(DYNAMODB_STREAM)
+                    .max(self.passes(DYNAMODB_TABLE)),
                 RecordKind::Data(resource_type) => self.passes(resource_type),
                 _ => Records::None,
             },

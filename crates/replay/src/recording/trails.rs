@@ -199,20 +199,31 @@ pub(crate) fn put_selectors(document: &str) -> Option<(String, Vec<Selector>)> {
     Some((request.trail_name, request.lists.selectors()))
 }
 
-/// One moment from which on a trail had these selectors.
+/// One recorded write to a trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PutSelectors {
+pub(crate) struct TrailWrite {
     /// In microseconds since the epoch.
     pub(crate) time: i64,
+    /// Its name or ARN.
     pub(crate) trail: String,
-    pub(crate) selectors: Vec<Selector>,
+    /// The selectors that it had from then on; `None` for a write that made, stopped, started, deleted or updated it:
+    /// what it recorded before that, nobody tells.
+    pub(crate) selectors: Option<Vec<Selector>>,
+}
+
+/// The writes besides `PutEventSelectors` after which a trail may record what it did not record before.
+pub(crate) fn changes_recording(event_name: &str) -> bool {
+    matches!(
+        event_name,
+        "CreateTrail" | "UpdateTrail" | "DeleteTrail" | "StartLogging" | "StopLogging"
+    )
 }
 
 /// How much of some events a trail has recorded without a break until now, and since when; since ever where
 /// that is `None`.
 pub(crate) fn recorded_since(
     trail: &Trail,
-    history: &[PutSelectors],
+    history: &[TrailWrite],
     events: Events<'_>,
 ) -> (Records, Option<i64>) {
     let Some(now) = &trail.selectors else {
@@ -221,10 +232,14 @@ pub(crate) fn recorded_since(
     let found = recorded(now, events);
     // Newest first. What a write put there held from then on; what held before the first one in the
     // window, nobody tells.
-    let of_trail = |put: &&PutSelectors| put.trail == trail.name || put.trail == trail.arn;
+    let of_trail = |put: &&TrailWrite| put.trail == trail.name || put.trail == trail.arn;
     let mut since = None;
     for put in history.iter().rev().filter(of_trail) {
-        if recorded(&put.selectors, events) != found {
+        let Some(selectors) = &put.selectors else {
+            since = since.or(Some(put.time));
+            break;
+        };
+        if recorded(selectors, events) != found {
             break;
         }
         since = Some(put.time);
@@ -314,15 +329,15 @@ mod tests {
         };
         let put = |time, document: &str| {
             let (trail, selectors) = put_selectors(document).unwrap();
-            PutSelectors {
+            TrailWrite {
                 time,
                 trail,
-                selectors,
+                selectors: Some(selectors),
             }
         };
         let on = r#"{"trailName": "t", "advancedEventSelectors": [{"name": "x", "fieldSelectors": [{"field": "eventCategory", "equals": ["Data"]}, {"field": "resources.type", "equals": ["AWS::S3::Object"]}]}]}"#;
         let off = r#"{"trailName": "arn:aws:cloudtrail:eu-west-1:111122223333:trail/t", "eventSelectors": [{"readWriteType": "All", "includeManagementEvents": true, "dataResources": []}]}"#;
-        let since = |history: &[PutSelectors]| recorded_since(&trail(objects), history, events);
+        let since = |history: &[TrailWrite]| recorded_since(&trail(objects), history, events);
         assert_eq!(since(&[]), (Records::All, None));
         // What held before the first write, nobody tells.
         assert_eq!(since(&[put(5, on)]), (Records::All, Some(5)));
@@ -333,6 +348,17 @@ mod tests {
         );
         // The snapshot was taken after somebody put it on again, unrecorded: since then at the latest.
         assert_eq!(since(&[put(5, on), put(9, off)]), (Records::All, Some(9)));
+        // It was stopped, and started again: what was before, it may have missed.
+        let started = TrailWrite {
+            selectors: None,
+            ..put(7, on)
+        };
+        assert_eq!(since(&[started.clone()]), (Records::All, Some(7)));
+        assert_eq!(
+            since(&[put(5, on), started.clone(), put(9, on)]),
+            (Records::All, Some(9))
+        );
+        assert_eq!(since(&[put(5, on), started]), (Records::All, Some(7)));
         assert!(put_selectors("{}").is_none() && put_selectors("x").is_none());
     }
 

@@ -123,12 +123,15 @@ fn write_finding(out: &mut String, number: usize, finding: &Finding) -> std::fmt
             .last_time
             .map(|time| format!(", the last on {}", day(time)));
         let event = finding.event_ids.last().map(|id| format!(", event {id}"));
+        // What is told from sums knows no days.
+        let days = match finding.days {
+            0 => String::new(),
+            days => format!(" on {days} day{}", plural(days)),
+        };
         let line = format!(
-            "{} call{} on {} day{}{}{}",
+            "{} call{}{days}{}{}",
             grouped(finding.calls),
             plural(finding.calls),
-            finding.days,
-            plural(finding.days),
             last.unwrap_or_default(),
             event.unwrap_or_default()
         );

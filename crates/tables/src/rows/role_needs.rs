@@ -85,7 +85,9 @@ impl Table for RoleNeeds {
             reason,
             "why it is `unverifiable`: `role_not_told`, `role_not_in_snapshot`, `role_deleted`, \
              `may_not_need`, `resource_not_told`, `unknown_keys`, `layers_not_collected`, \
-             `guessed_mapping`, `spellings_disagree`, `other_account`"
+             `guessed_mapping`, `spellings_disagree`, `other_account`; `observed`: `present` because the \
+             role's own calls used it, and no job's request asks for it; `used_in_part`: `excess`, and the \
+             statement was used for something that it grants"
         ),
         column!(
             optional_boolean,

@@ -5,7 +5,7 @@
 //! the next writer removes.
 
 use bumpalo::Bump;
-use retrial_replay::{Grounds, OwnedStatement};
+use retrial_replay::{EVALUATOR_VERSION, Grounds, OwnedStatement};
 use retrial_storage::{Upload, Version};
 use retrial_tables::{DeterminedBy, Table, TableWriter, WhatIfRow, WhatIfs};
 
@@ -79,6 +79,7 @@ pub fn what_if_table(
         bytes,
         snapshot_ids: vec![basis.snapshot_id.to_owned()],
         mapping_versions: vec![basis.mapping_version.to_owned()],
+        evaluator_versions: vec![EVALUATOR_VERSION.to_owned()],
         supersedes: Vec::new(),
         strict: false,
     });

@@ -13,6 +13,9 @@ mod derive;
 mod form;
 mod place;
 mod plan;
+mod planned;
+
+pub use planned::PlannedNeed;
 
 use std::sync::Arc;
 
@@ -152,5 +155,47 @@ impl Mapping {
         let jobs = self.needs.jobs.get(event_name).into_iter().flatten();
         jobs.flat_map(|(_, plan)| plan.actions())
             .filter_map(|action| action.split_once(':').map(|(service, _)| service))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str =
+        "service = \"sagemaker\"\npages = [\"https://docs.aws.amazon.com/\"]\n[rows]\n";
+    const JOB: &str = "[[jobs]]\nevents = \"CreateTrainingJob\"\npage = \"https://docs.aws.amazon.com/\"\nrole = \"roleArn\"\n";
+
+    /// What loading a file with this row, and a job that uses the rows of a name, says; nothing where it is good.
+    #[track_caller]
+    fn check(row: &str, used: &str, expect: &str) {
+        let job = format!("{JOB}needs = [{{ rows = \"{used}\" }}]\n");
+        let text = Box::leak(format!("{HEAD}{row}\n{job}").into_boxed_str());
+        let source = Source {
+            file: "needs/sagemaker.toml",
+            text,
+        };
+        let loaded = Needs::load(Catalogue::bundled(), &[source]);
+        let said = loaded.err().map(|error| error.to_string());
+        assert_eq!(said.unwrap_or_default(), expect);
+    }
+
+    /// What is wrong in a file is told with the file and the line.
+    #[test]
+    fn a_broken_file_names_file_and_line() {
+        let row = |text: &str| format!("output = [{{ {text} }}]");
+        let good =
+            row("actions = \"s3:PutObject\", on = \"below\", from = \"s3OutputPath\", why = \"w\"");
+        check(&good, "output", "");
+        check(
+            &good,
+            "outptu",
+            "needs/sagemaker.toml:9: no rows `outptu` in this file",
+        );
+        check(
+            &row("actions = \"s3:PutObjekt\", on = \"below\", from = \"a\", why = \"w\""),
+            "output",
+            "needs/sagemaker.toml:4: no action `s3:PutObjekt` in the catalogue",
+        );
     }
 }
