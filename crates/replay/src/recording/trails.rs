@@ -353,7 +353,10 @@ mod tests {
             selectors: None,
             ..put(7, on)
         };
-        assert_eq!(since(&[started.clone()]), (Records::All, Some(7)));
+        assert_eq!(
+            since(std::slice::from_ref(&started)),
+            (Records::All, Some(7))
+        );
         assert_eq!(
             since(&[put(5, on), started.clone(), put(9, on)]),
             (Records::All, Some(9))
