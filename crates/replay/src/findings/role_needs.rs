@@ -58,7 +58,7 @@ pub struct RoleNeedEvidence {
     excess: BTreeMap<Role, Excess>,
 }
 
-/// A role, or a service that acts in its own name, in the account whose jobs it runs.
+/// A role; or a service that acts in its own name, with the account whose jobs it runs.
 type Role = (Option<String>, String);
 
 /// What a role has besides.
@@ -99,7 +99,11 @@ struct Lacking {
 impl RoleNeedEvidence {
     /// Takes in a fact.
     pub fn add(&mut self, fact: &RoleNeedFact<'_>) {
-        let role = (fact.account_id.map(str::to_owned), fact.role_arn.to_owned());
+        // A role's ARN has its account.
+        let account = fact
+            .account_id
+            .filter(|_| !fact.role_arn.starts_with("arn:"));
+        let role = (account.map(str::to_owned), fact.role_arn.to_owned());
         let entry = || format!("{} on {}", fact.action, fact.resource_arn);
         match fact.problem {
             RoleNeedProblem::Missing => {}
