@@ -232,6 +232,63 @@ fn an_object_that_is_deleted_after_it_was_listed() {
     );
 }
 
+/// The SDK's own quota of retries, which all requests of a process share, would be spent by then.
+#[test]
+fn a_storm_of_throttling_is_ridden_out() {
+    let corpus = Corpus::new(&[
+        "--events",
+        "600",
+        "--files",
+        "150",
+        "--principals",
+        "400",
+        "--days",
+        "2",
+    ]);
+    let Some(place) = Place::holding(&corpus.path()) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    analyze(&corpus.path(), &corpus.iam(), &out, &[]);
+    let proxy = Proxy::start(place.port(), |seen| match seen.before {
+        0 | 1 if is_download(seen) => Fault::Answer(503, "SlowDown"),
+        _ => Fault::None,
+    });
+    let through = place.through(proxy.port());
+    let (iam, source, target) = (corpus.iam(), place.address("in"), place.address("out"));
+    let ran = through.retrial(&[
+        "analyze",
+        &source,
+        "--iam",
+        text(&iam),
+        "--out",
+        &target,
+        "--log-format",
+        "json",
+    ]);
+    let ran = ran.expect_status(0);
+    let seen = proxy.seen();
+    let throttled = seen
+        .iter()
+        .filter(|seen| is_download(seen) && seen.before < 2);
+    assert!(throttled.count() >= 300);
+    // It is logged, and not once for each.
+    let events = ran.stderr.lines().map(|line| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["message"].as_str().unwrap().to_owned()
+    });
+    let told = events
+        .filter(|message| message == "throttled by S3")
+        .count();
+    assert!((8..=10).contains(&told), "{told}: {}", ran.stderr);
+    same_bytes(
+        &comparable(&out, text(&corpus.path())),
+        &place.output(),
+        "a storm",
+    );
+}
+
 #[test]
 fn a_prefix_without_permission_is_read_later() {
     let prefix = "AWSLogs/o-exampleorg1/444455556666/";
