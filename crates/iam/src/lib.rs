@@ -100,9 +100,11 @@ pub use explanation::{
     Turn, TurnValue, TurningKey, UnavailablePolicy,
 };
 pub use lint::{
-    LintFinding, LintRule, LintedDocument, Linter, PolicyKind, Severity, lint, lint_snapshot_file,
+    LintFinding, LintRule, LintedDocument, Linter, PolicyKind, Severity, acts_on, lint,
+    lint_snapshot_file,
 };
 pub use managed_policies::{ManagedPolicies, ManagedPolicy};
+pub use pattern::{ActionPattern, ResourcePattern, literal_pattern, without_variables};
 pub use policy::{
     CompiledPolicy, ConditionView, GrantedResources, PolicyError, PolicyErrorKind, PolicyGrant,
     StatementView,

@@ -58,7 +58,10 @@ mod work;
 
 pub use analyze::{BATCH_BYTES, Options, PipelineError, Progress, Run, SLICE_BYTES, analyze};
 pub use compact::{Compact, Compacted};
-pub use derive::{Derive, DeriveOptions, Derived, FindingOptions, derive};
+pub use derive::{
+    Derive, DeriveOptions, Derived, FindingOptions, Rightsize, Rightsized, RightsizingWindow, derive,
+    rightsize,
+};
 pub use duplicates::{RunFile, RunProblem};
 pub use filter::Filter;
 pub use ledger::Ledger;

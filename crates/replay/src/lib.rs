@@ -33,6 +33,7 @@ mod outcome;
 mod permissions;
 mod recorded;
 mod recording;
+mod rightsizing;
 mod seen_call;
 mod session;
 mod verdict;
@@ -70,6 +71,12 @@ pub use permissions::{
 };
 pub use recorded::{Judgement, RecordedCall, RecordedRequest, Replayed};
 pub use recording::{RecordKind, Recording, Trail, Trails, TrailsProblem};
+pub use rightsizing::{
+    Condition, DroppedActions, Element, Evidence, KeptFor, LeftPolicy, MAX_ATTACHED_POLICIES,
+    MAX_POLICY_CHARACTERS, NeededRequest, NoProposal, Origin, PermissionStates, Proposal,
+    ProposedDocument, ProposedStatement, RightsizingEvidence, RightsizingInputs, StatementReason,
+    WhyLeft, propose,
+};
 pub use seen_call::{Gather, SeenCall};
 pub use session::{
     Inheritance, Session, SessionDocuments, SessionFacts, SessionKnowledge, session_key,

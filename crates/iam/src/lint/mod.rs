@@ -36,6 +36,7 @@ mod variable;
 use std::collections::BTreeMap;
 
 pub use kind::PolicyKind;
+pub use pairs::acts_on;
 pub use rule::{LintRule, Severity};
 pub use snapshot::{LintedDocument, lint_snapshot_file};
 

@@ -3,7 +3,7 @@
 //! Which resource types an action takes is the catalogue's word; where AWS's prose says otherwise the
 //! catalogue is followed, and findings name its source.
 
-use super::action::{Expanded, short_name};
+use super::action::{Expanded, is_all_stars, short_name};
 use super::document::Statement;
 use super::report::Report;
 use super::resource::{ResourceForm, Shape, TypeForm};
@@ -94,13 +94,7 @@ impl<'c> Pairs<'_, 'c> {
     }
 
     fn row(&self, action: Action<'c>) -> Row<'c> {
-        let service = service_of(&action);
-        let types: Vec<TypeForm> = self
-            .catalogue
-            .resource_types(action)
-            .filter_map(|used| self.catalogue.resource_type(service, used.name))
-            .flat_map(|resource_type| TypeForm::all(resource_type.arn, self.catalogue, service))
-            .collect();
+        let types = types_of(action, self.catalogue);
         let takes_none = types.is_empty();
         let meets = self
             .resources
@@ -258,6 +252,30 @@ impl<'c> Pairs<'_, 'c> {
         report
             .add(LintRule::ScopableAction, offset, message)
             .hint(format!("by {}", source(self.catalogue)));
+    }
+}
+
+/// The forms of the resources that an action acts on; none for one that supports only `*`.
+fn types_of(action: Action<'_>, catalogue: &Catalogue) -> Vec<TypeForm> {
+    let service = service_of(&action);
+    catalogue
+        .resource_types(action)
+        .filter_map(|used| catalogue.resource_type(service, used.name))
+        .flat_map(|resource_type| TypeForm::all(resource_type.arn, catalogue, service))
+        .collect()
+}
+
+/// Whether a value of `Resource` can stand for something that an action acts on, by the catalogue: where it
+/// cannot, the pair allows nothing. What cannot be compared can.
+pub fn acts_on(catalogue: &Catalogue, action: Action<'_>, resource: &str) -> bool {
+    if is_all_stars(resource) || !resource.starts_with("arn:") {
+        return true;
+    }
+    let form = ResourceForm::of_pattern(resource);
+    let types = types_of(action, catalogue);
+    match types.is_empty() {
+        true => is_every_bucket(&action, resource),
+        false => types.iter().any(|of_type| form.meets(of_type)),
     }
 }
 

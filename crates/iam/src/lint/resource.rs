@@ -31,6 +31,16 @@ pub(super) enum Shape {
 }
 
 impl ResourceForm {
+    /// Of the six parts of a pattern.
+    pub(super) fn of_pattern(text: &str) -> ResourceForm {
+        let parts = text.splitn(6, ':').map(Form::of_pattern).collect();
+        ResourceForm {
+            offset: 0,
+            text: text.to_owned(),
+            shape: Shape::Arn(parts),
+        }
+    }
+
     /// Whether an ARN of this template can match.
     pub(super) fn meets(&self, template: &TypeForm) -> bool {
         match &self.shape {

@@ -7,8 +7,11 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html>
 
 mod action;
+mod containment;
 mod resource;
 mod unknown;
+
+pub use containment::{ActionPattern, ResourcePattern, literal_pattern, without_variables};
 
 pub(crate) use action::{ActionElement, ActionName, hash_of_action};
 pub(crate) use resource::{

@@ -247,6 +247,19 @@ fn prefix_and_shape(parts: &[Pattern; PARTS]) -> (Box<str>, Shape) {
     (prefix.into_boxed_str(), Shape::Literal)
 }
 
+/// The parts of a pattern of version `2012-10-17`.
+pub(super) fn pieces(source: &str) -> impl Iterator<Item = &str> {
+    let syntax = Syntax {
+        wildcards: true,
+        variables: true,
+    };
+    Pieces {
+        rest: Some(source),
+        cut: 0,
+        syntax,
+    }
+}
+
 /// Splits a pattern at its first five colons; those inside `${…}` belong to a key.
 struct Pieces<'a> {
     rest: Option<&'a str>,

@@ -30,6 +30,7 @@ pub struct CompiledPolicy {
     statements: Box<[Statement]>,
     index: StatementIndex,
     is_public: Truth,
+    version: Version,
 }
 
 /// What an `Allow` statement names, as far as one action goes.
@@ -116,6 +117,11 @@ impl CompiledPolicy {
             .collect()
     }
 
+    /// Whether `${…}` is a policy variable in it: whether its version is `2012-10-17`.
+    pub fn has_policy_variables(&self) -> bool {
+        self.version == Version::V2012
+    }
+
     /// How many statements it has.
     pub fn statement_count(&self) -> usize {
         self.statements.len()
@@ -133,6 +139,7 @@ impl CompiledPolicy {
                 .iter()
                 .map(Statement::is_public)
                 .fold(Truth::False, Truth::or),
+            version,
             statements,
         }
     }

@@ -15,6 +15,7 @@
 mod facts;
 mod findings;
 mod pass;
+mod rightsize;
 mod role_needs;
 mod stored;
 mod write;
@@ -40,6 +41,7 @@ use crate::output::{Basis, Output};
 use crate::plan::parse_delivery_date;
 use crate::scratch::Scratch;
 pub use findings::FindingOptions;
+pub use rightsize::{Rightsize, Rightsized, RightsizingWindow, rightsize};
 use write::{AsOfFile, AsOfWriter, KeptTexts};
 
 /// What is asked of a derivation.

@@ -48,10 +48,11 @@ pub(super) const COLUMNS: &[&str] = &[
     "unknown_layers",
     "resource_known",
     "identity_provider",
+    "spellings",
 ];
 
 /// What is needed besides where it is.
-pub(super) const COLUMNS_OF_A_REPLAY: &[&str] = &["context", "spellings", "hidden_keys"];
+pub(super) const COLUMNS_OF_A_REPLAY: &[&str] = &["context", "hidden_keys"];
 
 /// A copy of a row, which outlives the batch that it was read in.
 pub(super) fn kept<'k>(row: &DecisionRow<'_>, arena: &'k Bump) -> DecisionRow<'k> {

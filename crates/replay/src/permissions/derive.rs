@@ -173,11 +173,12 @@ impl<'d, 's> Deriver<'d, 's> {
         (statement, shown): (&Statement<'s>, &Shown<'d>),
         rows: &mut Vec<Row<'d>>,
     ) {
-        let row = |subject, found, used| Row {
+        let row = |subject, found: Found, used| Row {
             policy: attached,
             statement: Some((statement.index, statement.sid)),
             subject,
             found,
+            otherwise: (found.state, found.reason),
             used,
         };
         let with_evidence = shown.of_action.keys().copied();
@@ -193,6 +194,7 @@ impl<'d, 's> Deriver<'d, 's> {
         for action in &own {
             let shown = shown.of_action.get(action).copied().unwrap_or_default();
             let mut found = self.found(account, standing, (*action, statement), shown.undetermined);
+            let otherwise = (found.state, found.reason);
             if shown.used.is_some() {
                 found.state = PermissionState::Used;
                 (found.reason, found.last) = (None, None);
@@ -200,11 +202,18 @@ impl<'d, 's> Deriver<'d, 's> {
             }
             let used = shown.used.or(shown.undetermined);
             let subject = Subject::action(self.actions.name(*action), 1);
-            rows.push(row(subject, found, used));
+            rows.push(Row {
+                otherwise,
+                ..row(subject, found, used)
+            });
         }
         for (name, used) in &shown.unknown {
             let found = Found::plain(PermissionState::Used, None);
-            rows.push(row(Subject::action(name, 0), found, Some(*used)));
+            let reason = PermissionReason::UnknownAction;
+            rows.push(Row {
+                otherwise: (PermissionState::Unobservable, Some(reason)),
+                ..row(Subject::action(name, 0), found, Some(*used))
+            });
         }
         let is_used = |pattern: &str| {
             let names = shown.unknown.iter();

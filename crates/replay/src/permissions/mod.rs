@@ -52,6 +52,9 @@ pub struct Permission<'a> {
     pub state: PermissionState,
     /// Why it is in this state, where that needs a word.
     pub reason: Option<PermissionReason>,
+    /// The state that it would be in without the requests that used it, and why: what can be said of
+    /// whatever else it allows.
+    pub otherwise: (PermissionState, Option<PermissionReason>),
     /// Requests that it allowed.
     pub calls: u64,
     /// The first of them, in microseconds since the epoch.

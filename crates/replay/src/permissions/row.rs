@@ -12,6 +12,8 @@ pub(super) struct Row<'r> {
     pub(super) statement: Option<(u32, Option<&'r str>)>,
     pub(super) subject: Subject<'r>,
     pub(super) found: Found,
+    /// What is found where what used it is left out.
+    pub(super) otherwise: (PermissionState, Option<PermissionReason>),
     pub(super) used: Option<&'r Use>,
 }
 
@@ -49,6 +51,7 @@ impl<'r> Row<'r> {
             statement: None,
             subject: Subject::default(),
             found: Found::plain(PermissionState::Unobservable, Some(reason)),
+            otherwise: (PermissionState::Unobservable, Some(reason)),
             used: None,
         }
     }
@@ -101,6 +104,7 @@ impl<'r> Row<'r> {
             action_set: self.subject.set.as_deref(),
             state: self.found.state,
             reason: self.found.reason,
+            otherwise: self.otherwise,
             calls: self.used.map_or(0, |used| used.calls),
             first_time: self.used.and_then(|used| used.first),
             last_time: self.found.last.or(last),

@@ -1,0 +1,302 @@
+//! Proposals for the principals of a snapshot, out of the calls of the window: one each from all of it, and
+//! one from its first four fifths, to be tried on the last.
+//!
+//! Nothing is written.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use retrial_iam::{Principal, PrincipalKind};
+use retrial_replay::{
+    Covered, Gather, NeedState, NeededRequest, NoProposal, PermissionInputs, PermissionOptions,
+    PermissionStates, PermissionUses, Proposal, RecordedWrites, Recording, RightsizingEvidence,
+    RightsizingInputs, SeenCall, Trails, permissions, propose,
+};
+use retrial_storage::Store;
+use retrial_tables::{RoleNeedRow, Table};
+use sha2::{Digest, Sha256};
+
+use super::pass::Source;
+use super::{AsOf, Derive, facts};
+use crate::analyze::PipelineError;
+use crate::manifest::ManifestFile;
+use crate::plan::parse_delivery_date;
+use crate::role_needs::{Checking, NeedsOf, role_needs};
+use crate::scratch::Scratch;
+
+/// What is asked.
+pub struct Rightsize<'s> {
+    /// The snapshot, and what else derivations go by.
+    pub derive: Derive<'s>,
+    /// The ARNs of the users and roles that are asked for; `None`: all.
+    pub chosen: Option<&'s BTreeSet<String>>,
+    /// What nobody could have seen goes, too.
+    pub drop_unobservable: bool,
+}
+
+/// The proposals of a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rightsized {
+    /// The window.
+    pub window: RightsizingWindow,
+    /// From the first four fifths of it, for whom there is one.
+    pub first: Vec<Proposal>,
+    /// From all of it, or why there is none: by ARN.
+    pub all: Vec<(String, Result<Proposal, NoProposal>)>,
+    /// SHA-256 of what the manifest lists of the tables that were read.
+    pub inputs_digest: String,
+}
+
+/// The window that proposals are made from, in microseconds since the epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RightsizingWindow {
+    /// The beginning of its first day.
+    pub begin: i64,
+    /// Where its last fifth begins.
+    pub split: i64,
+    /// The end of its last day.
+    pub end: i64,
+}
+
+impl RightsizingWindow {
+    fn of(end: i64, files: &[ManifestFile]) -> RightsizingWindow {
+        let dates = files.iter().filter(|file| file.table == "decisions");
+        let first = dates
+            .filter_map(|file| parse_delivery_date(&file.event_date).flatten())
+            .min();
+        let begin = first.map_or(end, |day| day.begin().micros()).min(end);
+        RightsizingWindow {
+            begin,
+            split: begin + (end - begin) / 5 * 4,
+            end,
+        }
+    }
+}
+
+/// Makes proposals; `None` where the output has no dated call.
+///
+/// # Errors
+/// Where the output cannot be read.
+pub fn rightsize(
+    asked: &Rightsize<'_>,
+    store: &dyn Store,
+    files: &[ManifestFile],
+) -> Result<Option<Rightsized>, PipelineError> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(asked.derive.threads)
+        .build()?;
+    let scratch = Scratch::new(asked.derive.scratch)?;
+    pool.install(|| work(asked, (store, files), &scratch))
+}
+
+fn work(
+    asked: &Rightsize<'_>,
+    (store, files): (&dyn Store, &[ManifestFile]),
+    scratch: &Scratch,
+) -> Result<Option<Rightsized>, PipelineError> {
+    let Some(whole) = AsOf::of(asked.derive.options.as_of, files) else {
+        return Ok(None);
+    };
+    let window = RightsizingWindow::of(whole.end, files);
+    let source = Source {
+        derive: &asked.derive,
+        store,
+        files,
+        window: &whole,
+    };
+    let snapshot = asked.derive.replayer.snapshot();
+    let catalogue = asked.derive.replayer.catalogue();
+    let new = || Evidence {
+        uses: PermissionUses::new(snapshot),
+        resources: RightsizingEvidence::new(snapshot, catalogue, asked.chosen),
+    };
+    let Parts { first, all, .. } = source.gather(|| Parts {
+        split: window.split,
+        first: new(),
+        all: new(),
+    })?;
+    let early = AsOf {
+        date: whole.date.clone(),
+        end: window.split,
+    };
+    let first_source = Source {
+        derive: &asked.derive,
+        store,
+        files,
+        window: &early,
+    };
+    // Of four fifths of the window, four fifths of the days can be asked for.
+    let days = asked.derive.options.min_window_days;
+    let first = proposals((asked, &first_source), first, days * 4 / 5, scratch)?;
+    let all = proposals((asked, &source), all, days, scratch)?;
+    Ok(Some(Rightsized {
+        window,
+        first: first.into_iter().filter_map(|(_, found)| found.ok()).collect(),
+        all,
+        inputs_digest: digest(files),
+    }))
+}
+
+/// What is gathered from the calls.
+struct Evidence<'s> {
+    uses: PermissionUses<'s>,
+    resources: RightsizingEvidence<'s>,
+}
+
+/// The same of all calls, and of those before the last fifth.
+struct Parts<'s> {
+    split: i64,
+    first: Evidence<'s>,
+    all: Evidence<'s>,
+}
+
+impl Gather for Evidence<'_> {
+    fn see(&mut self, call: &SeenCall<'_>) {
+        self.uses.see(call);
+        self.resources.see(call);
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.uses.merge(later.uses);
+        self.resources.merge(later.resources);
+    }
+}
+
+impl Gather for Parts<'_> {
+    fn see(&mut self, call: &SeenCall<'_>) {
+        if call.event_time.is_none_or(|time| time < self.split) {
+            self.first.see(call);
+        }
+        self.all.see(call);
+    }
+
+    fn merge(&mut self, later: Self) {
+        self.first.merge(later.first);
+        self.all.merge(later.all);
+    }
+}
+
+/// A principal, and what came of it.
+type Found = (String, Result<Proposal, NoProposal>);
+
+fn proposals(
+    (asked, source): (&Rightsize<'_>, &Source<'_>),
+    mut evidence: Evidence<'_>,
+    min_window_days: u64,
+    scratch: &Scratch,
+) -> Result<Vec<Found>, PipelineError> {
+    let replayer = asked.derive.replayer;
+    let (snapshot, catalogue) = (replayer.snapshot(), replayer.catalogue());
+    let (covered, writes): (Covered, RecordedWrites) = facts::read(source)?;
+    let inputs = PermissionInputs {
+        snapshot,
+        catalogue,
+        uses: &evidence.uses,
+        covered: &covered,
+        writes: &writes,
+        trails: &Trails::of(snapshot).0,
+        recording: &Recording::new(replayer.mapping()),
+        options: PermissionOptions {
+            min_window_days,
+            assume_multi_region: asked.derive.options.assume_multi_region,
+            now: source.window.end,
+        },
+    };
+    let states = std::cell::RefCell::new(PermissionStates::new(asked.chosen.cloned()));
+    permissions(
+        &inputs,
+        &mut |permission| {
+            states.borrow_mut().see(permission);
+            Ok::<(), PipelineError>(())
+        },
+        &mut |set| {
+            states.borrow_mut().set(set);
+            Ok(())
+        },
+    )?;
+    let states = states.into_inner();
+    needs(source, &mut evidence.resources, scratch)?;
+    let inputs = RightsizingInputs {
+        catalogue,
+        evidence: &evidence.resources,
+        states: &states,
+        drop_unobservable: asked.drop_unobservable,
+    };
+    let is_chosen = |principal: &&Principal| {
+        let chosen = asked.chosen;
+        chosen.is_none_or(|chosen| chosen.contains(&principal.arn))
+    };
+    let asked = snapshot
+        .principals()
+        .filter(|principal| principal.kind != PrincipalKind::Root)
+        .filter(is_chosen);
+    Ok(asked
+        .map(|principal| (principal.arn.clone(), propose(&inputs, principal)))
+        .collect())
+}
+
+/// Takes in what jobs need of execution roles.
+fn needs(
+    source: &Source<'_>,
+    evidence: &mut RightsizingEvidence<'_>,
+    scratch: &Scratch,
+) -> Result<(), PipelineError> {
+    let replayer = source.derive.replayer;
+    let checking = Checking {
+        catalogue: replayer.catalogue(),
+        mapping: replayer.mapping(),
+        snapshot: replayer.snapshot(),
+    };
+    let needs = NeedsOf {
+        store: source.store,
+        files: source.files,
+        end: source.window.end,
+    };
+    role_needs(checking, needs, scratch, &mut |row| {
+        need(row, evidence);
+        Ok(())
+    })
+}
+
+fn need(row: &RoleNeedRow<'_>, evidence: &mut RightsizingEvidence<'_>) {
+    let is_present = row.state == NeedState::Present.name();
+    let may_be = row.state == NeedState::Unverifiable.name();
+    // What is denied today is not granted.
+    if !is_present && !(may_be && row.decision == Some("undetermined")) {
+        return;
+    }
+    let own = row.determined_by.iter().filter(|statement| {
+        statement.layer == "identity" && statement.effect == "Allow"
+    });
+    let statements: Vec<(&str, u32)> = own
+        .map(|statement| (statement.policy, statement.index))
+        .collect();
+    evidence.need(&NeededRequest {
+        role_arn: row.role_arn,
+        action: row.action,
+        resource_arn: row.resource_arn,
+        resource_known: row.resource_known,
+        is_allowed: is_present,
+        statements: &statements,
+        jobs: row.jobs,
+        times: (row.first_time, row.last_time),
+        event_id: row.event_id,
+    });
+}
+
+/// Of what the manifest lists, in the order of the keys: they name contents.
+fn digest(files: &[ManifestFile]) -> String {
+    let mut lines: Vec<String> = files
+        .iter()
+        .filter(|file| ["decisions", "needs", "sessions", "coverage", "changes"].contains(&&*file.table))
+        .map(|file| format!("{}\t{}\t{}\n", file.key, file.rows, file.bytes))
+        .collect();
+    lines.sort_unstable();
+    let mut text = String::new();
+    for byte in Sha256::digest(lines.concat()) {
+        // Writing to a text cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    debug_assert_eq!(retrial_tables::Decisions::NAME, "decisions");
+    text
+}
