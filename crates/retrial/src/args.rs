@@ -14,6 +14,7 @@ use crate::plan::PlanArgs;
 use crate::printer::Printer;
 use crate::prune::PruneArgs;
 use crate::replay::ReplayArgs;
+use crate::rightsize::RightsizeArgs;
 use crate::share::Share;
 use crate::status::StatusArgs;
 use crate::what_if::WhatIfArgs;
@@ -92,6 +93,14 @@ pub(crate) enum Command {
     /// a log file. Prints the most important findings with their evidence and what to do, then what was
     /// recorded against what is decided today, with the error rate.
     Findings(FindingsArgs),
+    /// Propose the least policies that still allow what was used, each with a certificate
+    ///
+    /// For each user and role: new policies in the place of its own, which allow what its recorded calls
+    /// used, what the jobs of an execution role need, and whatever nobody could have seen used. Each proposal is
+    /// replayed on the whole window before it is written; one that would deny a call that got through, or leave
+    /// it open, is refused. Nothing is ever allowed that was not. How resources are generalised stands in
+    /// `crates/replay/src/rightsizing/README.md`.
+    Rightsize(RightsizeArgs),
     /// Print what AWS asks for an event, and where each value comes from
     ///
     /// With a file: for each record in it the requests that AWS authorizes, their resources and the

@@ -67,6 +67,12 @@ pub(crate) enum ProgramError {
     Cases { path: String, cause: io::Error },
     #[error("the snapshot `{path}` has no principal `{arn}`")]
     NoSuchPrincipal { arn: String, path: String },
+    #[error("the folder `{path}` is not empty")]
+    FolderNotEmpty { path: String },
+    #[error("cannot write to the folder `{path}`: {cause}")]
+    Folder { path: String, cause: io::Error },
+    #[error("stopped before the end: nothing was written")]
+    Interrupted,
     #[error("cannot write to standard output: {0}")]
     Stdout(#[from] io::Error),
 }
@@ -94,6 +100,7 @@ impl ProgramError {
             Self::OutputNotEmpty { .. } => Some(
                 "name a folder that is empty, does not exist yet, or was written by `retrial analyze`",
             ),
+            Self::FolderNotEmpty { .. } => Some("name a folder that is empty or does not exist yet"),
             Self::Stopped { .. } => Some("the same command goes on from there"),
             Self::NoCalls { .. } => Some("name the day that counts as today with `--as-of`"),
             Self::NotAnOutput { .. } => Some("name what `--out` of `retrial analyze` was"),

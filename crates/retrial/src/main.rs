@@ -21,6 +21,7 @@ mod prune;
 mod replay;
 mod report_json;
 mod request;
+mod rightsize;
 mod share;
 mod signals;
 mod simulate;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         Command::Prune(args) => prune::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Findings(args) => findings::run(args),
+        Command::Rightsize(args) => rightsize::run(args),
         Command::Map(args) => map::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::WhatIf(args) => what_if::run(args),

@@ -3,7 +3,7 @@
 //!
 //! Nothing is written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use retrial_iam::{Principal, PrincipalKind};
@@ -43,8 +43,17 @@ pub struct Rightsized {
     pub first: Vec<Proposal>,
     /// From all of it, or why there is none: by ARN.
     pub all: Vec<(String, Result<Proposal, NoProposal>)>,
+    /// The calls that got through before the last fifth, by principal.
+    pub early_calls: BTreeMap<String, u64>,
     /// SHA-256 of what the manifest lists of the tables that were read.
     pub inputs_digest: String,
+}
+
+impl Rightsized {
+    /// A principal's calls before the last fifth.
+    pub fn calls_before_split(&self, arn: &str) -> u64 {
+        self.early_calls.get(arn).copied().unwrap_or_default()
+    }
 }
 
 /// The window that proposals are made from, in microseconds since the epoch.
@@ -125,6 +134,11 @@ fn work(
         files,
         window: &early,
     };
+    let early_calls = first
+        .resources
+        .calls()
+        .map(|(arn, calls)| (arn.to_owned(), calls))
+        .collect();
     // Of four fifths of the window, four fifths of the days can be asked for.
     let days = asked.derive.options.min_window_days;
     let first = proposals((asked, &first_source), first, days * 4 / 5, scratch)?;
@@ -133,6 +147,7 @@ fn work(
         window,
         first: first.into_iter().filter_map(|(_, found)| found.ok()).collect(),
         all,
+        early_calls,
         inputs_digest: digest(files),
     }))
 }

@@ -175,6 +175,12 @@ impl<'s> RightsizingEvidence<'s> {
         }
     }
 
+    /// How many calls of each principal got through.
+    pub fn calls(&self) -> impl Iterator<Item = (&str, u64)> {
+        let principals = self.principals.iter();
+        principals.map(|(arn, evidence)| (*arn, evidence.calls))
+    }
+
     pub(super) fn of(&self, arn: &str) -> Option<&PrincipalEvidence> {
         self.principals.get(arn)
     }

@@ -104,6 +104,8 @@ pub enum NoProposal {
     PermissionSet,
     /// It has no policies of its own.
     NoPolicies,
+    /// An inline policy of it cannot be read: nobody knows what to put in its place.
+    Unreadable,
     /// Nothing goes: all that it is allowed was used, or is kept.
     NothingGoes,
     /// Nothing that fits into IAM's quotas was found.
@@ -150,6 +152,10 @@ pub fn propose(
         return Err(NoProposal::PermissionSet);
     }
     let maker = Maker::new(inputs, principal);
+    let is_inline = |left: &LeftPolicy| left.why == WhyLeft::NotKnown && left.policy.contains('#');
+    if maker.left.iter().any(is_inline) {
+        return Err(NoProposal::Unreadable);
+    }
     if maker.replaced.is_empty() {
         return Err(NoProposal::NoPolicies);
     }

@@ -74,7 +74,7 @@ fn write_page(out: &mut String, report: &FindingReport, subject: &Subject<'_>) -
 }
 
 /// Text that others wrote, so that it is no mark-up, no link and no HTML, and stays in its cell.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in printable(text).chars() {
         match character {

@@ -26,6 +26,7 @@ use crate::location::{self, Location, S3Args};
 use crate::printer::Printer;
 use crate::signals;
 use fail_on::Threshold;
+pub(crate) use markdown::escaped;
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 

@@ -1,0 +1,285 @@
+//! The certificate that stands beside a proposal.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use retrial_cloudtrail::Timestamp;
+use retrial_iam::{Catalogue, PolicyKind, Severity, lint};
+use retrial_pipeline::{WhatIfGroup, WhatIfKey};
+use retrial_replay::{KeptFor, StatementReason, WhyLeft};
+
+use super::{Case, Subject, day, markdown};
+use crate::findings::escaped;
+
+/// Groups of calls that a refusal lists; the rest is counted.
+const MAX_LISTED: usize = 50;
+
+/// How a proposal of the first four fifths would have done on the last.
+pub(crate) fn first_line(case: &Case<'_>, subject: &Subject<'_>) -> String {
+    let split = Timestamp::from_micros(subject.rightsized.window.split).to_iso();
+    let of = format!(
+        "of its {} calls in the last fifth of the window (from {split})",
+        case.fifth_calls
+    );
+    let Some(fifth) = &case.fifth else {
+        return format!(
+            "{of}, a proposal built on the first four fifths would have denied 0: it takes nothing away"
+        );
+    };
+    let mut text = format!(
+        "{of}, a proposal built on the first four fifths would have denied {}",
+        fifth.denied
+    );
+    if fifth.undetermined > 0 {
+        let _ = write!(text, ", and left {} open", fifth.undetermined);
+    }
+    text
+}
+
+pub(crate) fn page(case: &Case<'_>, subject: &Subject<'_>, has_way_back: bool) -> String {
+    let mut out = String::new();
+    // Writing to a text cannot fail.
+    let _ = write_page(&mut out, (case, subject), has_way_back);
+    out
+}
+
+fn write_page(
+    out: &mut String,
+    (case, subject): (&Case<'_>, &Subject<'_>),
+    has_way_back: bool,
+) -> std::fmt::Result {
+    let proposal = case.proposal();
+    let line = escaped(&first_line(case, subject));
+    let mut characters = line.chars();
+    let first = characters.next().map(|first| first.to_ascii_uppercase());
+    let first: String = first.into_iter().chain(characters).collect();
+    writeln!(out, "{first}.\n")?;
+    writeln!(out, "# Certificate for {}\n", escaped(&proposal.principal_arn))?;
+    write_trial(out, case)?;
+    write_basis(out, subject)?;
+    writeln!(out, "\n## Statements, and why they stand\n")?;
+    for document in &proposal.documents {
+        for statement in &document.statements {
+            let origins: Vec<String> = statement.origins.iter().map(markdown::origin).collect();
+            writeln!(
+                out,
+                "* {}: {}; made of {}",
+                statement.sid,
+                markdown::reason(statement),
+                origins.join(", ")
+            )?;
+        }
+    }
+    write_kept(out, case)?;
+    write_unknown(out, case, has_way_back)?;
+    write_lint(out, case)
+}
+
+fn write_trial(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
+    let (proposal, trial) = (case.proposal(), &case.whole);
+    if !trial.is_clean() {
+        writeln!(out, "**REFUSED.** The policies are not written.\n")?;
+    }
+    writeln!(
+        out,
+        "The whole window, replayed under the proposal: {} calls that got through, {} newly denied, {} newly \
+         undetermined, {} newly allowed.",
+        proposal.calls, trial.denied, trial.undetermined, trial.opened
+    )?;
+    if trial.others > 0 {
+        writeln!(
+            out,
+            "\n{} further calls, which AWS denied or which failed for another reason (throttled, invalid), are decided \
+             otherwise: they show no use.",
+            trial.others
+        )?;
+    }
+    if proposal.denied_today > 0 {
+        writeln!(
+            out,
+            "\n{} of the calls are denied by today's policies already: the proposal does not bring them back.",
+            proposal.denied_today
+        )?;
+    }
+    if trial.not_listed > 0 {
+        writeln!(
+            out,
+            "\n{} differing calls could not be told apart by principal.",
+            trial.not_listed
+        )?;
+    }
+    for (key, group) in trial.groups.iter().take(MAX_LISTED) {
+        writeln!(out, "{}", broken(key, group))?;
+    }
+    let more: u64 = trial
+        .groups
+        .iter()
+        .skip(MAX_LISTED)
+        .map(|(_, group)| group.calls)
+        .sum();
+    if more > 0 {
+        writeln!(out, "* and {more} calls more")?;
+    }
+    Ok(())
+}
+
+/// A group of calls that a proposal would break.
+fn broken(key: &WhatIfKey, group: &WhatIfGroup) -> String {
+    let events: Vec<String> = group.event_ids.iter().map(|id| escaped(id)).collect();
+    format!(
+        "* {}: {} calls of {} on {}, for some events {}",
+        key.effect.name().replace('_', " "),
+        group.calls,
+        escaped(&key.action),
+        markdown::names(&group.resources),
+        events.join(", ")
+    )
+}
+
+fn write_basis(out: &mut String, subject: &Subject<'_>) -> std::fmt::Result {
+    let window = subject.rightsized.window;
+    let args = subject.args;
+    writeln!(out, "\n## What it stands on\n\n| | |\n|---|---|")?;
+    let rows = [
+        (
+            "window",
+            format!("{} to {}", day(window.begin), day(window.end - 1)),
+        ),
+        ("snapshot", subject.snapshot.id().to_owned()),
+        (
+            "snapshot taken",
+            subject.snapshot.taken_at().unwrap_or("not told").to_owned(),
+        ),
+        (
+            "tables (SHA-256 of their list)",
+            subject.rightsized.inputs_digest.clone(),
+        ),
+        ("evaluator", format!("retrial {}", env!("CARGO_PKG_VERSION"))),
+        ("mapping", subject.mapping_version.to_owned()),
+        ("catalogue", Catalogue::bundled().version().to_owned()),
+        (
+            "called unused",
+            format!("what went unused for {} days", args.min_window),
+        ),
+        (
+            "Regions without log files",
+            match args.assume_multi_region {
+                true => "count as observed (--assume-multi-region)".to_owned(),
+                false => "count as observed where a trail of the snapshot says so".to_owned(),
+            },
+        ),
+        (
+            "unobservable permissions",
+            match args.drop_unobservable {
+                true => "go (--drop-unobservable)".to_owned(),
+                false => "stay".to_owned(),
+            },
+        ),
+    ];
+    for (name, value) in rows {
+        writeln!(out, "| {name} | {} |", escaped(&value))?;
+    }
+    writeln!(
+        out,
+        "\nReplay is evidence about recorded calls, and no proof about others."
+    )
+}
+
+fn write_kept(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
+    let mut kept: BTreeMap<KeptFor, Vec<String>> = BTreeMap::new();
+    for document in &case.proposal().documents {
+        for statement in &document.statements {
+            if let StatementReason::Kept(reasons) = &statement.reason {
+                for (why, actions) in reasons {
+                    kept.entry(*why).or_default().extend_from_slice(actions);
+                }
+            }
+        }
+    }
+    writeln!(out, "\n## Kept without evidence\n")?;
+    if kept.is_empty() {
+        writeln!(out, "Nothing.")?;
+    }
+    for (why, mut actions) in kept {
+        actions.sort_unstable();
+        actions.dedup();
+        writeln!(
+            out,
+            "* {} actions, {}: {}",
+            actions.len(),
+            markdown::kept(why),
+            markdown::names(&actions)
+        )?;
+    }
+    Ok(())
+}
+
+fn write_unknown(out: &mut String, case: &Case<'_>, has_way_back: bool) -> std::fmt::Result {
+    let proposal = case.proposal();
+    writeln!(out, "\n## What could not be known, or is left as it is\n")?;
+    for left in &proposal.left {
+        let why = match left.why {
+            WhyLeft::OfAGroup => "comes from a group, and others have it too: it stays",
+            WhyLeft::NotKnown => {
+                "was not collected or cannot be read: it stays, and nobody knows what it allows"
+            }
+        };
+        writeln!(out, "* {} {why}", escaped(&left.policy))?;
+    }
+    let undetermined: u64 = proposal
+        .documents
+        .iter()
+        .flat_map(|document| &document.statements)
+        .map(|statement| match &statement.reason {
+            StatementReason::Undetermined(evidence) => evidence.requests,
+            _ => 0,
+        })
+        .sum();
+    if undetermined > 0 {
+        writeln!(
+            out,
+            "* {undetermined} requests got through and cannot be decided today: every statement that may allow them keeps them"
+        )?;
+    }
+    if proposal.bound.is_none() {
+        writeln!(
+            out,
+            "* Nothing less than whole statements of today fits into IAM's quotas: only unused statements go"
+        )?;
+    }
+    if !has_way_back {
+        writeln!(
+            out,
+            "* Today's documents were not found in the snapshot's files: there are no steps back"
+        )?;
+    }
+    writeln!(
+        out,
+        "* Calls that the log does not hold, and what principals will need that they did not use"
+    )
+}
+
+fn write_lint(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
+    writeln!(out, "\n## What `retrial lint` says of it\n")?;
+    for (number, document) in (1..).zip(&case.proposal().documents) {
+        let findings = lint(&document.pretty(), PolicyKind::Identity, Catalogue::bundled());
+        let count = |severity| findings.iter().filter(|one| one.severity == severity).count();
+        writeln!(
+            out,
+            "* policy-{number}.json: {} errors, {} warnings, {} notes",
+            count(Severity::Error),
+            count(Severity::Warning),
+            count(Severity::Note)
+        )?;
+        for finding in findings.iter().filter(|one| one.severity > Severity::Note) {
+            writeln!(
+                out,
+                "  * {}:{} {}",
+                finding.line,
+                finding.column,
+                escaped(&finding.message)
+            )?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! The summary for a pull request: which actions go, which stay and why.
+
+use std::fmt::Write;
+
+use retrial_replay::{
+    DroppedActions, Element, Evidence, KeptFor, Origin, PermissionState, ProposedStatement,
+    StatementReason,
+};
+
+use super::{Case, Subject, certificate, day, why_none};
+use crate::findings::escaped;
+
+/// How many names one line lists; the rest is counted.
+const LISTED: usize = 12;
+
+pub(crate) fn summary(cases: &[Case<'_>], subject: &Subject<'_>) -> String {
+    let mut out = String::new();
+    // Writing to a text cannot fail.
+    let _ = write_summary(&mut out, cases, subject);
+    out
+}
+
+fn write_summary(
+    out: &mut String,
+    cases: &[Case<'_>],
+    subject: &Subject<'_>,
+) -> std::fmt::Result {
+    let window = subject.rightsized.window;
+    writeln!(
+        out,
+        "# Right-sized policies\n\n{} proposals, from the calls of {} to {} under snapshot {}. Each has a \
+         certificate beside it.",
+        cases.len(),
+        day(window.begin),
+        day(window.end - 1),
+        subject.snapshot.id()
+    )?;
+    for case in cases {
+        write_case(out, case, subject)?;
+    }
+    let none = subject.rightsized.all.iter();
+    let none: Vec<_> = none
+        .filter_map(|(arn, found)| Some((arn, found.as_ref().err()?)))
+        .collect();
+    if !none.is_empty() {
+        writeln!(out, "\n## No proposal\n")?;
+        for (arn, why) in none {
+            writeln!(out, "* {}: {}", escaped(arn), why_none(*why))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_case(out: &mut String, case: &Case<'_>, subject: &Subject<'_>) -> std::fmt::Result {
+    let proposal = case.proposal();
+    writeln!(out, "\n## {}\n", escaped(&proposal.principal_arn))?;
+    if !case.whole.is_clean() {
+        writeln!(
+            out,
+            "**Refused**: its replay breaks {} calls; see the certificate.\n",
+            case.whole.broken()
+        )?;
+    }
+    writeln!(out, "{}\n", escaped(&certificate::first_line(case, subject)))?;
+    writeln!(out, "### What goes\n")?;
+    if proposal.dropped.is_empty() {
+        writeln!(out, "No action; {} are narrowed to the resources that were used.", proposal.narrowed)?;
+    } else {
+        writeln!(out, "| actions | allowed by | why |\n|---|---|---|")?;
+    }
+    for dropped in &proposal.dropped {
+        writeln!(
+            out,
+            "| {} | {} | {} |",
+            names(&dropped.actions),
+            origin(&dropped.origin),
+            why_dropped(dropped)
+        )?;
+    }
+    writeln!(
+        out,
+        "\n### What stays\n\n| statement | actions | resources | why |\n|---|---|---|---|"
+    )?;
+    for document in &proposal.documents {
+        for statement in &document.statements {
+            writeln!(
+                out,
+                "| {} | {} | {} | {} |",
+                statement.sid,
+                element(&statement.actions, "all but "),
+                element(&statement.resources, "all but "),
+                reason(statement)
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn element(element: &Element, negated: &str) -> String {
+    match element {
+        Element::These(values) => names(values),
+        Element::AllBut(values) => format!("{negated}{}", names(values)),
+    }
+}
+
+/// The first of some names, and how many more there are.
+pub(crate) fn names(values: &[String]) -> String {
+    let listed: Vec<String> = values.iter().take(LISTED).map(|name| escaped(name)).collect();
+    let listed = listed.join(", ");
+    match values.len().saturating_sub(LISTED) {
+        0 => listed,
+        more => format!("{listed} and {more} more"),
+    }
+}
+
+/// Where a statement of today stands.
+pub(crate) fn origin(origin: &Origin) -> String {
+    let name = match &origin.sid {
+        Some(sid) => sid.clone(),
+        None => format!("statement {}", origin.index),
+    };
+    format!("{} of {}", escaped(&name), escaped(&origin.policy))
+}
+
+fn why_dropped(dropped: &DroppedActions) -> String {
+    let (state, reason) = dropped.state;
+    match (state, reason) {
+        (PermissionState::Used, _) => "used, and another statement allows it".to_owned(),
+        (state, Some(reason)) => format!("{} ({})", words(state.name()), words(reason.name())),
+        (state, None) => words(state.name()),
+    }
+}
+
+/// Why a statement stands in a proposal.
+pub(crate) fn reason(statement: &ProposedStatement) -> String {
+    match &statement.reason {
+        StatementReason::Observed(evidence) => format!("used: {}", seen(evidence)),
+        StatementReason::Undetermined(evidence) => {
+            format!("got through, and cannot be decided today: {}", seen(evidence))
+        }
+        StatementReason::Needed(evidence) => format!("jobs need it: {}", seen(evidence)),
+        StatementReason::Kept(reasons) => {
+            let reasons: Vec<String> = reasons
+                .iter()
+                .map(|(why, actions)| format!("{} actions {}", actions.len(), kept(*why)))
+                .collect();
+            format!("kept: {}", reasons.join("; "))
+        }
+        StatementReason::Denies => "denies, and stays as it is".to_owned(),
+    }
+}
+
+fn seen(evidence: &Evidence) -> String {
+    let mut text = format!("{} requests", evidence.requests);
+    if evidence.jobs > 0 {
+        let _ = write!(text, ", {} jobs", evidence.jobs);
+    }
+    if let (Some(first), Some(last)) = evidence.times {
+        let _ = write!(text, " from {} to {}", day(first), day(last));
+    }
+    if let Some(event_id) = &evidence.event_id {
+        let _ = write!(text, ", for one event {}", escaped(event_id));
+    }
+    text
+}
+
+/// Why actions are kept without evidence.
+pub(crate) fn kept(why: KeptFor) -> String {
+    let state = words(why.state.name());
+    let state = match why.reason {
+        Some(reason) => format!("{state} ({})", words(reason.name())),
+        None => state,
+    };
+    match why.used {
+        true => format!("used, and on other resources {state}"),
+        false => state,
+    }
+}
+
+fn words(name: &str) -> String {
+    name.replace('_', " ")
+}

@@ -1,0 +1,334 @@
+//! `retrial rightsize`: the least policies that still allow what was used, each with its certificate.
+
+mod certificate;
+mod current;
+mod markdown;
+mod named;
+mod steps;
+mod terraform;
+mod trial;
+mod write;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::{env, thread};
+
+use clap::Args;
+use retrial_cloudtrail::{Day, Timestamp};
+use retrial_iam::{Catalogue, Snapshot};
+use retrial_pipeline::{
+    Derive, DeriveOptions, FindingOptions, PipelineError, Rightsize, Rightsized, rightsize,
+};
+use retrial_replay::{Assumptions, Mapping, NoProposal, Proposal, Replayer};
+
+use crate::Exit;
+use crate::args::SnapshotArgs;
+use crate::derive;
+use crate::error::ProgramError;
+use crate::input;
+use crate::location::{self, Location, OpenOutput, S3Args};
+use crate::printer::{Printer, printable};
+use crate::signals;
+use named::Named;
+use trial::{Trial, Trials};
+
+#[derive(Debug, Args)]
+pub(crate) struct RightsizeArgs {
+    /// The output of `retrial analyze`, whose tables are read: a folder, or `s3://bucket/prefix`
+    #[arg(long, value_name = "FOLDER", value_parser = location::parser())]
+    pub(crate) out: Location,
+
+    #[command(flatten)]
+    pub(crate) snapshot: SnapshotArgs,
+
+    /// Only this user or role, by its ARN; may be repeated [default: all of them]
+    #[arg(long = "principal", value_name = "ARN")]
+    pub(crate) principals: Vec<String>,
+
+    /// A new or empty folder for policies, certificates, Terraform and AWS CLI steps
+    ///
+    /// Without it only the summary is printed.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) to: Option<PathBuf>,
+
+    /// The day that counts as today: `2026-11-08` [default: the newest day of the calls]
+    ///
+    /// Later calls are left out, and ages are counted from its end.
+    #[arg(long, value_name = "DAY", value_parser = derive::day)]
+    pub(crate) as_of: Option<Day>,
+
+    /// Take away only what went unused for so many days
+    #[arg(long, value_name = "DAYS", default_value_t = retrial_replay::MIN_WINDOW_DAYS)]
+    pub(crate) min_window: u64,
+
+    /// Regions without log files count as observed: the trail records all Regions
+    ///
+    /// Without it, a multi-Region trail in the snapshot's `trails.json` says so, or nothing does.
+    #[arg(long)]
+    pub(crate) assume_multi_region: bool,
+
+    /// Take away what nobody could have seen used, too
+    ///
+    /// What jobs of an execution role need stays all the same, as far as their requests tell it.
+    #[arg(long)]
+    pub(crate) drop_unobservable: bool,
+
+    /// How many threads to use; the answer is the same whatever their number [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<std::num::NonZeroUsize>,
+
+    #[command(flatten)]
+    pub(crate) s3: S3Args,
+}
+
+/// What certificates say of what was read, and by what.
+pub(crate) struct Subject<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) mapping_version: &'a str,
+    pub(crate) rightsized: &'a Rightsized,
+    pub(crate) args: &'a RightsizeArgs,
+}
+
+/// A proposal and what became of it.
+pub(crate) struct Case<'a> {
+    pub(crate) named: Named<'a>,
+    /// The window replayed under it.
+    pub(crate) whole: Trial,
+    /// The last fifth replayed under one made from the first four fifths; `None` where that one leaves
+    /// everything as it is.
+    pub(crate) fifth: Option<Trial>,
+    /// Its calls in the last fifth.
+    pub(crate) fifth_calls: u64,
+}
+
+impl<'a> Case<'a> {
+    pub(crate) fn proposal(&self) -> &'a Proposal {
+        self.named.proposal
+    }
+}
+
+pub(crate) fn run(args: &RightsizeArgs) -> Result<Exit, ProgramError> {
+    let printer = Printer::new(false);
+    if let Some(to) = &args.to {
+        write::check(to)?;
+    }
+    let iam = &args.snapshot.iam;
+    let files = input::snapshot_files(iam).map_err(|cause| ProgramError::SnapshotUnreadable {
+        path: iam.display().to_string(),
+        cause,
+    })?;
+    let (loaded, issues) = input::snapshot_of(iam, &files)?;
+    input::warn(&issues, &printer);
+    let snapshot = &loaded.snapshot;
+    let chosen = chosen(args, snapshot)?;
+    let output = args.out.output(&args.s3)?;
+    let catalogue = Catalogue::bundled();
+    let mapping = Mapping::bundled(catalogue)?;
+    let assumptions = match args.snapshot.strict {
+        true => Assumptions::Refused,
+        false => Assumptions::Named,
+    };
+    let replayer = Replayer::new(catalogue, &mapping, snapshot, assumptions);
+    let rightsized = proposals(args, (replayer, &output), chosen.as_ref())?;
+    let trials = Trials {
+        files: &files,
+        iam,
+        current: replayer,
+        output: &output,
+        threads: threads(args),
+    };
+    let cases = cases(args, &trials, &rightsized, snapshot)?;
+    let subject = Subject {
+        snapshot,
+        mapping_version: mapping.version(),
+        rightsized: &rightsized,
+        args,
+    };
+    if let Some(to) = &args.to {
+        write::all(to, &cases, &subject, &files)?;
+    }
+    printer.data(&text(&cases, &subject))?;
+    Ok(match loaded.whole {
+        true => Exit::Done,
+        false => Exit::Incomplete,
+    })
+}
+
+/// The principals that are asked for.
+fn chosen(
+    args: &RightsizeArgs,
+    snapshot: &Snapshot,
+) -> Result<Option<BTreeSet<String>>, ProgramError> {
+    if args.principals.is_empty() {
+        return Ok(None);
+    }
+    for arn in &args.principals {
+        if snapshot.principal(arn).is_none() {
+            return Err(ProgramError::NoSuchPrincipal {
+                arn: arn.clone(),
+                path: args.snapshot.iam.display().to_string(),
+            });
+        }
+    }
+    Ok(Some(args.principals.iter().cloned().collect()))
+}
+
+fn proposals(
+    args: &RightsizeArgs,
+    (replayer, output): (Replayer<'_>, &OpenOutput),
+    chosen: Option<&BTreeSet<String>>,
+) -> Result<Rightsized, ProgramError> {
+    let path = || args.out.to_string();
+    let stop = signals::stop_flag().map_err(ProgramError::Signals)?;
+    let asked = Rightsize {
+        derive: Derive {
+            replayer,
+            mapping_version: replayer.mapping().version(),
+            options: DeriveOptions {
+                as_of: args.as_of,
+                min_window_days: args.min_window,
+                assume_multi_region: args.assume_multi_region,
+                findings: FindingOptions::default(),
+            },
+            threads: threads(args),
+            scratch: &env::temp_dir(),
+            stop: Some(&stop),
+        },
+        chosen,
+        drop_unobservable: args.drop_unobservable,
+    };
+    let found = rightsize(&asked, output.store.as_ref(), &output.state.0.files);
+    let found = found.map_err(|cause| match cause {
+        PipelineError::Stopped => ProgramError::Interrupted,
+        cause => ProgramError::OutputUnreadable {
+            path: path(),
+            cause,
+        },
+    })?;
+    found.ok_or_else(|| ProgramError::NoCalls { path: path() })
+}
+
+/// Tries all proposals at once: what a principal may do has no part in what another one may.
+fn cases<'a>(
+    args: &RightsizeArgs,
+    trials: &Trials<'_, '_>,
+    rightsized: &'a Rightsized,
+    snapshot: &Snapshot,
+) -> Result<Vec<Case<'a>>, ProgramError> {
+    let window = rightsized.window;
+    let all = rightsized.all.iter().filter_map(|(_, found)| found.as_ref().ok());
+    let named = named::all(all, snapshot);
+    let first = named::all(rightsized.first.iter(), snapshot);
+    let end = Timestamp::from_micros(window.end);
+    let whole = trials.run((&named, None, end), args)?;
+    let split = Some(Timestamp::from_micros(window.split));
+    let fifth = trials.run((&first, split, end), args)?;
+    let case = |named: Named<'a>| {
+        let arn = &named.proposal.principal_arn;
+        let early = rightsized.first.iter().find(|one| one.principal_arn == *arn);
+        let early_calls = rightsized.calls_before_split(arn);
+        Case {
+            whole: whole.of(named.proposal),
+            fifth: early.map(|early| fifth.of(early)),
+            fifth_calls: named.proposal.calls.saturating_sub(early_calls),
+            named,
+        }
+    };
+    Ok(named.into_iter().map(case).collect())
+}
+
+/// What is printed.
+fn text(cases: &[Case<'_>], subject: &Subject<'_>) -> String {
+    let mut out = String::new();
+    // Writing to a text cannot fail.
+    let _ = write_text(&mut out, cases, subject);
+    out
+}
+
+fn write_text(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) -> std::fmt::Result {
+    let rightsized = subject.rightsized;
+    let refused = cases.iter().filter(|case| !case.whole.is_clean()).count();
+    writeln!(
+        out,
+        "{} proposals for {} users and roles under snapshot {}, from {} to {}; {} refused",
+        cases.len(),
+        rightsized.all.len(),
+        subject.snapshot.id(),
+        day(rightsized.window.begin),
+        day(rightsized.window.end - 1),
+        refused
+    )?;
+    for case in cases {
+        let proposal = case.proposal();
+        let gone: usize = proposal.dropped.iter().map(|one| one.actions.len()).sum();
+        let statements: usize = proposal
+            .documents
+            .iter()
+            .map(|document| document.statements.len())
+            .sum();
+        writeln!(out, "\n{}", printable(&proposal.principal_arn))?;
+        if !case.whole.is_clean() {
+            writeln!(
+                out,
+                "  refused: its replay denies or leaves open {} of {} calls",
+                case.whole.broken(),
+                proposal.calls
+            )?;
+        }
+        writeln!(
+            out,
+            "  {gone} actions go, {} are narrowed; {statements} statements in {} policies take the place of {}",
+            proposal.narrowed,
+            proposal.documents.len(),
+            proposal.replaced.len(),
+        )?;
+        writeln!(out, "  {}", certificate::first_line(case, subject))?;
+    }
+    let mut none: std::collections::BTreeMap<NoProposal, Vec<&str>> = Default::default();
+    for (arn, found) in &rightsized.all {
+        if let Err(why) = found {
+            none.entry(*why).or_default().push(arn);
+        }
+    }
+    if !none.is_empty() {
+        writeln!(out, "\nno proposal")?;
+    }
+    for (why, principals) in none {
+        for arn in principals {
+            writeln!(out, "  {}: {}", printable(arn), why_none(why))?;
+        }
+    }
+    if let Some(to) = &subject.args.to {
+        writeln!(out, "\nwritten to {}", printable(&to.display().to_string()))?;
+    }
+    Ok(())
+}
+
+/// Why there is no proposal.
+pub(crate) fn why_none(why: NoProposal) -> &'static str {
+    match why {
+        NoProposal::ServiceLinked => "a service-linked role, whose policies AWS alone changes",
+        NoProposal::PermissionSet => {
+            "a role of IAM Identity Center: its permission set is what to change, and no proposal is made for those"
+        }
+        NoProposal::NoPolicies => "no policies of its own",
+        NoProposal::Unreadable => "an inline policy of it cannot be read",
+        NoProposal::NothingGoes => "nothing to take away: all was used, or is kept for want of evidence",
+        NoProposal::DoesNotFit => "nothing that fits into IAM's quotas was found",
+    }
+}
+
+fn threads(args: &RightsizeArgs) -> usize {
+    args.threads.map_or_else(
+        || thread::available_parallelism().map_or(1, |cores| cores.get()),
+        |threads| threads.get(),
+    )
+}
+
+/// The day of a moment.
+pub(crate) fn day(micros: i64) -> String {
+    let mut text = Timestamp::from_micros(micros).to_iso();
+    text.truncate(10);
+    text
+}
