@@ -22,6 +22,7 @@ fn help_short_and_long() {
         &["who-can", "--help"],
         &["lint", "--help"],
         &["what-if", "--help"],
+        &["rightsize", "--help"],
         &["findings", "--help"],
     ] {
         let ran = retrial(arguments).expect_status(0);

@@ -33,6 +33,7 @@ mod public_records;
 mod readme;
 mod reference_log;
 mod replay;
+mod rightsize;
 mod s3;
 mod sample_logs;
 mod sessions;

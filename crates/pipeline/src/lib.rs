@@ -59,8 +59,8 @@ mod work;
 pub use analyze::{BATCH_BYTES, Options, PipelineError, Progress, Run, SLICE_BYTES, analyze};
 pub use compact::{Compact, Compacted};
 pub use derive::{
-    Derive, DeriveOptions, Derived, FindingOptions, Rightsize, Rightsized, RightsizingWindow, derive,
-    rightsize,
+    Derive, DeriveOptions, Derived, FindingOptions, Rightsize, Rightsized, RightsizingWindow,
+    derive, rightsize,
 };
 pub use duplicates::{RunFile, RunProblem};
 pub use filter::Filter;

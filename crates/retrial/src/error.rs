@@ -100,7 +100,9 @@ impl ProgramError {
             Self::OutputNotEmpty { .. } => Some(
                 "name a folder that is empty, does not exist yet, or was written by `retrial analyze`",
             ),
-            Self::FolderNotEmpty { .. } => Some("name a folder that is empty or does not exist yet"),
+            Self::FolderNotEmpty { .. } => {
+                Some("name a folder that is empty or does not exist yet")
+            }
             Self::Stopped { .. } => Some("the same command goes on from there"),
             Self::NoCalls { .. } => Some("name the day that counts as today with `--as-of`"),
             Self::NotAnOutput { .. } => Some("name what `--out` of `retrial analyze` was"),

@@ -260,7 +260,12 @@ mod tests {
         check("arn:aws:s3:::b", "arn:aws:s3:::b/*", false, false);
         check("arn:aws:s3:::b/a*c", "arn:aws:s3:::b/a*b*c", false, true);
         check("arn:aws:s3:::b/a*b*c", "arn:aws:s3:::b/a*c", true, true);
-        check("arn:aws:sqs:*:1:q", "arn:aws:sqs:eu-west-1:1:q", false, true);
+        check(
+            "arn:aws:sqs:*:1:q",
+            "arn:aws:sqs:eu-west-1:1:q",
+            false,
+            true,
+        );
         check("arn:aws:sqs:eu-west-1:1:q", "arn:aws:sqs:*:1:q", true, true);
         // A wildcard stays inside its part.
         check("arn:aws:sqs:eu-west-1:1:q", "arn:aws:sqs:*:q", false, false);
@@ -283,7 +288,10 @@ mod tests {
         let text = literal_pattern("arn:aws:s3:::b/a*");
         check(&text, "arn:aws:s3:::b/a*", true, true);
         check("arn:aws:s3:::b/ab", &text, false, false);
-        assert_eq!(without_variables("b/${aws:username}"), "b/${$}{aws:username}");
+        assert_eq!(
+            without_variables("b/${aws:username}"),
+            "b/${$}{aws:username}"
+        );
     }
 
     #[test]

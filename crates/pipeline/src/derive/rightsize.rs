@@ -145,7 +145,10 @@ fn work(
     let all = proposals((asked, &source), all, days, scratch)?;
     Ok(Some(Rightsized {
         window,
-        first: first.into_iter().filter_map(|(_, found)| found.ok()).collect(),
+        first: first
+            .into_iter()
+            .filter_map(|(_, found)| found.ok())
+            .collect(),
         all,
         early_calls,
         inputs_digest: digest(files),
@@ -280,9 +283,10 @@ fn need(row: &RoleNeedRow<'_>, evidence: &mut RightsizingEvidence<'_>) {
     if !is_present && !(may_be && row.decision == Some("undetermined")) {
         return;
     }
-    let own = row.determined_by.iter().filter(|statement| {
-        statement.layer == "identity" && statement.effect == "Allow"
-    });
+    let own = row
+        .determined_by
+        .iter()
+        .filter(|statement| statement.layer == "identity" && statement.effect == "Allow");
     let statements: Vec<(&str, u32)> = own
         .map(|statement| (statement.policy, statement.index))
         .collect();
@@ -303,7 +307,9 @@ fn need(row: &RoleNeedRow<'_>, evidence: &mut RightsizingEvidence<'_>) {
 fn digest(files: &[ManifestFile]) -> String {
     let mut lines: Vec<String> = files
         .iter()
-        .filter(|file| ["decisions", "needs", "sessions", "coverage", "changes"].contains(&&*file.table))
+        .filter(|file| {
+            ["decisions", "needs", "sessions", "coverage", "changes"].contains(&&*file.table)
+        })
         .map(|file| format!("{}\t{}\t{}\n", file.key, file.rows, file.bytes))
         .collect();
     lines.sort_unstable();

@@ -299,7 +299,10 @@ impl Gather for RightsizingEvidence<'_> {
             call.call.outcome,
             Outcome::Succeeded | Outcome::FailedAfterAuthorization
         );
-        let arn = call.call.principal_arn.filter(|_| !call.copy && got_through);
+        let arn = call
+            .call
+            .principal_arn
+            .filter(|_| !call.copy && got_through);
         let Some(principal) = arn.and_then(|arn| self.principal(arn)) else {
             return;
         };

@@ -75,7 +75,8 @@ impl<'f> Folding<'f> {
         }
         let prefix = first.get(..beginning).unwrap_or_default();
         let pattern = format!("{service}:{prefix}*");
-        let may_go = |name: &&str| self.kept.contains(&full(name)) || self.dead.contains(&full(name));
+        let may_go =
+            |name: &&str| self.kept.contains(&full(name)) || self.dead.contains(&full(name));
         if names.iter().all(may_go) && self.is_granted(&pattern) {
             folded.push(pattern);
             return;

@@ -126,10 +126,7 @@ fn name<'p>(pattern: &'p str, template: &str) -> Option<(&'p str, &'p str)> {
     let fixed = template.splitn(6, ':').nth(5)?;
     // Log streams stand below their group: the last variable is the name.
     let before_last = fixed.rfind("${")?;
-    let separators = fixed
-        .get(..before_last)?
-        .matches(['/', ':'])
-        .count();
+    let separators = fixed.get(..before_last)?.matches(['/', ':']).count();
     let start = pattern.len() - pattern.splitn(6, ':').nth(5)?.len();
     let rest = pattern.get(start..)?;
     let place = match separators {
@@ -200,22 +197,30 @@ mod tests {
     fn names() {
         let of = |name: &str| format!("arn:aws:sagemaker:eu-west-1:111122223333:{name}");
         let (cut, all) = (of("training-job/churn-*"), of("training-job/*"));
-        check(
-            &of("training-job/churn-20261102"),
-            [&cut, &cut, &all, &all],
-        );
+        check(&of("training-job/churn-20261102"), [&cut, &cut, &all, &all]);
         let endpoint = of("endpoint/churn-v12");
         check(
             &endpoint,
-            [&endpoint, &of("endpoint/churn-v*"), &of("endpoint/*"), &of("endpoint/*")],
+            [
+                &endpoint,
+                &of("endpoint/churn-v*"),
+                &of("endpoint/*"),
+                &of("endpoint/*"),
+            ],
         );
         let key = "arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-0000-4000-8000-000000000001";
         let keys = "arn:aws:kms:eu-west-1:111122223333:key/*";
         check(key, [key, key, keys, keys]);
-        let group = "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/sagemaker/TrainingJobs:log-stream:";
+        let group =
+            "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/sagemaker/TrainingJobs:log-stream:";
         check(
             &format!("{group}churn-20261102/algo-1-1"),
-            [&format!("{group}churn-*"), &format!("{group}churn-*"), &format!("{group}*"), &format!("{group}*")],
+            [
+                &format!("{group}churn-*"),
+                &format!("{group}churn-*"),
+                &format!("{group}*"),
+                &format!("{group}*"),
+            ],
         );
     }
 }

@@ -23,8 +23,8 @@ mod evidence;
 mod fold;
 mod generalise;
 mod proposal;
-mod states;
 mod statement;
+mod states;
 
 pub use document::{MAX_ATTACHED_POLICIES, MAX_POLICY_CHARACTERS, ProposedDocument};
 pub use evidence::{NeededRequest, RightsizingEvidence};

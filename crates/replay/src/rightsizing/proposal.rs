@@ -148,7 +148,10 @@ pub fn propose(
     if principal.is_service_linked() {
         return Err(NoProposal::ServiceLinked);
     }
-    if principal.path.starts_with("/aws-reserved/sso.amazonaws.com/") {
+    if principal
+        .path
+        .starts_with("/aws-reserved/sso.amazonaws.com/")
+    {
         return Err(NoProposal::PermissionSet);
     }
     let maker = Maker::new(inputs, principal);
@@ -228,7 +231,11 @@ impl<'i, 's> Maker<'i, 's> {
 
     fn make(self) -> Result<Proposal, NoProposal> {
         let none = PrincipalEvidence::default();
-        let evidence = self.inputs.evidence.of(&self.principal.arn).unwrap_or(&none);
+        let evidence = self
+            .inputs
+            .evidence
+            .of(&self.principal.arn)
+            .unwrap_or(&none);
         let entries = self.entries(evidence);
         let assigned = self.assigned(&entries);
         let slots = MAX_ATTACHED_POLICIES.saturating_sub(self.slots_taken());
@@ -313,10 +320,9 @@ impl<'i, 's> Maker<'i, 's> {
             let statements = entry.key.statements.iter().copied();
             if entry.key.open {
                 for place in statements {
-                    let is_asked = self
-                        .own
-                        .get(&place)
-                        .is_some_and(|own| !own.all_kept.contains(&entry.action));
+                    let is_asked = self.own.get(&place).is_some_and(|own| {
+                        !own.all_kept.contains(&entry.action) && own.may_grant(entry)
+                    });
                     if is_asked {
                         let key = (place, true, entry.action.clone());
                         assigned.entry(key).or_default().push(entry);
@@ -402,11 +408,7 @@ impl<'i, 's> Maker<'i, 's> {
     }
 
     /// All statements; without a bound, whole ones of today.
-    fn statements(
-        &self,
-        assigned: &Assigned<'_>,
-        bound: Option<usize>,
-    ) -> Vec<ProposedStatement> {
+    fn statements(&self, assigned: &Assigned<'_>, bound: Option<usize>) -> Vec<ProposedStatement> {
         let mut all: Vec<ProposedStatement> = self.denies.clone();
         for (place, own) in &self.own {
             match bound {
@@ -500,7 +502,7 @@ impl<'i, 's> Maker<'i, 's> {
                 return Element::These(values);
             }
         }
-        own.suited(entries.first().map_or("", |entry| &entry.action), catalogue)
+        own.reached(entries, catalogue)
     }
 
     /// What stays of a statement without evidence.
@@ -538,11 +540,7 @@ impl<'i, 's> Maker<'i, 's> {
         }
         let mut statements = Vec::new();
         for (resources, actions) in groups {
-            let folding = Folding::new(
-                own.statement,
-                (&actions, &own.dead),
-                self.inputs.catalogue,
-            );
+            let folding = Folding::new(own.statement, (&actions, &own.dead), self.inputs.catalogue);
             let patterns = Element::These(folding.patterns());
             statements.push(statement(patterns, resources, reasons(&actions)));
         }
@@ -557,8 +555,8 @@ impl<'i, 's> Maker<'i, 's> {
                     .iter()
                     .any(|open| assigned.contains_key(&(*place, *open, action.to_owned())))
             };
-            let any_stays = !own.all_kept.is_empty()
-                || assigned.keys().any(|(of, _, _)| of == place);
+            let any_stays =
+                !own.all_kept.is_empty() || assigned.keys().any(|(of, _, _)| of == place);
             if whole && any_stays {
                 continue;
             }
@@ -720,6 +718,33 @@ impl<'s> Own<'s> {
             true => self.granted.resources.clone(),
             false => Element::These(suited),
         }
+    }
+
+    /// Whether any of what was used may be granted by it.
+    fn may_grant(&self, entry: &Entry<'_>) -> bool {
+        let clipped = entry.pattern.as_deref().map(|used| self.granted.clip(used));
+        !matches!(clipped, Some(Some(values)) if values.is_empty())
+    }
+
+    /// Those of its resources that an action acts on, or was used on all the same.
+    fn reached(&self, entries: &[&Entry<'_>], catalogue: &Catalogue) -> Element {
+        let Element::These(values) = &self.granted.resources else {
+            return self.granted.resources.clone();
+        };
+        let used: Option<Vec<ResourcePattern>> = entries
+            .iter()
+            .map(|entry| Some(ResourcePattern::new(entry.pattern.as_deref()?)))
+            .collect();
+        let action = entries.first().map_or("", |entry| &entry.action);
+        let is_reached = |value: &String, pattern: &ResourcePattern| {
+            suits(action, value, catalogue)
+                || used
+                    .as_ref()
+                    .is_none_or(|used| used.iter().any(|used| used.may_overlap(pattern)))
+        };
+        let reached = values.iter().zip(&self.granted.patterns);
+        let reached = reached.filter(|(value, pattern)| is_reached(value, pattern));
+        Element::These(reached.map(|(value, _)| value.clone()).collect())
     }
 
     fn actions(&self) -> Element {

@@ -173,7 +173,10 @@ impl Granted {
             }
         }
         Granted {
-            patterns: values.iter().map(|text| ResourcePattern::new(text)).collect(),
+            patterns: values
+                .iter()
+                .map(|text| ResourcePattern::new(text))
+                .collect(),
             resources: match statement.is_not_resource() {
                 true => Element::AllBut(values),
                 false => Element::These(values),
@@ -211,8 +214,10 @@ impl Granted {
 pub(super) fn least(mut values: Vec<String>) -> Vec<String> {
     values.sort_unstable();
     values.dedup();
-    let patterns: Vec<ResourcePattern> =
-        values.iter().map(|text| ResourcePattern::new(text)).collect();
+    let patterns: Vec<ResourcePattern> = values
+        .iter()
+        .map(|text| ResourcePattern::new(text))
+        .collect();
     let mut kept = Vec::new();
     for (place, (value, pattern)) in values.iter().zip(&patterns).enumerate() {
         let mut others = patterns.iter().enumerate();

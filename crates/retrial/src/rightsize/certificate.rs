@@ -54,7 +54,11 @@ fn write_page(
     let first = characters.next().map(|first| first.to_ascii_uppercase());
     let first: String = first.into_iter().chain(characters).collect();
     writeln!(out, "{first}.\n")?;
-    writeln!(out, "# Certificate for {}\n", escaped(&proposal.principal_arn))?;
+    writeln!(
+        out,
+        "# Certificate for {}\n",
+        escaped(&proposal.principal_arn)
+    )?;
     write_trial(out, case)?;
     write_basis(out, subject)?;
     writeln!(out, "\n## Statements, and why they stand\n")?;
@@ -154,7 +158,10 @@ fn write_basis(out: &mut String, subject: &Subject<'_>) -> std::fmt::Result {
             "tables (SHA-256 of their list)",
             subject.rightsized.inputs_digest.clone(),
         ),
-        ("evaluator", format!("retrial {}", env!("CARGO_PKG_VERSION"))),
+        (
+            "evaluator",
+            format!("retrial {}", env!("CARGO_PKG_VERSION")),
+        ),
         ("mapping", subject.mapping_version.to_owned()),
         ("catalogue", Catalogue::bundled().version().to_owned()),
         (
@@ -262,8 +269,17 @@ fn write_unknown(out: &mut String, case: &Case<'_>, has_way_back: bool) -> std::
 fn write_lint(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
     writeln!(out, "\n## What `retrial lint` says of it\n")?;
     for (number, document) in (1..).zip(&case.proposal().documents) {
-        let findings = lint(&document.pretty(), PolicyKind::Identity, Catalogue::bundled());
-        let count = |severity| findings.iter().filter(|one| one.severity == severity).count();
+        let findings = lint(
+            &document.pretty(),
+            PolicyKind::Identity,
+            Catalogue::bundled(),
+        );
+        let count = |severity| {
+            findings
+                .iter()
+                .filter(|one| one.severity == severity)
+                .count()
+        };
         writeln!(
             out,
             "* policy-{number}.json: {} errors, {} warnings, {} notes",

@@ -20,11 +20,7 @@ pub(crate) fn summary(cases: &[Case<'_>], subject: &Subject<'_>) -> String {
     out
 }
 
-fn write_summary(
-    out: &mut String,
-    cases: &[Case<'_>],
-    subject: &Subject<'_>,
-) -> std::fmt::Result {
+fn write_summary(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) -> std::fmt::Result {
     let window = subject.rightsized.window;
     writeln!(
         out,
@@ -61,10 +57,18 @@ fn write_case(out: &mut String, case: &Case<'_>, subject: &Subject<'_>) -> std::
             case.whole.broken()
         )?;
     }
-    writeln!(out, "{}\n", escaped(&certificate::first_line(case, subject)))?;
+    writeln!(
+        out,
+        "{}\n",
+        escaped(&certificate::first_line(case, subject))
+    )?;
     writeln!(out, "### What goes\n")?;
     if proposal.dropped.is_empty() {
-        writeln!(out, "No action; {} are narrowed to the resources that were used.", proposal.narrowed)?;
+        writeln!(
+            out,
+            "No action; {} are narrowed to the resources that were used.",
+            proposal.narrowed
+        )?;
     } else {
         writeln!(out, "| actions | allowed by | why |\n|---|---|---|")?;
     }
@@ -105,7 +109,11 @@ fn element(element: &Element, negated: &str) -> String {
 
 /// The first of some names, and how many more there are.
 pub(crate) fn names(values: &[String]) -> String {
-    let listed: Vec<String> = values.iter().take(LISTED).map(|name| escaped(name)).collect();
+    let listed: Vec<String> = values
+        .iter()
+        .take(LISTED)
+        .map(|name| escaped(name))
+        .collect();
     let listed = listed.join(", ");
     match values.len().saturating_sub(LISTED) {
         0 => listed,
@@ -136,7 +144,10 @@ pub(crate) fn reason(statement: &ProposedStatement) -> String {
     match &statement.reason {
         StatementReason::Observed(evidence) => format!("used: {}", seen(evidence)),
         StatementReason::Undetermined(evidence) => {
-            format!("got through, and cannot be decided today: {}", seen(evidence))
+            format!(
+                "got through, and cannot be decided today: {}",
+                seen(evidence)
+            )
         }
         StatementReason::Needed(evidence) => format!("jobs need it: {}", seen(evidence)),
         StatementReason::Kept(reasons) => {

@@ -217,7 +217,10 @@ fn cases<'a>(
     snapshot: &Snapshot,
 ) -> Result<Vec<Case<'a>>, ProgramError> {
     let window = rightsized.window;
-    let all = rightsized.all.iter().filter_map(|(_, found)| found.as_ref().ok());
+    let all = rightsized
+        .all
+        .iter()
+        .filter_map(|(_, found)| found.as_ref().ok());
     let named = named::all(all, snapshot);
     let first = named::all(rightsized.first.iter(), snapshot);
     let end = Timestamp::from_micros(window.end);
@@ -226,7 +229,10 @@ fn cases<'a>(
     let fifth = trials.run((&first, split, end), args)?;
     let case = |named: Named<'a>| {
         let arn = &named.proposal.principal_arn;
-        let early = rightsized.first.iter().find(|one| one.principal_arn == *arn);
+        let early = rightsized
+            .first
+            .iter()
+            .find(|one| one.principal_arn == *arn);
         let early_calls = rightsized.calls_before_split(arn);
         Case {
             whole: whole.of(named.proposal),
@@ -314,7 +320,9 @@ pub(crate) fn why_none(why: NoProposal) -> &'static str {
         }
         NoProposal::NoPolicies => "no policies of its own",
         NoProposal::Unreadable => "an inline policy of it cannot be read",
-        NoProposal::NothingGoes => "nothing to take away: all was used, or is kept for want of evidence",
+        NoProposal::NothingGoes => {
+            "nothing to take away: all was used, or is kept for want of evidence"
+        }
         NoProposal::DoesNotFit => "nothing that fits into IAM's quotas was found",
     }
 }

@@ -49,7 +49,13 @@ pub(crate) fn all<'a>(
         let base = safe(&proposal.name);
         // File systems and IAM tell no names apart by case.
         let folder = free(
-            |suffix| format!("{}/{}-{base}{suffix}", safe(&proposal.account), kind(proposal)),
+            |suffix| {
+                format!(
+                    "{}/{}-{base}{suffix}",
+                    safe(&proposal.account),
+                    kind(proposal)
+                )
+            },
             |name| taken.insert(format!("folder {}", name.to_lowercase())),
         );
         let mut this = Named {
@@ -99,7 +105,9 @@ fn safe(name: &str) -> String {
     let mut safe: String = name
         .chars()
         .map(|character| match character {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '+' | '=' | ',' | '.' | '@' | '_' | '-' => character,
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '+' | '=' | ',' | '.' | '@' | '_' | '-' => {
+                character
+            }
             _ => '_',
         })
         .take(LONGEST)

@@ -14,7 +14,8 @@ pub(crate) struct Steps {
     pub(crate) before: Vec<(String, String)>,
 }
 
-const HEAD: &str = "#!/bin/sh\n# Run it in this folder, with credentials of the account.\nset -eu\n";
+const HEAD: &str =
+    "#!/bin/sh\n# Run it in this folder, with credentials of the account.\nset -eu\n";
 
 pub(crate) fn steps(named: &Named<'_>, current: &CurrentPolicies) -> Steps {
     let mut apply = HEAD.to_owned();
@@ -30,11 +31,7 @@ pub(crate) fn steps(named: &Named<'_>, current: &CurrentPolicies) -> Steps {
     }
 }
 
-fn write_apply(
-    out: &mut String,
-    named: &Named<'_>,
-    current: &CurrentPolicies,
-) -> std::fmt::Result {
+fn write_apply(out: &mut String, named: &Named<'_>, current: &CurrentPolicies) -> std::fmt::Result {
     let kind = named.kind();
     let name = quoted(&named.proposal.name);
     for (number, policy) in (1..).zip(&named.policies) {
@@ -44,16 +41,25 @@ fn write_apply(
             quoted(policy)
         )?;
         let arn = quoted(&named.policy_arn(policy));
-        writeln!(out, "aws iam attach-{kind}-policy --{kind}-name {name} --policy-arn {arn}")?;
+        writeln!(
+            out,
+            "aws iam attach-{kind}-policy --{kind}-name {name} --policy-arn {arn}"
+        )?;
     }
     // What was there goes last: at no moment is less allowed than before or after.
     for arn in replaced(named, current) {
         let arn = quoted(arn);
-        writeln!(out, "aws iam detach-{kind}-policy --{kind}-name {name} --policy-arn {arn}")?;
+        writeln!(
+            out,
+            "aws iam detach-{kind}-policy --{kind}-name {name} --policy-arn {arn}"
+        )?;
     }
     for (policy, _) in &current.inline {
         let policy = quoted(policy);
-        writeln!(out, "aws iam delete-{kind}-policy --{kind}-name {name} --policy-name {policy}")?;
+        writeln!(
+            out,
+            "aws iam delete-{kind}-policy --{kind}-name {name} --policy-name {policy}"
+        )?;
     }
     Ok(())
 }
@@ -76,11 +82,17 @@ fn write_rollback(
     }
     for arn in replaced(named, current) {
         let arn = quoted(arn);
-        writeln!(out, "aws iam attach-{kind}-policy --{kind}-name {name} --policy-arn {arn}")?;
+        writeln!(
+            out,
+            "aws iam attach-{kind}-policy --{kind}-name {name} --policy-arn {arn}"
+        )?;
     }
     for policy in &named.policies {
         let arn = quoted(&named.policy_arn(policy));
-        writeln!(out, "aws iam detach-{kind}-policy --{kind}-name {name} --policy-arn {arn}")?;
+        writeln!(
+            out,
+            "aws iam detach-{kind}-policy --{kind}-name {name} --policy-arn {arn}"
+        )?;
         writeln!(out, "aws iam delete-policy --policy-arn {arn}")?;
     }
     Ok(())

@@ -40,9 +40,15 @@ fn write_file(
         let label = label(policy);
         writeln!(out, "resource \"aws_iam_policy\" \"{label}\" {{")?;
         writeln!(out, "  name   = {}", quoted(policy))?;
-        writeln!(out, "  policy = file(\"${{path.module}}/policy-{number}.json\")")?;
+        writeln!(
+            out,
+            "  policy = file(\"${{path.module}}/policy-{number}.json\")"
+        )?;
         writeln!(out, "}}\n")?;
-        writeln!(out, "resource \"aws_iam_{kind}_policy_attachment\" \"{label}\" {{")?;
+        writeln!(
+            out,
+            "resource \"aws_iam_{kind}_policy_attachment\" \"{label}\" {{"
+        )?;
         writeln!(out, "  {kind}       = {}", quoted(&named.proposal.name))?;
         writeln!(out, "  policy_arn = aws_iam_policy.{label}.arn")?;
         writeln!(out, "}}\n")?;

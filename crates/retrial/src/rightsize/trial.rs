@@ -166,7 +166,10 @@ pub(crate) fn change(proposals: &[Named<'_>]) -> Value {
             _ => (roles, "RolePolicyList"),
         };
         let mut attached = Vec::new();
-        let left = proposal.left.iter().filter(|left| left.why == WhyLeft::NotKnown);
+        let left = proposal
+            .left
+            .iter()
+            .filter(|left| left.why == WhyLeft::NotKnown);
         for left in left.filter(|left| !left.policy.contains('#')) {
             let name = left.policy.rsplit('/').next();
             attached.push(json!({"PolicyName": name, "PolicyArn": left.policy}));

@@ -56,11 +56,17 @@ fn one(
         return Ok(());
     }
     for (number, document) in (1..).zip(&case.proposal().documents) {
-        put(&folder.join(format!("policy-{number}.json")), &document.pretty())?;
+        put(
+            &folder.join(format!("policy-{number}.json")),
+            &document.pretty(),
+        )?;
     }
     let change = trial::change(std::slice::from_ref(&case.named));
     put(&folder.join("change.json"), &format!("{change:#}\n"))?;
-    put(&folder.join("policies.tf"), &terraform::file(&case.named, current))?;
+    put(
+        &folder.join("policies.tf"),
+        &terraform::file(&case.named, current),
+    )?;
     if let Some(current) = current {
         let steps = steps::steps(&case.named, current);
         put(&folder.join("apply.sh"), &steps.apply)?;

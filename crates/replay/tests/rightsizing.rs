@@ -1,0 +1,607 @@
+//! Proposals against an opponent that is nothing but loops over JSON: in small random worlds no allowed call is
+//! denied by a proposal, nothing is allowed that was not, and every observed statement is needed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "tests may fail loudly"
+)]
+
+use std::collections::BTreeSet;
+
+use bumpalo::Bump;
+use retrial_iam::{Catalogue, PolicyKind, Scratch, Severity, Snapshot, SnapshotFile, lint};
+use retrial_replay::{
+    Assumptions, Certainty, Covered, CoveredHour, Gather, Mapping, NoProposal, Outcome,
+    PermissionInputs, PermissionOptions, PermissionStates, PermissionUses, Proposal, RecordedCall,
+    RecordedRequest, RecordedWrites, Recording, Replayer, RightsizingEvidence, RightsizingInputs,
+    SeenCall, SessionKnowledge, StatementReason, Trails, Verdict, permissions, propose,
+};
+use serde_json::{Value, json};
+
+const ACCOUNT: &str = "111122223333";
+const USER: &str = "arn:aws:iam::111122223333:user/ana";
+const DAY: i64 = 86_400_000_000;
+/// 2026-01-01.
+const FIRST_DAY: i64 = 20_454;
+
+/// A number for each asking, the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap() % sides
+    }
+
+    fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
+        of[self.roll(of.len())]
+    }
+
+    fn one_in(&mut self, sides: usize) -> bool {
+        self.roll(sides) == 0
+    }
+}
+
+const ACTIONS: [&str; 9] = [
+    "athena:StartQueryExecution",
+    "athena:GetQueryExecution",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:DeleteItem",
+    "dynamodb:DescribeTable",
+    "s3:GetObject",
+    "s3:PutObject",
+    "s3:ListBucket",
+];
+const PATTERNS: [&str; 12] = [
+    "*",
+    "athena:*",
+    "athena:Get*",
+    "dynamodb:*",
+    "dynamodb:*Item",
+    "dynamodb:PutItem",
+    "DynamoDB:getitem",
+    "s3:*",
+    "s3:Get*",
+    "s3:PutObject",
+    "s3:*Object",
+    "s3:ListBucket",
+];
+const RESOURCES: [&str; 12] = [
+    "*",
+    "arn:aws:s3:::data",
+    "arn:aws:s3:::data/*",
+    "arn:aws:s3:::data/in/*",
+    "arn:aws:s3:::data/home/${aws:username}/*",
+    "arn:aws:s3:::d*/*.csv",
+    "arn:aws:dynamodb:*:111122223333:table/*",
+    "arn:aws:dynamodb:eu-west-1:111122223333:table/orders-*",
+    "arn:aws:dynamodb:eu-west-1:111122223333:table/orders-20",
+    "arn:aws:athena:*:111122223333:workgroup/*",
+    "arn:aws:athena:eu-west-1:111122223333:workgroup/team??",
+    "arn:aws:*:*:111122223333:*",
+];
+const ASKED: [&str; 14] = [
+    "arn:aws:s3:::data",
+    "arn:aws:s3:::data/in/2026/11/02/a.csv",
+    "arn:aws:s3:::data/in/b.csv",
+    "arn:aws:s3:::data/in/x/y/z/b.parquet",
+    "arn:aws:s3:::data/home/ana/k",
+    "arn:aws:s3:::data/home/bob/k",
+    "arn:aws:s3:::data/*",
+    "arn:aws:s3:::data/${aws:username}",
+    "arn:aws:s3:::other/c.csv",
+    "arn:aws:dynamodb:eu-west-1:111122223333:table/orders-20",
+    "arn:aws:dynamodb:eu-west-1:111122223333:table/orders-21",
+    "arn:aws:dynamodb:us-east-1:111122223333:table/customers",
+    "arn:aws:athena:eu-west-1:111122223333:workgroup/team01",
+    "arn:aws:athena:us-east-1:111122223333:workgroup/primary",
+];
+const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
+
+/// One piece of a pattern: a character that is to be taken as it is, or a wildcard.
+type Piece = (char, bool);
+
+/// The pieces of a pattern, with the variables of Ana.
+fn pieces(pattern: &str) -> Vec<Piece> {
+    let mut out = Vec::new();
+    let mut rest = pattern;
+    while let Some(next) = rest.chars().next() {
+        let known = [
+            ("${aws:username}", "ana"),
+            ("${*}", "*"),
+            ("${?}", "?"),
+            ("${$}", "$"),
+        ];
+        if let Some((name, value)) = known.iter().find(|(name, _)| rest.starts_with(name)) {
+            out.extend(value.chars().map(|character| (character, false)));
+            rest = &rest[name.len()..];
+        } else {
+            out.push((next, next == '*' || next == '?'));
+            rest = &rest[next.len_utf8()..];
+        }
+    }
+    out
+}
+
+fn glob(pattern: &[Piece], text: &[char]) -> bool {
+    match (pattern.first(), text.first()) {
+        (None, None) => true,
+        (Some(('*', true)), _) => {
+            glob(&pattern[1..], text) || (!text.is_empty() && glob(pattern, &text[1..]))
+        }
+        (Some(('?', true)), Some(_)) => glob(&pattern[1..], &text[1..]),
+        (Some((one, false)), Some(other)) if one == other => glob(&pattern[1..], &text[1..]),
+        _ => false,
+    }
+}
+
+/// Whether a text matches, part by part.
+fn matches(pattern: &str, text: &str, parts: usize) -> bool {
+    if pattern == "*" {
+        return true;
+    }
+    // `${aws:username}` has a colon; it stands after the fifth, where none cuts any more.
+    let (pattern, text): (Vec<&str>, Vec<&str>) = (
+        pattern.splitn(parts, ':').collect(),
+        text.splitn(parts, ':').collect(),
+    );
+    let one =
+        |(pattern, text): (&&str, &&str)| glob(&pieces(pattern), &text.chars().collect::<Vec<_>>());
+    pattern.len() == text.len() && pattern.iter().zip(&text).all(one)
+}
+
+fn values(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        list => list
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|text| text.as_str().unwrap())
+            .collect(),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Request<'a> {
+    action: &'a str,
+    resource: &'a str,
+    region: &'a str,
+}
+
+fn applies(statement: &Value, request: Request<'_>) -> bool {
+    let listed = |element: &Value, text: &str, parts: usize, fold: bool| {
+        values(element).iter().any(|pattern| match fold {
+            true => matches(&pattern.to_lowercase(), &text.to_lowercase(), parts),
+            false => matches(pattern, text, parts),
+        })
+    };
+    let about = match statement.get("NotAction") {
+        Some(element) => !listed(element, request.action, 2, true),
+        None => listed(&statement["Action"], request.action, 2, true),
+    };
+    let on = match statement.get("NotResource") {
+        Some(element) => !listed(element, request.resource, 6, false),
+        None => listed(&statement["Resource"], request.resource, 6, false),
+    };
+    let wanted = statement["Condition"]["StringEquals"]["aws:RequestedRegion"].as_str();
+    about && on && wanted.is_none_or(|wanted| wanted == request.region)
+}
+
+fn allowed(documents: &[Value], request: Request<'_>) -> bool {
+    let says = |effect: &str| {
+        documents.iter().any(|document| {
+            let mut statements = document["Statement"].as_array().unwrap().iter();
+            statements.any(|one| one["Effect"] == effect && applies(one, request))
+        })
+    };
+    says("Allow") && !says("Deny")
+}
+
+fn document(dice: &mut Dice) -> Value {
+    let statements: Vec<Value> = (0..1 + dice.roll(3))
+        .map(|number| {
+            let some = |dice: &mut Dice, of: &[&'static str]| -> Vec<&'static str> {
+                (0..1 + dice.roll(3))
+                    .map(|_| of[dice.roll(of.len())])
+                    .collect()
+            };
+            let deny = dice.one_in(6);
+            let action = if dice.one_in(9) {
+                "NotAction"
+            } else {
+                "Action"
+            };
+            let resource = if dice.one_in(9) {
+                "NotResource"
+            } else {
+                "Resource"
+            };
+            let mut statement = json!({
+                "Sid": format!("S{number}"), "Effect": if deny { "Deny" } else { "Allow" },
+                action: some(dice, &PATTERNS), resource: some(dice, &RESOURCES),
+            });
+            if dice.one_in(4) {
+                let region = dice.pick(&REGIONS);
+                statement["Condition"] = json!({"StringEquals": {"aws:RequestedRegion": region}});
+            }
+            statement
+        })
+        .collect();
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+struct World {
+    documents: Vec<Value>,
+    snapshot: Snapshot,
+}
+
+impl World {
+    fn new(documents: Vec<Value>) -> World {
+        let inline: Vec<Value> = documents
+            .iter()
+            .enumerate()
+            .map(|(number, document)| json!({"PolicyName": format!("p{number}"), "PolicyDocument": document}))
+            .collect();
+        let details = json!({
+            "UserDetailList": [{"UserName": "ana", "Arn": USER, "Path": "/", "UserId": "AIDAEXAMPLEUSERANA000",
+                "CreateDate": "2024-01-01T00:00:00Z", "UserPolicyList": inline, "GroupList": []}],
+            "RoleDetailList": [], "GroupDetailList": [], "Policies": []});
+        let arn = format!("arn:aws:cloudtrail:eu-west-1:{ACCOUNT}:trail/t");
+        let trails = json!({
+            "trailList": [{"Name": "t", "TrailARN": arn, "HomeRegion": "eu-west-1", "IsMultiRegionTrail": true}],
+            "eventSelectors": [{"TrailARN": arn, "EventSelectors": [
+                {"ReadWriteType": "All", "IncludeManagementEvents": true, "DataResources": [
+                    {"Type": "AWS::DynamoDB::Table", "Values": ["arn:aws:dynamodb"]},
+                    {"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}]}]}]});
+        let buckets = json!({
+            "data": {"OwnerAccount": ACCOUNT, "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}},
+            "other": {"OwnerAccount": ACCOUNT, "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}});
+        let path = |name: &str| format!("accounts/{ACCOUNT}/{name}");
+        let files = [
+            (path("authorization-details.json"), details.to_string()),
+            (path("trails.json"), trails.to_string()),
+            (path("s3-buckets.json"), buckets.to_string()),
+            (path("resource-policies/s3.json"), "{}".to_owned()),
+            (path("resource-policies/dynamodb.json"), "{}".to_owned()),
+        ];
+        let files: Vec<SnapshotFile<'_>> = files
+            .iter()
+            .map(|(path, text)| SnapshotFile {
+                path,
+                bytes: text.as_bytes(),
+            })
+            .collect();
+        let (snapshot, issues) = Snapshot::read(&files, Catalogue::bundled()).unwrap();
+        assert_eq!(issues, []);
+        World {
+            documents,
+            snapshot,
+        }
+    }
+}
+
+struct Called<'a> {
+    request: Request<'a>,
+    outcome: Outcome,
+    day: i64,
+}
+
+fn see<'s>(
+    replayer: &Replayer<'s>,
+    called: &Called<'_>,
+    (uses, resources): (&mut PermissionUses<'s>, &mut RightsizingEvidence<'s>),
+) {
+    let arena = Bump::new();
+    let region = [called.request.region];
+    let name = ["ana"];
+    let context: &[(&str, &[&str])] = &[("aws:RequestedRegion", &region), ("aws:username", &name)];
+    let requests = [RecordedRequest {
+        action: called.request.action,
+        resource_arn: called.request.resource,
+        resource_known: true,
+        spellings: &[],
+        resource_account: Some(ACCOUNT),
+        required: true,
+        mapping: Certainty::Verified,
+        context,
+        hidden_keys: &[],
+    }];
+    let recorded = RecordedCall {
+        principal_arn: Some(USER),
+        principal_type: Some("IAMUser"),
+        session_name: None,
+        principal_id: Some("AIDAEXAMPLEUSERANA000"),
+        caller_account_id: Some(ACCOUNT),
+        invoked_by: None,
+        identity_provider: None,
+        event_source: None,
+        event_name: None,
+        outcome: called.outcome,
+        reason: None,
+        requests: &requests,
+    };
+    let mut scratch = Scratch::default();
+    let session = SessionKnowledge::NotSeen;
+    let replayed = replayer.replay_recorded(&recorded, session, &arena, &mut scratch);
+    let seen = SeenCall {
+        event_id: Some("e"),
+        event_time: Some((FIRST_DAY + called.day) * DAY),
+        account_id: Some(ACCOUNT),
+        region: Some(called.request.region),
+        access_key_id: None,
+        source_ip: None,
+        error_code: None,
+        denied_action: None,
+        denied_layer: None,
+        log_file: "f",
+        record_index: 0,
+        copy: false,
+        before: Verdict::Agrees,
+        call: &recorded,
+        replayed: &replayed,
+    };
+    uses.see(&seen);
+    resources.see(&seen);
+}
+
+/// The proposal, from calls that are gathered in so many parts.
+fn proposed(world: &World, calls: &[Called<'_>], parts: usize) -> Result<Proposal, NoProposal> {
+    let catalogue = Catalogue::bundled();
+    let mapping = Mapping::bundled(catalogue).unwrap();
+    let replayer = Replayer::new(catalogue, &mapping, &world.snapshot, Assumptions::Named);
+    let fresh = || {
+        (
+            PermissionUses::new(&world.snapshot),
+            RightsizingEvidence::new(&world.snapshot, catalogue, None),
+        )
+    };
+    let mut gathered = fresh();
+    for part in calls.chunks(calls.len().div_ceil(parts).max(1)) {
+        let mut of_part = fresh();
+        for called in part {
+            see(&replayer, called, (&mut of_part.0, &mut of_part.1));
+        }
+        gathered.merge(of_part);
+    }
+    let mut covered = Covered::default();
+    for day in 0..100 {
+        for region in REGIONS {
+            covered.add(CoveredHour {
+                account: ACCOUNT,
+                region,
+                event_source: "athena.amazonaws.com",
+                hour: (FIRST_DAY + day) * DAY,
+                data_events: false,
+                digest: false,
+            });
+        }
+    }
+    let inputs = PermissionInputs {
+        snapshot: &world.snapshot,
+        catalogue,
+        uses: &gathered.0,
+        covered: &covered,
+        writes: &RecordedWrites::default(),
+        trails: &Trails::of(&world.snapshot).0,
+        recording: &Recording::new(&mapping),
+        options: PermissionOptions {
+            min_window_days: 30,
+            assume_multi_region: false,
+            now: (FIRST_DAY + 100) * DAY,
+        },
+    };
+    let mut rows = Vec::new();
+    let states = std::cell::RefCell::new(PermissionStates::new(None));
+    permissions::<()>(
+        &inputs,
+        &mut |permission| {
+            rows.push(permission.calls);
+            states.borrow_mut().see(permission);
+            Ok(())
+        },
+        &mut |set| {
+            states.borrow_mut().set(set);
+            Ok(())
+        },
+    )
+    .unwrap();
+    let inputs = RightsizingInputs {
+        catalogue,
+        evidence: &gathered.1,
+        states: &states.into_inner(),
+        drop_unobservable: true,
+    };
+    propose(&inputs, world.snapshot.principal(USER).unwrap())
+}
+
+/// The documents of a proposal; without one statement.
+fn without(proposal: &Proposal, sid: &str) -> Vec<Value> {
+    let documents = proposal.documents.iter();
+    documents
+        .map(|document| {
+            let mut value: Value = serde_json::from_str(&document.json()).unwrap();
+            assert_eq!(
+                value,
+                serde_json::from_str::<Value>(&document.pretty()).unwrap()
+            );
+            let statements = value["Statement"].as_array_mut().unwrap();
+            statements.retain(|statement| statement["Sid"] != sid);
+            value
+        })
+        .collect()
+}
+
+fn check(seed: u64) -> bool {
+    let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let documents: Vec<Value> = (0..1 + dice.roll(3)).map(|_| document(&mut dice)).collect();
+    let world = World::new(documents);
+    let outcomes = [
+        &Outcome::Succeeded,
+        &Outcome::Succeeded,
+        &Outcome::FailedAfterAuthorization,
+        &Outcome::Denied,
+        &Outcome::Failed,
+    ];
+    let calls: Vec<Called<'_>> = (0..30)
+        .map(|_| Called {
+            request: Request {
+                action: dice.pick(&ACTIONS),
+                resource: dice.pick(&ASKED),
+                region: dice.pick(&REGIONS),
+            },
+            outcome: *dice.pick(&outcomes),
+            day: i64::try_from(dice.roll(100)).unwrap(),
+        })
+        .collect();
+    let proposal = proposed(&world, &calls, 1);
+    assert_eq!(
+        proposal,
+        proposed(&world, &calls, 3),
+        "parts show, seed {seed}"
+    );
+    let Ok(proposal) = proposal else {
+        assert_eq!(proposal, Err(NoProposal::NothingGoes), "seed {seed}");
+        return false;
+    };
+    let new = without(&proposal, "");
+    let used: BTreeSet<Request<'_>> = calls
+        .iter()
+        .filter(|called| {
+            matches!(
+                called.outcome,
+                Outcome::Succeeded | Outcome::FailedAfterAuthorization
+            )
+        })
+        .map(|called| called.request)
+        .filter(|request| allowed(&world.documents, *request))
+        .collect();
+    for request in &used {
+        assert!(
+            allowed(&new, *request),
+            "seed {seed}: {request:?} is denied by {new:#?}"
+        );
+    }
+    let others = [
+        "arn:aws:s3:::data/in/2027/x",
+        "arn:aws:s3:::data/in",
+        "arn:aws:s3:::data/home/ana/2",
+        "arn:aws:s3:::database/a.csv",
+        "arn:aws:dynamodb:eu-west-1:111122223333:table/orders-99",
+        "arn:aws:dynamodb:eu-west-1:444455556666:table/orders-20",
+        "arn:aws:athena:eu-west-1:111122223333:workgroup/team02",
+    ];
+    let actions = [
+        "s3:GetObjectAcl",
+        "s3:DeleteObject",
+        "athena:DeleteWorkGroup",
+        "iam:CreateUser",
+    ];
+    for action in ACTIONS.iter().chain(&actions) {
+        for resource in ASKED.iter().chain(&others) {
+            for region in REGIONS {
+                let request = Request {
+                    action,
+                    resource,
+                    region,
+                };
+                if allowed(&new, request) {
+                    assert!(
+                        allowed(&world.documents, request),
+                        "seed {seed}: {request:?} is opened by {new:#?}"
+                    );
+                }
+            }
+        }
+    }
+    for document in &proposal.documents {
+        assert!(document.json().len() <= 6_144);
+        let findings = lint(&document.json(), PolicyKind::Identity, Catalogue::bundled());
+        assert!(
+            findings
+                .iter()
+                .all(|finding| finding.severity != Severity::Error),
+            "seed {seed}: {findings:?}"
+        );
+        for statement in &document.statements {
+            assert!(!statement.origins.is_empty());
+            if let StatementReason::Observed(evidence) = &statement.reason {
+                assert!(evidence.requests > 0 && evidence.event_id.is_some());
+                let less = without(&proposal, &statement.sid);
+                assert!(
+                    used.iter().any(|request| !allowed(&less, *request)),
+                    "seed {seed}: {} is not needed in {new:#?}",
+                    statement.sid
+                );
+            }
+        }
+    }
+    assert!(proposal.documents.len() <= 10);
+    true
+}
+
+#[test]
+fn proposals_deny_nothing_that_was_used_and_open_nothing() {
+    let made = (1..=300).filter(|seed| check(*seed)).count();
+    assert!(made > 200, "only {made} worlds had a proposal");
+}
+
+#[test]
+fn three_thousand_pairs_fit_into_the_quotas() {
+    let statement = json!({"Effect": "Allow", "Action": ["dynamodb:*", "s3:*"], "Resource": "*"});
+    let world = World::new(vec![
+        json!({"Version": "2012-10-17", "Statement": [statement]}),
+    ]);
+    let catalogue = Catalogue::bundled();
+    let actions: Vec<&str> = catalogue
+        .actions("dynamodb")
+        .map(|action| action.full_name)
+        .take(40)
+        .collect();
+    let letters = |number: usize| -> String {
+        let digit = |number: usize| char::from(b'a' + u8::try_from(number % 26).unwrap());
+        [digit(number), digit(number / 26)].iter().collect()
+    };
+    let names: Vec<String> = (0..75)
+        .map(|number| {
+            format!(
+                "arn:aws:dynamodb:eu-west-1:111122223333:table/orders-of-the-year-{}",
+                letters(number)
+            )
+        })
+        .collect();
+    let calls: Vec<Called<'_>> = actions
+        .iter()
+        .enumerate()
+        .flat_map(|(place, action)| {
+            // Another set of tables for each action: nothing folds by itself.
+            let names = names.iter().cycle().skip(place).take(75 - place % 2);
+            names.map(move |resource| Called {
+                request: Request {
+                    action,
+                    resource,
+                    region: "eu-west-1",
+                },
+                outcome: Outcome::Succeeded,
+                day: 1,
+            })
+        })
+        .collect();
+    assert!(calls.len() > 2_900);
+    let proposal = proposed(&world, &calls, 2).unwrap();
+    assert!(proposal.documents.len() <= 10);
+    for document in &proposal.documents {
+        assert!(document.json().len() <= 6_144);
+    }
+    let new = without(&proposal, "");
+    for called in &calls {
+        assert!(allowed(&new, called.request), "{:?}", called.request);
+    }
+    assert_eq!(proposal, proposed(&world, &calls, 1).unwrap());
+}

@@ -1,0 +1,379 @@
+//! `retrial rightsize`: proposals for the sample organisation, tried by `what-if`, checked by `lint`, and undone by
+//! their own steps.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Map, Value, json};
+
+use crate::support::{Ran, analyze, files_under, python, retrial, root, text};
+
+const TRAINING: &str = "arn:aws:iam::111122223333:role/service-role/ResearchTrainingRole";
+
+fn rightsize(out: &Path, iam: &Path, more: &[&str]) -> Ran {
+    let mut arguments = vec!["rightsize", "--out", text(out), "--iam", text(iam)];
+    arguments.extend(more);
+    retrial(&arguments)
+}
+
+fn sample_output(folder: &Path) -> (PathBuf, PathBuf) {
+    let logs = root().join("sample-logs");
+    let (out, iam) = (folder.join("out"), logs.join("iam"));
+    analyze(&logs, &iam, &out, &[]);
+    (out, iam)
+}
+
+/// A week is all there is.
+const WEEK: [&str; 2] = ["--min-window", "5"];
+
+fn proposed(folder: &Path, to: &str, more: &[&str]) -> (PathBuf, PathBuf, PathBuf, Ran) {
+    let (out, iam) = sample_output(folder);
+    let to = folder.join(to);
+    let mut arguments = WEEK.to_vec();
+    arguments.extend(["--to", text(&to)]);
+    arguments.extend(more);
+    let ran = rightsize(&out, &iam, &arguments).expect_status(0);
+    (out, iam, to, ran)
+}
+
+/// The folders of proposals.
+fn folders(to: &Path) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = files_under(to)
+        .into_iter()
+        .map(|(file, _)| to.join(file))
+        .filter(|file| file.ends_with("certificate.md"))
+        .map(|file| file.parent().unwrap().to_owned())
+        .collect();
+    folders.sort();
+    folders
+}
+
+#[test]
+fn what_is_proposed_breaks_no_call_of_the_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, iam, to, ran) = proposed(folder.path(), "to", &[]);
+    assert!(ran.stdout.contains("; 0 refused"), "{}", ran.stdout);
+    let folders = folders(&to);
+    assert!(
+        folders
+            .iter()
+            .any(|folder| folder.ends_with("role-ResearchTrainingRole"))
+    );
+    for proposal in folders {
+        let certificate = fs::read_to_string(proposal.join("certificate.md")).unwrap();
+        assert!(certificate.starts_with("Of its "), "{certificate}");
+        assert!(certificate.contains(" 0 newly denied, 0 newly undetermined, 0 newly allowed."));
+        // The change that stands beside it, tried by the other command.
+        let change = proposal.join("change.json");
+        let tried = retrial(&[
+            "what-if",
+            "--out",
+            text(&out),
+            "--iam",
+            text(&iam),
+            "--change",
+            text(&change),
+            "--no-table",
+            "--fail-on",
+            "newly-denied,newly-undetermined,newly-allowed",
+        ]);
+        tried.expect_status(0);
+        let mut number = 0;
+        while proposal
+            .join(format!("policy-{}.json", number + 1))
+            .is_file()
+        {
+            number += 1;
+            let policy = proposal.join(format!("policy-{number}.json"));
+            let linted = retrial(&["lint", text(&policy), "--fail-on", "warning"]);
+            assert_eq!(linted.status, 0, "{}", linted.stdout);
+        }
+    }
+}
+
+/// What nobody used in the week goes, and what a job needs stays.
+#[test]
+fn the_training_role_keeps_what_it_uses_and_what_its_jobs_need() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, _, to, _) = proposed(
+        folder.path(),
+        "to",
+        &["--principal", TRAINING, "--drop-unobservable"],
+    );
+    let folders = folders(&to);
+    assert_eq!(folders, [to.join("111122223333/role-ResearchTrainingRole")]);
+    let policy = fs::read(folders[0].join("policy-1.json")).unwrap();
+    let policy: Value = serde_json::from_slice(&policy).unwrap();
+    let granted: Vec<(String, String)> = policy["Statement"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|statement| {
+            let list = |value: &Value| match value {
+                Value::String(text) => vec![text.clone()],
+                list => serde_json::from_value(list.clone()).unwrap(),
+            };
+            let resources = list(&statement["Resource"]);
+            list(&statement["Action"])
+                .into_iter()
+                .flat_map(move |action| {
+                    resources
+                        .clone()
+                        .into_iter()
+                        .map(move |resource| (action.clone(), resource))
+                })
+        })
+        .collect();
+    let has = |action: &str, resource: &str| {
+        granted
+            .iter()
+            .any(|(of, on)| of == action && on.starts_with(resource))
+    };
+    assert!(
+        has(
+            "s3:PutObject",
+            "arn:aws:s3:::research-training-output/models/"
+        ),
+        "{granted:?}"
+    );
+    assert!(
+        has("s3:GetObject", "arn:aws:s3:::research-datasets/"),
+        "{granted:?}"
+    );
+    assert!(has("ecr:GetAuthorizationToken", "*"), "{granted:?}");
+}
+
+#[test]
+fn equal_input_gives_equal_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, iam, one, _) = proposed(folder.path(), "one", &["--threads", "1"]);
+    let other = folder.path().join("other");
+    rightsize(
+        &out,
+        &iam,
+        &[&WEEK[..], &["--to", text(&other), "--threads", "3"]].concat(),
+    )
+    .expect_status(0);
+    let read =
+        |folder: &Path| -> BTreeMap<String, Vec<u8>> { files_under(folder).into_iter().collect() };
+    assert_eq!(read(&one), read(&other));
+}
+
+#[test]
+fn a_folder_in_use_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, iam, to, _) = proposed(folder.path(), "to", &[]);
+    let again = rightsize(&out, &iam, &["--to", text(&to)]).expect_status(2);
+    assert!(again.stderr.contains("is not empty"), "{}", again.stderr);
+    let unknown = rightsize(
+        &out,
+        &iam,
+        &["--principal", "arn:aws:iam::111122223333:role/nobody"],
+    );
+    unknown.expect_status(2);
+}
+
+/// The entry of a user or role in the snapshot, and the account's managed policies.
+struct Account {
+    entry: Value,
+    managed: BTreeMap<String, Value>,
+}
+
+impl Account {
+    fn load(iam: &Path, arn: &str) -> Account {
+        let account = arn.split(':').nth(4).unwrap();
+        let file = iam.join(format!("accounts/{account}/authorization-details.json"));
+        let details: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        let lists = ["UserDetailList", "RoleDetailList"];
+        let mut entries = lists
+            .iter()
+            .flat_map(|list| details[*list].as_array().unwrap());
+        let entry = entries.find(|entry| entry["Arn"] == arn).unwrap().clone();
+        Account {
+            entry,
+            managed: BTreeMap::new(),
+        }
+    }
+
+    /// Inline policies by name, attached ones as a set.
+    fn state(
+        &self,
+    ) -> (
+        BTreeMap<String, Value>,
+        Vec<String>,
+        &BTreeMap<String, Value>,
+    ) {
+        let of = |member: &str| self.entry[member].as_array().cloned().unwrap_or_default();
+        let inline = [of("UserPolicyList"), of("RolePolicyList")].concat();
+        let inline = inline.iter().map(|policy| {
+            (
+                policy["PolicyName"].as_str().unwrap().to_owned(),
+                policy["PolicyDocument"].clone(),
+            )
+        });
+        let mut attached: Vec<String> = of("AttachedManagedPolicies")
+            .iter()
+            .map(|policy| policy["PolicyArn"].as_str().unwrap().to_owned())
+            .collect();
+        attached.sort();
+        (inline.collect(), attached, &self.managed)
+    }
+
+    /// Does what a script asks of `aws iam`: an opponent that knows the six commands from AWS's reference.
+    fn run(&mut self, script: &Path, account: &str) {
+        // The shell takes the quotes apart; each command comes as a line of words.
+        let folder = script.parent().unwrap();
+        let stub = folder.join("stub");
+        fs::create_dir_all(&stub).unwrap();
+        let log = folder.join("calls");
+        let _ = fs::remove_file(&log);
+        let aws = stub.join("aws");
+        fs::write(&aws, "#!/bin/sh\nfor word in \"$@\"; do printf '%s\\t' \"$word\"; done >> calls\necho >> calls\n").unwrap();
+        Command::new("chmod").arg("+x").arg(&aws).status().unwrap();
+        let path = format!("{}:{}", text(&stub), std::env::var("PATH").unwrap());
+        let status = Command::new("sh")
+            .arg(script)
+            .env("PATH", path)
+            .current_dir(folder)
+            .status()
+            .unwrap();
+        assert!(status.success());
+        for line in fs::read_to_string(&log).unwrap().lines() {
+            let words: Vec<&str> = line.split('\t').filter(|word| !word.is_empty()).collect();
+            let option = |name: &str| {
+                let place = words.iter().position(|word| *word == name);
+                place.map(|place| words[place + 1].to_owned())
+            };
+            let document = || -> Value {
+                let file = option("--policy-document").unwrap();
+                let file = folder.join(file.strip_prefix("file://").unwrap());
+                serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+            };
+            self.command(words[1], &option, &document, account);
+        }
+        fs::remove_dir_all(&stub).unwrap();
+        fs::remove_file(&log).unwrap();
+    }
+
+    fn command(
+        &mut self,
+        command: &str,
+        option: &dyn Fn(&str) -> Option<String>,
+        document: &dyn Fn() -> Value,
+        account: &str,
+    ) {
+        let inline = match self.entry.get("RoleName") {
+            Some(_) => "RolePolicyList",
+            None => "UserPolicyList",
+        };
+        let arn = || option("--policy-arn").unwrap();
+        let list = |entry: &mut Value, member: &str| -> Vec<Value> {
+            entry[member].as_array().cloned().unwrap_or_default()
+        };
+        match command {
+            "create-policy" => {
+                let arn = format!(
+                    "arn:aws:iam::{account}:policy/{}",
+                    option("--policy-name").unwrap()
+                );
+                assert!(self.managed.insert(arn, document()).is_none());
+            }
+            "delete-policy" => assert!(self.managed.remove(&arn()).is_some()),
+            "attach-role-policy" | "attach-user-policy" => {
+                let mut attached = list(&mut self.entry, "AttachedManagedPolicies");
+                assert!(!attached.iter().any(|policy| policy["PolicyArn"] == arn()));
+                attached.push(json!({"PolicyArn": arn()}));
+                self.entry["AttachedManagedPolicies"] = attached.into();
+            }
+            "detach-role-policy" | "detach-user-policy" => {
+                let mut attached = list(&mut self.entry, "AttachedManagedPolicies");
+                let before = attached.len();
+                attached.retain(|policy| policy["PolicyArn"] != arn());
+                assert_eq!(attached.len() + 1, before);
+                self.entry["AttachedManagedPolicies"] = attached.into();
+            }
+            "put-role-policy" | "put-user-policy" => {
+                let mut policies = list(&mut self.entry, inline);
+                policies.push(
+                    json!({"PolicyName": option("--policy-name"), "PolicyDocument": document()}),
+                );
+                self.entry[inline] = policies.into();
+            }
+            "delete-role-policy" | "delete-user-policy" => {
+                let mut policies = list(&mut self.entry, inline);
+                let before = policies.len();
+                policies.retain(|policy| policy["PolicyName"] != json!(option("--policy-name")));
+                assert_eq!(policies.len() + 1, before);
+                self.entry[inline] = policies.into();
+            }
+            other => panic!("no step is {other}"),
+        }
+    }
+}
+
+#[test]
+fn the_steps_and_their_inverse_leave_what_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, iam, to, _) = proposed(folder.path(), "to", &[]);
+    for proposal in folders(&to) {
+        let change = fs::read(proposal.join("change.json")).unwrap();
+        let change: Value = serde_json::from_slice(&change).unwrap();
+        let lists = ["UserDetailList", "RoleDetailList"];
+        let entries = lists.map(|list| change[list].as_object().cloned().unwrap_or_default());
+        let entries: Map<String, Value> = entries.into_iter().flatten().collect();
+        let (arn, changed) = entries.iter().next().unwrap();
+        let account = arn.split(':').nth(4).unwrap();
+        let mut live = Account::load(&iam, arn);
+        let before = live.entry.clone();
+        live.run(&proposal.join("apply.sh"), account);
+        // What was tried is what the steps make.
+        let (inline, attached, managed) = live.state();
+        assert_eq!(inline, BTreeMap::new());
+        let mut expect: Vec<String> = changed["AttachedManagedPolicies"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|policy| policy["PolicyArn"].as_str().unwrap().to_owned())
+            .collect();
+        expect.sort();
+        assert_eq!(attached, expect);
+        for (arn, policy) in change["Policies"].as_object().unwrap() {
+            assert_eq!(managed[arn], policy["PolicyVersionList"][0]["Document"]);
+        }
+        live.run(&proposal.join("rollback.sh"), account);
+        let original = Account {
+            entry: before,
+            managed: BTreeMap::new(),
+        };
+        assert_eq!(live.state(), original.state());
+    }
+}
+
+#[test]
+fn the_terraform_is_hcl() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, _, to, _) = proposed(folder.path(), "to", &[]);
+    let script = "import hcl2, json, sys; print(json.dumps(hcl2.load(open(sys.argv[1]))))";
+    for proposal in folders(&to) {
+        let file = proposal.join("policies.tf");
+        let output = Command::new(python())
+            .args(["-c", script])
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let parsed: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let number = files_under(&proposal)
+            .iter()
+            .filter(|(file, _)| file.starts_with("policy-"))
+            .count();
+        let resources = parsed.get("resource").and_then(Value::as_array);
+        assert_eq!(resources.map_or(0, Vec::len), number * 2, "{parsed}");
+    }
+}
