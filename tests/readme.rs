@@ -75,6 +75,34 @@ fn the_findings_are_those_that_readme_shows() {
     );
 }
 
+/// The proposal is printed as it is shown, and so does its certificate begin.
+#[test]
+fn the_proposal_is_the_one_that_readme_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = "analyze sample-logs --iam sample-logs/iam --out out --quiet";
+    run_in(folder.path(), &first.split(' ').collect::<Vec<_>>());
+    fs::remove_file(folder.path().join("sample-logs")).unwrap();
+    let consoles = blocks("console");
+    let beginning = "$ cargo run --release -- rightsize";
+    let block = consoles.iter().find(|block| block.starts_with(beginning));
+    let (command, shown) = block.unwrap().split_once("\n\n").unwrap();
+    let command = command.replace("\\\n   ", "");
+    let arguments: Vec<&str> = command
+        .strip_prefix("$ cargo run --release -- ")
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    assert_eq!(
+        run_in(folder.path(), &arguments).trim_end(),
+        shown.trim_end()
+    );
+    let certificate = consoles.iter().find(|block| block.starts_with("$ head"));
+    let (command, shown) = certificate.unwrap().split_once('\n').unwrap();
+    let file = command.rsplit(' ').next().unwrap();
+    let certificate = fs::read_to_string(folder.path().join(file)).unwrap();
+    assert!(certificate.starts_with(shown.trim_end()), "{certificate}");
+}
+
 #[test]
 fn the_change_does_what_readme_shows() {
     let folder = tempfile::tempdir().unwrap();

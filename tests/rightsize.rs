@@ -175,6 +175,30 @@ fn a_folder_in_use_is_left_alone() {
     unknown.expect_status(2);
 }
 
+#[test]
+fn who_has_the_tag_is_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, _) = sample_output(folder.path());
+    let iam = folder.path().join("iam.json");
+    let details = root().join("sample-logs/iam/accounts/111122223333/authorization-details.json");
+    let mut details: Value = serde_json::from_slice(&fs::read(details).unwrap()).unwrap();
+    for role in details["RoleDetailList"].as_array_mut().unwrap() {
+        if role["RoleName"] == "BreakGlass" {
+            role["Tags"] = json!([{"Key": "purpose", "Value": "emergency"}]);
+        }
+    }
+    fs::write(&iam, details.to_string()).unwrap();
+    let tried = |tag: &str| {
+        rightsize(&out, &iam, &["--skip-tag", tag])
+            .expect_status(0)
+            .stdout
+    };
+    let skipped = "arn:aws:iam::111122223333:role/BreakGlass: skipped by its tag";
+    assert!(tried("purpose=emergency").contains(skipped));
+    assert!(tried("purpose").contains(skipped));
+    assert!(!tried("purpose=x").contains(skipped));
+}
+
 /// The entry of a user or role in the snapshot, and the account's managed policies.
 struct Account {
     entry: Value,

@@ -441,7 +441,8 @@ impl<'i, 's> Maker<'i, 's> {
         let of_place = assigned.iter().filter(|((of, _, _), _)| *of == place);
         for ((_, open, action), entries) in of_place {
             let resources = self.resources(own, entries, bound);
-            if resources.values().is_empty() {
+            let is_said = *open && self.says((place, own), assigned, (action, &resources), bound);
+            if resources.values().is_empty() || is_said {
                 continue;
             }
             let mut evidence = Evidence::default();
@@ -471,6 +472,32 @@ impl<'i, 's> Maker<'i, 's> {
             }
         };
         groups.into_iter().map(statement).collect()
+    }
+
+    /// Whether what a statement is to allow for sure says that it allows an action on resources.
+    fn says(
+        &self,
+        (place, own): (StatementPlace, &Own<'_>),
+        assigned: &Assigned<'_>,
+        (action, resources): (&String, &Element),
+        bound: usize,
+    ) -> bool {
+        let Some(entries) = assigned.get(&(place, false, action.clone())) else {
+            return false;
+        };
+        match (resources, self.resources(own, entries, bound)) {
+            (Element::These(asked), Element::These(said)) => {
+                let said: Vec<ResourcePattern> = said
+                    .iter()
+                    .map(|value| ResourcePattern::new(value))
+                    .collect();
+                asked.iter().all(|value| {
+                    let value = ResourcePattern::new(value);
+                    said.iter().any(|said| value.is_within(said))
+                })
+            }
+            (asked, said) => *asked == said,
+        }
     }
 
     /// The resources of requests, generalised as little as the bound allows, within what is granted.

@@ -8,6 +8,7 @@ use retrial_iam::{Catalogue, PolicyKind, Severity, lint};
 use retrial_pipeline::{WhatIfGroup, WhatIfKey};
 use retrial_replay::{KeptFor, StatementReason, WhyLeft};
 
+use super::markdown::count;
 use super::{Case, Subject, day, markdown};
 use crate::findings::escaped;
 
@@ -18,8 +19,8 @@ const MAX_LISTED: usize = 50;
 pub(crate) fn first_line(case: &Case<'_>, subject: &Subject<'_>) -> String {
     let split = Timestamp::from_micros(subject.rightsized.window.split).to_iso();
     let of = format!(
-        "of its {} calls in the last fifth of the window (from {split})",
-        case.fifth_calls
+        "of its {} in the last fifth of the window (from {split})",
+        count(case.fifth_calls, "call")
     );
     let Some(fifth) = &case.fifth else {
         return format!(
@@ -49,7 +50,7 @@ fn write_page(
     has_way_back: bool,
 ) -> std::fmt::Result {
     let proposal = case.proposal();
-    let line = escaped(&first_line(case, subject));
+    let line = first_line(case, subject);
     let mut characters = line.chars();
     let first = characters.next().map(|first| first.to_ascii_uppercase());
     let first: String = first.into_iter().chain(characters).collect();
@@ -86,22 +87,25 @@ fn write_trial(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
     }
     writeln!(
         out,
-        "The whole window, replayed under the proposal: {} calls that got through, {} newly denied, {} newly \
+        "The whole window, replayed under the proposal: {} that got through, {} newly denied, {} newly \
          undetermined, {} newly allowed.",
-        proposal.calls, trial.denied, trial.undetermined, trial.opened
+        count(proposal.calls, "call"),
+        trial.denied,
+        trial.undetermined,
+        trial.opened
     )?;
     if trial.others > 0 {
         writeln!(
             out,
-            "\n{} further calls, which AWS denied or which failed for another reason (throttled, invalid), are decided \
-             otherwise: they show no use.",
-            trial.others
+            "\nDecided otherwise, too: {} that AWS denied, or that failed for another reason (throttled, invalid). They \
+             show no use.",
+            count(trial.others, "call")
         )?;
     }
     if proposal.denied_today > 0 {
         writeln!(
             out,
-            "\n{} of the calls are denied by today's policies already: the proposal does not bring them back.",
+            "\nToday's policies deny {} of them already: the proposal does not bring them back.",
             proposal.denied_today
         )?;
     }
@@ -131,9 +135,9 @@ fn write_trial(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
 fn broken(key: &WhatIfKey, group: &WhatIfGroup) -> String {
     let events: Vec<String> = group.event_ids.iter().map(|id| escaped(id)).collect();
     format!(
-        "* {}: {} calls of {} on {}, for some events {}",
+        "* {}: {} of {} on {}, for some events {}",
         key.effect.name().replace('_', " "),
-        group.calls,
+        count(group.calls, "call"),
         escaped(&key.action),
         markdown::names(&group.resources),
         events.join(", ")
@@ -212,8 +216,8 @@ fn write_kept(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
         actions.dedup();
         writeln!(
             out,
-            "* {} actions, {}: {}",
-            actions.len(),
+            "* {}, {}: {}",
+            count(actions.len(), "action"),
             markdown::kept(why),
             markdown::names(&actions)
         )?;
@@ -245,7 +249,8 @@ fn write_unknown(out: &mut String, case: &Case<'_>, has_way_back: bool) -> std::
     if undetermined > 0 {
         writeln!(
             out,
-            "* {undetermined} requests got through and cannot be decided today: every statement that may allow them keeps them"
+            "* {} got through and cannot be decided today: every statement that may allow it keeps it",
+            count(undetermined, "request")
         )?;
     }
     if proposal.bound.is_none() {
@@ -282,10 +287,10 @@ fn write_lint(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
         };
         writeln!(
             out,
-            "* policy-{number}.json: {} errors, {} warnings, {} notes",
-            count(Severity::Error),
-            count(Severity::Warning),
-            count(Severity::Note)
+            "* policy-{number}.json: {}, {}, {}",
+            count(of(Severity::Error), "error"),
+            count(of(Severity::Warning), "warning"),
+            count(of(Severity::Note), "note")
         )?;
         for finding in findings.iter().filter(|one| one.severity > Severity::Note) {
             writeln!(

@@ -24,9 +24,9 @@ fn write_summary(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) ->
     let window = subject.rightsized.window;
     writeln!(
         out,
-        "# Right-sized policies\n\n{} proposals, from the calls of {} to {} under snapshot {}. Each has a \
+        "# Right-sized policies\n\n{}, from the calls of {} to {} under snapshot {}. Each has a \
          certificate beside it.",
-        cases.len(),
+        count(cases.len(), "proposal"),
         day(window.begin),
         day(window.end - 1),
         subject.snapshot.id()
@@ -38,8 +38,12 @@ fn write_summary(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) ->
     let none: Vec<_> = none
         .filter_map(|(arn, found)| Some((arn, found.as_ref().err()?)))
         .collect();
-    if !none.is_empty() {
+    let skipped = &subject.skipped;
+    if !none.is_empty() || !skipped.is_empty() {
         writeln!(out, "\n## No proposal\n")?;
+        for arn in skipped {
+            writeln!(out, "* {}: skipped by its tag", escaped(arn))?;
+        }
         for (arn, why) in none {
             writeln!(out, "* {}: {}", escaped(arn), why_none(*why))?;
         }
@@ -53,8 +57,8 @@ fn write_case(out: &mut String, case: &Case<'_>, subject: &Subject<'_>) -> std::
     if !case.whole.is_clean() {
         writeln!(
             out,
-            "**Refused**: its replay breaks {} calls; see the certificate.\n",
-            case.whole.broken()
+            "**Refused**: its replay breaks {}; see the certificate.\n",
+            count(case.whole.broken(), "call")
         )?;
     }
     writeln!(
@@ -153,7 +157,7 @@ pub(crate) fn reason(statement: &ProposedStatement) -> String {
         StatementReason::Kept(reasons) => {
             let reasons: Vec<String> = reasons
                 .iter()
-                .map(|(why, actions)| format!("{} actions {}", actions.len(), kept(*why)))
+                .map(|(why, actions)| format!("{} {}", count(actions.len(), "action"), kept(*why)))
                 .collect();
             format!("kept: {}", reasons.join("; "))
         }
@@ -162,10 +166,14 @@ pub(crate) fn reason(statement: &ProposedStatement) -> String {
 }
 
 fn seen(evidence: &Evidence) -> String {
-    let mut text = format!("{} requests", evidence.requests);
-    if evidence.jobs > 0 {
-        let _ = write!(text, ", {} jobs", evidence.jobs);
+    let mut parts = Vec::new();
+    if evidence.requests > 0 {
+        parts.push(count(evidence.requests, "request"));
     }
+    if evidence.jobs > 0 {
+        parts.push(count(evidence.jobs, "job"));
+    }
+    let mut text = parts.join(", ");
     if let (Some(first), Some(last)) = evidence.times {
         let _ = write!(text, " from {} to {}", day(first), day(last));
     }
@@ -186,6 +194,21 @@ pub(crate) fn kept(why: KeptFor) -> String {
         true => format!("used, and on other resources {state}"),
         false => state,
     }
+}
+
+/// `1 policy`, `2 policies`
+pub(crate) fn policies(number: usize) -> String {
+    match number {
+        1 => "1 policy".to_owned(),
+        number => format!("{number} policies"),
+    }
+}
+
+/// `1 call`, `2 calls`
+pub(crate) fn count(number: impl TryInto<u64>, what: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{ending}")
 }
 
 fn words(name: &str) -> String {

@@ -16,7 +16,7 @@ use std::{env, thread};
 
 use clap::Args;
 use retrial_cloudtrail::{Day, Timestamp};
-use retrial_iam::{Catalogue, Snapshot};
+use retrial_iam::{Catalogue, Principal, Snapshot};
 use retrial_pipeline::{
     Derive, DeriveOptions, FindingOptions, PipelineError, Rightsize, Rightsized, rightsize,
 };
@@ -30,6 +30,7 @@ use crate::input;
 use crate::location::{self, Location, OpenOutput, S3Args};
 use crate::printer::{Printer, printable};
 use crate::signals;
+use markdown::count;
 use named::Named;
 use trial::{Trial, Trials};
 
@@ -45,6 +46,11 @@ pub(crate) struct RightsizeArgs {
     /// Only this user or role, by its ARN; may be repeated [default: all of them]
     #[arg(long = "principal", value_name = "ARN")]
     pub(crate) principals: Vec<String>,
+
+    /// Not the users and roles with this tag, such as `break-glass` or `purpose=disaster-recovery`; may be
+    /// repeated
+    #[arg(long = "skip-tag", value_name = "KEY[=VALUE]")]
+    pub(crate) skip_tags: Vec<String>,
 
     /// A new or empty folder for policies, certificates, Terraform and AWS CLI steps
     ///
@@ -88,6 +94,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) mapping_version: &'a str,
     pub(crate) rightsized: &'a Rightsized,
     pub(crate) args: &'a RightsizeArgs,
+    /// Users and roles that are skipped by their tags.
+    pub(crate) skipped: &'a [String],
 }
 
 /// A proposal and what became of it.
@@ -121,7 +129,7 @@ pub(crate) fn run(args: &RightsizeArgs) -> Result<Exit, ProgramError> {
     let (loaded, issues) = input::snapshot_of(iam, &files)?;
     input::warn(&issues, &printer);
     let snapshot = &loaded.snapshot;
-    let chosen = chosen(args, snapshot)?;
+    let (chosen, skipped) = chosen(args, snapshot)?;
     let output = args.out.output(&args.s3)?;
     let catalogue = Catalogue::bundled();
     let mapping = Mapping::bundled(catalogue)?;
@@ -144,6 +152,7 @@ pub(crate) fn run(args: &RightsizeArgs) -> Result<Exit, ProgramError> {
         mapping_version: mapping.version(),
         rightsized: &rightsized,
         args,
+        skipped: &skipped,
     };
     if let Some(to) = &args.to {
         write::all(to, &cases, &subject, &files)?;
@@ -155,14 +164,14 @@ pub(crate) fn run(args: &RightsizeArgs) -> Result<Exit, ProgramError> {
     })
 }
 
-/// The principals that are asked for.
+/// Users and roles by their ARNs, where not all are asked for.
+type Chosen = Option<BTreeSet<String>>;
+
+/// The principals that are asked for, and those that are skipped.
 fn chosen(
     args: &RightsizeArgs,
     snapshot: &Snapshot,
-) -> Result<Option<BTreeSet<String>>, ProgramError> {
-    if args.principals.is_empty() {
-        return Ok(None);
-    }
+) -> Result<(Chosen, Vec<String>), ProgramError> {
     for arn in &args.principals {
         if snapshot.principal(arn).is_none() {
             return Err(ProgramError::NoSuchPrincipal {
@@ -171,7 +180,31 @@ fn chosen(
             });
         }
     }
-    Ok(Some(args.principals.iter().cloned().collect()))
+    if args.principals.is_empty() && args.skip_tags.is_empty() {
+        return Ok((None, Vec::new()));
+    }
+    let mut chosen = BTreeSet::new();
+    let mut skipped = Vec::new();
+    for principal in snapshot.principals() {
+        if !args.principals.is_empty() && !args.principals.contains(&principal.arn) {
+            continue;
+        }
+        if args.skip_tags.iter().any(|tag| has_tag(principal, tag)) {
+            skipped.push(principal.arn.clone());
+        } else {
+            chosen.insert(principal.arn.clone());
+        }
+    }
+    Ok((Some(chosen), skipped))
+}
+
+/// `KEY` or `KEY=VALUE`
+fn has_tag(principal: &Principal, tag: &str) -> bool {
+    let mut tags = principal.tags.iter();
+    tags.any(|(key, value)| match tag.split_once('=') {
+        Some((wanted, of_value)) => key == wanted && value == of_value,
+        None => key == tag,
+    })
 }
 
 fn proposals(
@@ -257,8 +290,8 @@ fn write_text(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) -> st
     let refused = cases.iter().filter(|case| !case.whole.is_clean()).count();
     writeln!(
         out,
-        "{} proposals for {} users and roles under snapshot {}, from {} to {}; {} refused",
-        cases.len(),
+        "{} for {} users and roles under snapshot {}, from {} to {}; {} refused",
+        count(cases.len(), "proposal"),
         rightsized.all.len(),
         subject.snapshot.id(),
         day(rightsized.window.begin),
@@ -277,16 +310,18 @@ fn write_text(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) -> st
         if !case.whole.is_clean() {
             writeln!(
                 out,
-                "  refused: its replay denies or leaves open {} of {} calls",
+                "  refused: its replay denies or leaves open {} of {}",
                 case.whole.broken(),
-                proposal.calls
+                count(proposal.calls, "call")
             )?;
         }
         writeln!(
             out,
-            "  {gone} actions go, {} are narrowed; {statements} statements in {} policies take the place of {}",
+            "  {} less, {} on fewer resources; {} in {} in place of {}",
+            count(gone, "action"),
             proposal.narrowed,
-            proposal.documents.len(),
+            count(statements, "statement"),
+            markdown::policies(proposal.documents.len()),
             proposal.replaced.len(),
         )?;
         writeln!(out, "  {}", certificate::first_line(case, subject))?;
@@ -297,8 +332,11 @@ fn write_text(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) -> st
             none.entry(*why).or_default().push(arn);
         }
     }
-    if !none.is_empty() {
+    if !none.is_empty() || !subject.skipped.is_empty() {
         writeln!(out, "\nno proposal")?;
+    }
+    for arn in subject.skipped {
+        writeln!(out, "  {}: skipped by its tag", printable(arn))?;
     }
     for (why, principals) in none {
         for arn in principals {

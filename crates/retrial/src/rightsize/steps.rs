@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use retrial_replay::MAX_ATTACHED_POLICIES;
 use serde_json::Value;
 
 use super::current::CurrentPolicies;
@@ -34,6 +35,13 @@ pub(crate) fn steps(named: &Named<'_>, current: &CurrentPolicies) -> Steps {
 fn write_apply(out: &mut String, named: &Named<'_>, current: &CurrentPolicies) -> std::fmt::Result {
     let kind = named.kind();
     let name = quoted(&named.proposal.name);
+    let at_once = named.policies.len() + current.attached.len();
+    if at_once > MAX_ATTACHED_POLICIES {
+        writeln!(
+            out,
+            "# For a moment {at_once} managed policies are attached: IAM's quota of {MAX_ATTACHED_POLICIES} must be raised."
+        )?;
+    }
     for (number, policy) in (1..).zip(&named.policies) {
         writeln!(
             out,
