@@ -394,6 +394,7 @@ fn proposed(world: &World, calls: &[Called<'_>], parts: usize) -> Result<Proposa
         options: PermissionOptions {
             min_window_days: 30,
             assume_multi_region: false,
+            filtered: false,
             now: (FIRST_DAY + 100) * DAY,
         },
     };

@@ -19,7 +19,8 @@ use sha2::{Digest, Sha256};
 use super::pass::Source;
 use super::{AsOf, Derive, facts};
 use crate::analyze::PipelineError;
-use crate::manifest::ManifestFile;
+use crate::filter::Filter;
+use crate::manifest::{Manifest, ManifestFile};
 use crate::plan::parse_delivery_date;
 use crate::role_needs::{Checking, NeedsOf, role_needs};
 use crate::scratch::Scratch;
@@ -89,20 +90,23 @@ impl RightsizingWindow {
 pub fn rightsize(
     asked: &Rightsize<'_>,
     store: &dyn Store,
-    files: &[ManifestFile],
+    manifest: &Manifest,
 ) -> Result<Option<Rightsized>, PipelineError> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(asked.derive.threads)
         .build()?;
     let scratch = Scratch::new(asked.derive.scratch)?;
-    pool.install(|| work(asked, (store, files), &scratch))
+    pool.install(|| work(asked, (store, manifest), &scratch))
 }
 
 fn work(
     asked: &Rightsize<'_>,
-    (store, files): (&dyn Store, &[ManifestFile]),
+    (store, manifest): (&dyn Store, &Manifest),
     scratch: &Scratch,
 ) -> Result<Option<Rightsized>, PipelineError> {
+    let files = manifest.files.as_slice();
+    let filter = manifest.header.filter.as_deref().unwrap_or_default();
+    let filtered = Filter::leaves_out_calls(filter);
     let Some(whole) = AsOf::of(asked.derive.options.as_of, files) else {
         return Ok(None);
     };
@@ -141,8 +145,13 @@ fn work(
         .collect();
     // Of four fifths of the window, four fifths of the days can be asked for.
     let days = asked.derive.options.min_window_days;
-    let first = proposals((asked, &first_source), first, days * 4 / 5, scratch)?;
-    let all = proposals((asked, &source), all, days, scratch)?;
+    let first = proposals(
+        (asked, &first_source),
+        first,
+        (days * 4 / 5, filtered),
+        scratch,
+    )?;
+    let all = proposals((asked, &source), all, (days, filtered), scratch)?;
     Ok(Some(Rightsized {
         window,
         first: first
@@ -200,7 +209,7 @@ type Found = (String, Result<Proposal, NoProposal>);
 fn proposals(
     (asked, source): (&Rightsize<'_>, &Source<'_>),
     mut evidence: Evidence<'_>,
-    min_window_days: u64,
+    (min_window_days, filtered): (u64, bool),
     scratch: &Scratch,
 ) -> Result<Vec<Found>, PipelineError> {
     let replayer = asked.derive.replayer;
@@ -217,6 +226,7 @@ fn proposals(
         options: PermissionOptions {
             min_window_days,
             assume_multi_region: asked.derive.options.assume_multi_region,
+            filtered,
             now: source.window.end,
         },
     };
@@ -280,7 +290,8 @@ fn need(row: &RoleNeedRow<'_>, evidence: &mut RightsizingEvidence<'_>) {
     let is_present = row.state == NeedState::Present.name();
     let may_be = row.state == NeedState::Unverifiable.name();
     // What is denied today is not granted.
-    if !is_present && !(may_be && row.decision == Some("undetermined")) {
+    let may_be_allowed = may_be && row.decision == Some("undetermined");
+    if !(is_present || may_be_allowed) {
         return;
     }
     let own = row

@@ -279,7 +279,7 @@ fn write_lint(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
             PolicyKind::Identity,
             Catalogue::bundled(),
         );
-        let count = |severity| {
+        let of = |severity| {
             findings
                 .iter()
                 .filter(|one| one.severity == severity)

@@ -38,7 +38,7 @@ fn write_summary(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) ->
     let none: Vec<_> = none
         .filter_map(|(arn, found)| Some((arn, found.as_ref().err()?)))
         .collect();
-    let skipped = &subject.skipped;
+    let skipped = subject.skipped;
     if !none.is_empty() || !skipped.is_empty() {
         writeln!(out, "\n## No proposal\n")?;
         for arn in skipped {

@@ -231,7 +231,7 @@ fn proposals(
         chosen,
         drop_unobservable: args.drop_unobservable,
     };
-    let found = rightsize(&asked, output.store.as_ref(), &output.state.0.files);
+    let found = rightsize(&asked, output.store.as_ref(), &output.state.0);
     let found = found.map_err(|cause| match cause {
         PipelineError::Stopped => ProgramError::Interrupted,
         cause => ProgramError::OutputUnreadable {
