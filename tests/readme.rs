@@ -85,12 +85,11 @@ fn the_proposal_is_the_one_that_readme_shows() {
     let consoles = blocks("console");
     let beginning = "$ cargo run --release -- rightsize";
     let block = consoles.iter().find(|block| block.starts_with(beginning));
-    let (command, shown) = block.unwrap().split_once("\n\n").unwrap();
-    let command = command.replace("\\\n   ", "");
+    let (command, shown) = block.unwrap().split_once('\n').unwrap();
     let arguments: Vec<&str> = command
         .strip_prefix("$ cargo run --release -- ")
         .unwrap()
-        .split_whitespace()
+        .split(' ')
         .collect();
     assert_eq!(
         run_in(folder.path(), &arguments).trim_end(),

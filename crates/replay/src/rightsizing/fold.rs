@@ -75,9 +75,11 @@ impl<'f> Folding<'f> {
         }
         let prefix = first.get(..beginning).unwrap_or_default();
         let pattern = format!("{service}:{prefix}*");
+        let is_whole_service = prefix.is_empty();
         let may_go =
             |name: &&str| self.kept.contains(&full(name)) || self.dead.contains(&full(name));
-        if names.iter().all(may_go) && self.is_granted(&pattern) {
+        // A whole service is more than was looked at: what AWS adds to it would be granted, too.
+        if !is_whole_service && names.iter().all(may_go) && self.is_granted(&pattern) {
             folded.push(pattern);
             return;
         }

@@ -72,6 +72,10 @@ pub(super) fn widened(pattern: &str, step: u8, catalogue: &Catalogue) -> Option<
     if service == "s3" {
         return Some(object(pattern, step));
     }
+    // Where a name would begin, none is told: `arn:aws:iam::111122223333:role/` of `ListRoles`.
+    if pattern.ends_with(['/', ':']) {
+        return Some(format!("{pattern}*"));
+    }
     Some(named(pattern, service, step, catalogue))
 }
 
@@ -208,6 +212,8 @@ mod tests {
                 &of("endpoint/*"),
             ],
         );
+        let roles = "arn:aws:iam::111122223333:role/*";
+        check("arn:aws:iam::111122223333:role/", [roles; 4]);
         let key = "arn:aws:kms:eu-west-1:111122223333:key/0a1b2c3d-0000-4000-8000-000000000001";
         let keys = "arn:aws:kms:eu-west-1:111122223333:key/*";
         check(key, [key, key, keys, keys]);
