@@ -59,7 +59,7 @@ fn what_is_proposed_breaks_no_call_of_the_window() {
     assert!(
         folders
             .iter()
-            .any(|folder| folder.ends_with("role-ResearchTrainingRole"))
+            .any(|folder| folder.ends_with("role-AmazonSageMaker-ExecutionRole-20240115T101010"))
     );
     for proposal in folders {
         let certificate = fs::read_to_string(proposal.join("certificate.md")).unwrap();
