@@ -271,12 +271,23 @@ pub fn acts_on(catalogue: &Catalogue, action: Action<'_>, resource: &str) -> boo
     if is_all_stars(resource) || !resource.starts_with("arn:") {
         return true;
     }
-    let form = ResourceForm::of_pattern(resource);
-    let types = types_of(action, catalogue);
-    match types.is_empty() {
-        true => is_every_bucket(&action, resource),
-        false => types.iter().any(|of_type| form.meets(of_type)),
+    if catalogue.resource_types(action).next().is_none() {
+        return is_every_bucket(&action, resource);
     }
+    // Most pairs are told apart by the service: this is asked for every action of a wildcard.
+    let of_service = |arn: &str| arn.split(':').nth(2).unwrap_or_default().to_owned();
+    let wanted = of_service(resource);
+    let is_open = wanted.contains(['*', '?', '$']);
+    let service = service_of(&action);
+    let form = ResourceForm::of_pattern(resource);
+    let mut types = catalogue
+        .resource_types(action)
+        .filter_map(|used| catalogue.resource_type(service, used.name))
+        .filter(|of_type| is_open || of_type.arn.split(", ").any(|arn| of_service(arn) == wanted));
+    types.any(|of_type| {
+        let forms = TypeForm::all(of_type.arn, catalogue, service);
+        forms.iter().any(|of_type| form.meets(of_type))
+    })
 }
 
 fn service_of<'c>(action: &Action<'c>) -> &'c str {

@@ -120,7 +120,7 @@ struct Own<'s> {
     /// Its actions that stay whole.
     kept: BTreeMap<KeptFor, BTreeSet<String>>,
     all_kept: BTreeSet<String>,
-    /// Its actions that have no resource to act on.
+    /// Its actions that have no resource to act on, or whose service has ended.
     dead: BTreeSet<String>,
     dropped: BTreeMap<State, BTreeSet<String>>,
 }
@@ -503,6 +503,14 @@ impl<'i, 's> Maker<'i, 's> {
     /// The resources of requests, generalised as little as the bound allows, within what is granted.
     fn resources(&self, own: &Own<'_>, entries: &[&Entry<'_>], bound: usize) -> Element {
         let catalogue = self.inputs.catalogue;
+        // The catalogue's word is that such an action is allowed on `*` alone, whatever was asked.
+        if own.grants_all()
+            && entries
+                .iter()
+                .all(|entry| is_of_no_type(&entry.action, catalogue))
+        {
+            return Element::These(vec!["*".to_owned()]);
+        }
         let mut used = Resources::default();
         for entry in entries {
             used.step = used.step.max(entry.step);
@@ -697,7 +705,8 @@ impl<'s> Own<'s> {
                 PermissionState::Unobservable => inputs.drop_unobservable,
                 _ => false,
             };
-            if !used && !own.is_live(action, inputs.catalogue) {
+            let is_of_the_past = is_retired(action, inputs.catalogue);
+            if !used && (is_of_the_past || !own.is_live(action, inputs.catalogue)) {
                 own.dead.insert(action.clone());
             } else if goes {
                 let state = if used { found.state } else { found.otherwise };
@@ -747,6 +756,11 @@ impl<'s> Own<'s> {
         }
     }
 
+    /// Whether `*` is among its resources.
+    fn grants_all(&self) -> bool {
+        matches!(&self.granted.resources, Element::These(values) if values.iter().any(|one| one == "*"))
+    }
+
     /// Whether any of what was used may be granted by it.
     fn may_grant(&self, entry: &Entry<'_>) -> bool {
         let clipped = entry.pattern.as_deref().map(|used| self.granted.clip(used));
@@ -777,6 +791,21 @@ impl<'s> Own<'s> {
     fn actions(&self) -> Element {
         actions_of(self.statement)
     }
+}
+
+/// Whether the catalogue knows no type of resource that the action acts on.
+fn is_of_no_type(action: &str, catalogue: &Catalogue) -> bool {
+    let known = action
+        .split_once(':')
+        .and_then(|(service, name)| catalogue.action(service, name));
+    known.is_some_and(|action| catalogue.resource_types(action).next().is_none())
+}
+
+/// Whether AWS has ended the service: nothing of it can be used any more.
+fn is_retired(action: &str, catalogue: &Catalogue) -> bool {
+    let service = action.split(':').next().unwrap_or_default();
+    let known = catalogue.service(service);
+    known.is_some_and(|service| service.retired.is_some())
 }
 
 fn suits(action: &str, resource: &str, catalogue: &Catalogue) -> bool {
