@@ -50,10 +50,17 @@ pub enum MissingKeys {
 /// the growing.
 const USUAL_ENTRIES: usize = 32;
 
+/// What a request has besides shared keys.
+const USUAL_OWN_ENTRIES: usize = 12;
+
 /// The condition keys of one request.
 #[derive(Debug)]
 pub struct Context<'a> {
-    entries: Vec<Entry<'a>>,
+    /// What it was begun with.
+    shared: SharedKeys<'a>,
+    /// Whether one of the entries takes the place of a shared one.
+    overrides: bool,
+    entries: Vec<ContextEntry<'a>>,
     /// A bit for each fingerprint that is there: most keys that are set or asked for are told to be new
     /// without a look at the others.
     seen: u128,
@@ -62,11 +69,34 @@ pub struct Context<'a> {
     missing: MissingKeys,
 }
 
+/// One key of a request and what is known of it.
 #[derive(Debug, Clone, Copy)]
-struct Entry<'a> {
+pub struct ContextEntry<'a> {
     fingerprint: Fingerprint,
     key: &'a str,
     state: KeyState<'a>,
+}
+
+/// Keys that many requests share: each begins with them, and none copies them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SharedKeys<'a> {
+    /// No two of them are the same key.
+    entries: &'a [ContextEntry<'a>],
+    seen: u128,
+    has_families: bool,
+}
+
+impl<'a> SharedKeys<'a> {
+    /// Those of [`Context::entries`], wherever they are kept.
+    pub fn new(entries: &'a [ContextEntry<'a>]) -> Self {
+        Self {
+            entries,
+            seen: entries
+                .iter()
+                .fold(0, |seen, entry| seen | entry.fingerprint.bit()),
+            has_families: entries.iter().any(|entry| entry.key.ends_with('*')),
+        }
+    }
 }
 
 /// Tells most keys apart at a glance, whatever their case: the end of the key, where keys of one service
@@ -105,14 +135,49 @@ impl Fingerprint {
 
 impl Clone for Context<'_> {
     fn clone(&self) -> Self {
-        let room = self.entries.len().max(USUAL_ENTRIES - USUAL_ENTRIES / 4) + USUAL_ENTRIES / 4;
+        let least = match self.shared.entries {
+            [] => USUAL_ENTRIES,
+            _ => USUAL_OWN_ENTRIES,
+        };
+        let room = self.entries.len().max(least - least / 4) + least / 4;
         let mut entries = Vec::with_capacity(room);
         entries.extend_from_slice(&self.entries);
         Self { entries, ..*self }
     }
 }
 
-impl Entry<'_> {
+impl<'a> ContextEntry<'a> {
+    /// The entry with its texts where `keep` and `keep_all` have put them.
+    pub fn kept<'k>(
+        &self,
+        keep: impl Fn(&str) -> &'k str,
+        keep_all: impl Fn(&[&str]) -> &'k [&'k str],
+    ) -> ContextEntry<'k> {
+        let key = keep(self.key);
+        ContextEntry {
+            fingerprint: Fingerprint::of(key),
+            key,
+            state: match self.state {
+                KeyState::Known(Values::One(value)) => KeyState::Known(Values::One(keep(value))),
+                KeyState::Known(Values::Many(values)) => {
+                    KeyState::Known(Values::Many(keep_all(values)))
+                }
+                KeyState::Absent => KeyState::Absent,
+                KeyState::Unknown => KeyState::Unknown,
+            },
+        }
+    }
+
+    /// The key.
+    pub fn key(&self) -> &'a str {
+        self.key
+    }
+
+    /// What is known of it.
+    pub fn state(&self) -> KeyState<'a> {
+        self.state
+    }
+
     fn is(&self, key: &str, fingerprint: Fingerprint) -> bool {
         self.fingerprint == fingerprint && (self.key == key || self.key.eq_ignore_ascii_case(key))
     }
@@ -122,7 +187,21 @@ impl<'a> Context<'a> {
     /// An empty context.
     pub fn new(missing: MissingKeys) -> Self {
         Self {
+            shared: SharedKeys::default(),
+            overrides: false,
             entries: Vec::with_capacity(USUAL_ENTRIES),
+            seen: 0,
+            has_families: false,
+            missing,
+        }
+    }
+
+    /// A context that begins with keys that other requests have, too.
+    pub fn over(shared: SharedKeys<'a>, missing: MissingKeys) -> Self {
+        Self {
+            shared,
+            overrides: false,
+            entries: Vec::with_capacity(USUAL_OWN_ENTRIES),
             seen: 0,
             has_families: false,
             missing,
@@ -146,9 +225,13 @@ impl<'a> Context<'a> {
             return;
         }
         self.seen |= bit;
-        self.entries.push(Entry {
+        let shared = (self.shared.seen & bit != 0)
+            .then(|| find(self.shared.entries, key, fingerprint))
+            .flatten();
+        self.overrides |= shared.is_some();
+        self.entries.push(ContextEntry {
             fingerprint,
-            key,
+            key: shared.map_or(key, |shared| shared.key),
             state,
         });
     }
@@ -156,29 +239,40 @@ impl<'a> Context<'a> {
     /// What was set for `key` or else for its family, whatever its case; `None` where nothing was.
     pub fn get(&self, key: &str) -> Option<KeyState<'a>> {
         let fingerprint = Fingerprint::of(key);
-        let own = (self.seen & fingerprint.bit() != 0)
-            .then(|| self.entries.iter().find(|entry| entry.is(key, fingerprint)))
+        let bit = fingerprint.bit();
+        let own = (self.seen & bit != 0)
+            .then(|| find(&self.entries, key, fingerprint))
             .flatten();
-        let family = || {
-            self.entries
-                .iter()
-                .find(|entry| is_family_of(entry.key, key))
-        };
-        match own {
+        let entry = own.or_else(|| {
+            (self.shared.seen & bit != 0)
+                .then(|| find(self.shared.entries, key, fingerprint))
+                .flatten()
+        });
+        match entry {
             Some(entry) => Some(entry.state),
-            None if self.has_families => family().map(|entry| entry.state),
+            None if self.has_families || self.shared.has_families => self.family(key),
             None => None,
         }
     }
 
+    /// What was set for the first family that `key` belongs to.
+    fn family(&self, key: &str) -> Option<KeyState<'a>> {
+        self.iter()
+            .find(|(name, _)| is_family_of(name, key))
+            .map(|(_, state)| state)
+    }
+
     /// How many keys were set.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        match self.overrides {
+            true => self.iter().count(),
+            false => self.shared.entries.len() + self.entries.len(),
+        }
     }
 
     /// Whether none was.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// What a key that was not set is.
@@ -186,10 +280,50 @@ impl<'a> Context<'a> {
         self.missing
     }
 
-    /// All keys that were set, in the order in which they were set first.
+    /// All keys that were set, in the order in which they were set first: the shared ones, each as it is
+    /// for this request, then its own.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, KeyState<'a>)> + '_ {
-        self.entries.iter().map(|entry| (entry.key, entry.state))
+        let shared = self.shared.entries.iter().map(|shared| {
+            let own = self
+                .overrides
+                .then(|| find(&self.entries, shared.key, shared.fingerprint))
+                .flatten();
+            (shared.key, own.unwrap_or(shared).state)
+        });
+        shared.chain(self.own())
     }
+
+    /// The keys that were set besides the shared ones.
+    fn own(&self) -> impl Iterator<Item = (&'a str, KeyState<'a>)> + '_ {
+        let own = self.entries.iter().filter(|own| {
+            !self.overrides || find(self.shared.entries, own.key, own.fingerprint).is_none()
+        });
+        own.map(|entry| (entry.key, entry.state))
+    }
+
+    /// The keys that were set besides the shared ones; `None` where one of these is another for this
+    /// request.
+    pub fn besides_shared(&self) -> Option<&[ContextEntry<'a>]> {
+        (!self.overrides).then_some(self.entries.as_slice())
+    }
+
+    /// Whether it was begun with shared keys.
+    pub fn has_shared(&self) -> bool {
+        !self.shared.entries.is_empty()
+    }
+
+    /// The keys that were set; in a context that is over shared keys, those that were set besides.
+    pub fn entries(&self) -> &[ContextEntry<'a>] {
+        &self.entries
+    }
+}
+
+fn find<'e, 'a>(
+    entries: &'e [ContextEntry<'a>],
+    key: &str,
+    fingerprint: Fingerprint,
+) -> Option<&'e ContextEntry<'a>> {
+    entries.iter().find(|entry| entry.is(key, fingerprint))
 }
 
 /// Whether `name` is a family (`aws:PrincipalTag/*`) that `key` belongs to.

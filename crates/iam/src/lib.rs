@@ -91,7 +91,7 @@ pub use catalogue::{
     ServiceInfo,
 };
 pub use condition::ConditionReason;
-pub use context::{Context, KeyState, MissingKeys, Values};
+pub use context::{Context, ContextEntry, KeyState, MissingKeys, SharedKeys, Values};
 pub use evaluation::{Assumption, Decision, Effect, Evaluation, Layer, Scratch, StatementRef};
 pub use evaluator::Evaluator;
 pub use explanation::{

@@ -9,6 +9,9 @@ use crate::dates::EventDate;
 
 const MICROS_AN_HOUR: i64 = 3_600_000_000;
 
+/// Cells that are looked through: a file has some ten services.
+const RECENT_CELLS: usize = 24;
+
 /// One account × region × service × hour.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cell {
@@ -35,8 +38,8 @@ pub(crate) struct FileCoverage {
     numbers: BTreeMap<Cell, u32>,
     /// By number.
     seen: Vec<Seen>,
-    /// The last cell, since most records follow others of the same.
-    last: Option<(Cell, u32)>,
+    /// Cells that came up last: most records follow others of the same.
+    recent: Vec<(Cell, u32)>,
 }
 
 /// A record's cell in its [`FileCoverage`].
@@ -62,13 +65,14 @@ impl FileCoverage {
         let service = record.event_source.unwrap_or_default();
         let data_event =
             record.management_event == Some(false) || record.event_category == Some("Data");
-        if let Some((cell, number)) = &self.last
-            && cell.hour == hour
-            && cell.date == date
-            && cell.service == service
-            && cell.region == region
-            && cell.account == account
-        {
+        let is_it = |(cell, _): &&(Cell, u32)| {
+            cell.hour == hour
+                && cell.date == date
+                && cell.service == service
+                && cell.region == region
+                && cell.account == account
+        };
+        if let Some((_, number)) = self.recent.iter().find(is_it) {
             let number = *number;
             return CellOf { number, data_event };
         }
@@ -88,7 +92,10 @@ impl FileCoverage {
                 *entry.insert(number)
             }
         };
-        self.last = Some((cell, number));
+        if self.recent.len() == RECENT_CELLS {
+            self.recent.clear();
+        }
+        self.recent.push((cell, number));
         CellOf { number, data_event }
     }
 
@@ -103,7 +110,7 @@ impl FileCoverage {
 
     /// Adds a later part of the same file.
     pub(crate) fn add_part(&mut self, part: FileCoverage) {
-        self.last = None;
+        self.recent.clear();
         for (cell, number) in part.numbers {
             let Some(more) = part.seen.get(number as usize) else {
                 continue;

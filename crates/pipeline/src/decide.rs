@@ -4,7 +4,7 @@ use bumpalo::Bump;
 use rayon::prelude::*;
 use retrial_cloudtrail::{Record, RecordParser};
 use retrial_iam::Scratch;
-use retrial_replay::{Call, Session, SessionKnowledge, session_key};
+use retrial_replay::{Call, KnownCaller, KnownCallers, Session, SessionKnowledge, session_key};
 use retrial_tables::{ChangeRow, DecisionRow, NeedRow};
 
 use crate::analyze::Run;
@@ -12,7 +12,7 @@ use crate::dates::{Dated, event_date};
 use crate::report::{CallFacts, Report};
 use crate::rows::{Origin, RowPlace};
 use crate::sessions::{Found, Sessions};
-use crate::texts::Texts;
+use crate::texts::{Keeping, Texts};
 use crate::waiting::{DeliveryDay, WaitingRecord};
 
 /// The waiting records that one thread decides at a time. It must not follow from the number of
@@ -46,7 +46,7 @@ pub(crate) fn knowledge(session: Option<&Session>) -> SessionKnowledge<'_> {
 
 /// What a thread needs for a record; kept from one to the next.
 #[derive(Default)]
-pub(crate) struct Worker<'s> {
+pub(crate) struct Worker<'s, 'x> {
     pub(crate) parser: RecordParser,
     pub(crate) scratch: Scratch<'s>,
     /// What one call needs; emptied before the next.
@@ -55,6 +55,7 @@ pub(crate) struct Worker<'s> {
     pub(crate) text: Vec<u8>,
     /// What rows have in common; of the arenas of one round.
     pub(crate) texts: Texts<'s>,
+    pub(crate) callers: KnownCallers<'s, 's, 'x>,
 }
 
 /// Rows of many records.
@@ -82,9 +83,9 @@ impl<'f> Rows<'f> {
         &mut self,
         run: &Run<'f>,
         record: &Record<'_>,
-        call: &Call<'_>,
+        (call, known): (&Call<'_>, Option<KnownCaller<'f>>),
         origin: Origin<'f>,
-        (texts, arena): (&Texts<'f>, &'f Bump),
+        Keeping(texts, arena): Keeping<'f, '_>,
     ) -> Decided {
         let date = event_date(record.event_time);
         let place = RowPlace {
@@ -95,6 +96,7 @@ impl<'f> Rows<'f> {
             mapping_version: run.mapping_version,
             record,
             call,
+            known,
         };
         let first = self.decisions.len();
         place.decisions(|row| self.decisions.push((date, row)));
@@ -141,12 +143,12 @@ impl<'f> Rows<'f> {
     }
 }
 
-impl<'f> Worker<'f> {
+impl<'f, 'x> Worker<'f, 'x> {
     /// Decides a held record, unless the record that issued its session may still come.
     pub(crate) fn decide(
         &mut self,
         run: &Run<'f>,
-        known: Knowledge<'_>,
+        known: Knowledge<'x>,
         (text, minute): (&[u8], u32),
         origin: Origin<'f>,
         rows: &mut Rows<'f>,
@@ -161,16 +163,20 @@ impl<'f> Worker<'f> {
             call: call_arena,
             text,
             texts,
+            callers,
         } = self;
         let parsed = parser.parse(text, |record| {
             let session = match session_key(record) {
                 Some(key) => known.of(key, minute)?,
                 None => None,
             };
-            let call = run
-                .replayer
-                .replay(record, knowledge(session), call_arena, scratch);
-            Some(rows.add(run, record, &call, origin, (texts, arena)))
+            let keeping = Keeping(texts, arena);
+            let (call, caller) = run.replayer.replay_known(
+                (record, knowledge(session)),
+                (call_arena, scratch),
+                (callers, &keeping),
+            );
+            Some(rows.add(run, record, (&call, caller), origin, keeping))
         });
         // It was parsed before it was held: the same text parses again.
         parsed.ok().flatten()

@@ -1,11 +1,12 @@
 //! From a replayed record to rows of the tables.
 
 use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
 use retrial_cloudtrail::Record;
-use retrial_replay::{Call, CallRequest, IssuedSession};
-use retrial_tables::{ChangeRow, DecisionRow, DeterminedBy, NeedRow, SessionRow};
+use retrial_replay::{Call, CallRequest, IssuedSession, KnownCaller};
+use retrial_tables::{ChangeRow, DecisionRow, DeterminedBy, NeedRow, SessionRow, TextListMap};
 
-use crate::texts::Texts;
+use crate::texts::{Keeping, Texts};
 
 /// Where a record is from.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +26,8 @@ pub(crate) struct RowPlace<'f, 'r> {
     pub(crate) mapping_version: &'f str,
     pub(crate) record: &'r Record<'r>,
     pub(crate) call: &'r Call<'r>,
+    /// Its caller, where it was kept already.
+    pub(crate) known: Option<KnownCaller<'f>>,
 }
 
 impl<'f> RowPlace<'f, '_> {
@@ -55,6 +58,9 @@ impl<'f> RowPlace<'f, '_> {
     fn common(&self) -> DecisionRow<'f> {
         let RowPlace { record, call, .. } = *self;
         let caller = &call.caller;
+        let known = self
+            .known
+            .unwrap_or_else(|| KnownCaller::kept(caller, record, &Keeping(self.texts, self.arena)));
         DecisionRow {
             // No other record has it.
             event_id: record
@@ -62,25 +68,17 @@ impl<'f> RowPlace<'f, '_> {
                 .map(|id| -> &'f str { self.arena.alloc_str(id) }),
             event_time: record.event_time.map(|time| time.micros()),
             account_id: self.keep_option(record.recipient_account_id.or(caller.account)),
-            region: self.keep_option(record.aws_region),
+            region: known.aws_region,
             event_source: self.keep_option(record.event_source),
             event_name: self.keep_option(record.event_name),
-            principal_arn: self.keep_option(caller.principal_arn),
-            principal_type: self.keep_option(caller.principal_type),
-            session_name: self.keep_option(caller.session_name),
-            principal_id: self.keep_option(caller.principal_id),
-            caller_account_id: self.keep_option(caller.account),
-            access_key_id: self.keep_option(
-                record
-                    .user_identity
-                    .and_then(|identity| identity.access_key_id),
-            ),
-            source_ip: self.keep_option(record.source_ip_address),
-            invoked_by: self.keep_option(
-                record
-                    .user_identity
-                    .and_then(|identity| identity.invoked_by),
-            ),
+            principal_arn: known.caller.principal_arn,
+            principal_type: known.caller.principal_type,
+            session_name: known.caller.session_name,
+            principal_id: known.caller.principal_id,
+            caller_account_id: known.caller.account,
+            access_key_id: known.access_key_id,
+            source_ip: known.source_ip_address,
+            invoked_by: known.invoked_by,
             error_code: self.keep_option(record.error_code),
             denied_action: self.keep_option(call.denial.action),
             denied_resource: self.keep_option(call.denial.resource),
@@ -108,12 +106,7 @@ impl<'f> RowPlace<'f, '_> {
             resource_arn: Some(self.keep(request.resource_arn)),
             resource_account: self.keep_option(request.resource_account),
             required: Some(request.required),
-            context: self.arena.alloc_slice_fill_iter(
-                request
-                    .context
-                    .iter()
-                    .map(|(key, values)| (self.keep(key), self.keep_all(values))),
-            ),
+            context: self.context(request),
             decision: request.decision.map(|decision| decision.name()),
             reason: request
                 .reason
@@ -143,6 +136,29 @@ impl<'f> RowPlace<'f, '_> {
             hidden_keys: self.keep_all(request.hidden_keys),
             ..common
         }
+    }
+
+    /// A request's context: its own keys, and those that all requests of its caller have.
+    fn context(&self, request: &CallRequest<'_>) -> TextListMap<'f> {
+        let mut own = request
+            .context
+            .iter()
+            .map(|(key, values)| (self.keep(key), self.keep_all(values)));
+        let shared = match self.known {
+            Some(known) if !request.context_is_whole => known.context,
+            _ => return self.arena.alloc_slice_fill_iter(own),
+        };
+        let room = shared.len() + request.context.len();
+        let mut context = BumpVec::with_capacity_in(room, self.arena);
+        let mut rest = shared;
+        for entry in &mut own {
+            let (before, behind) = rest.split_at(rest.partition_point(|(key, _)| *key < entry.0));
+            context.extend_from_slice_copy(before);
+            context.push(entry);
+            rest = behind;
+        }
+        context.extend_from_slice_copy(rest);
+        context.into_bump_slice()
     }
 
     /// The rows of `needs`, where the record began a job.

@@ -9,7 +9,7 @@
 use bumpalo::Bump;
 use rayon::prelude::*;
 use retrial_cloudtrail::{Record, Reject, RejectScope};
-use retrial_replay::{Caller, session_key};
+use retrial_replay::{Caller, KnownCallers, session_key};
 use retrial_tables::{RejectRow, SessionRow};
 
 use crate::analyze::Run;
@@ -21,7 +21,7 @@ use crate::framing::{FramedPart, Unread, minute_of};
 use crate::report::Report;
 use crate::retry::class;
 use crate::rows::Origin;
-use crate::texts::Texts;
+use crate::texts::{Keeping, Texts};
 
 /// Why the storage did not deliver a file: a later run may have it.
 #[derive(Debug, Clone)]
@@ -139,9 +139,9 @@ pub(crate) fn count_round(parts: &mut [FilePart<'_>]) {
     });
 }
 
-fn decide_part<'f>(
-    (run, known): (&Run<'f>, Knowledge<'_>),
-    worker: &mut Worker<'f>,
+fn decide_part<'f, 'x>(
+    (run, known): (&Run<'f>, Knowledge<'x>),
+    worker: &mut Worker<'f, 'x>,
     framed: FramedPart<'f>,
     arena: &'f Bump,
 ) -> FilePart<'f> {
@@ -213,15 +213,15 @@ pub(crate) fn count_failure(report: &mut Report, reason: &'static str) {
 }
 
 /// One part of one file, as it is decided.
-struct Deciding<'f, 'r> {
+struct Deciding<'f, 'r, 'x> {
     run: &'r Run<'f>,
-    known: Knowledge<'r>,
+    known: Knowledge<'x>,
     arena: &'f Bump,
     part: FilePart<'f>,
-    worker: &'r mut Worker<'f>,
+    worker: &'r mut Worker<'f, 'x>,
 }
 
-impl Deciding<'_, '_> {
+impl Deciding<'_, '_, '_> {
     /// Takes a record, and the number of the session that it issued.
     fn record(&mut self, (index, offset): (u64, u64), text: &mut [u8], session: Option<usize>) {
         let Self {
@@ -241,6 +241,7 @@ impl Deciding<'_, '_> {
             call: call_arena,
             text: original,
             texts,
+            callers,
         } = &mut **worker;
         call_arena.reset();
         let mut taker = RecordTaker {
@@ -250,6 +251,7 @@ impl Deciding<'_, '_> {
             call_arena,
             scratch,
             texts,
+            callers,
             part,
             body,
             original,
@@ -287,13 +289,14 @@ impl Deciding<'_, '_> {
 }
 
 /// One record, parsed.
-struct RecordTaker<'f, 'r> {
+struct RecordTaker<'f, 'r, 'x> {
     run: &'r Run<'f>,
-    known: Knowledge<'r>,
+    known: Knowledge<'x>,
     arena: &'f Bump,
     call_arena: &'r Bump,
     scratch: &'r mut retrial_iam::Scratch<'f>,
     texts: &'r Texts<'f>,
+    callers: &'r mut KnownCallers<'f, 'f, 'x>,
     part: &'r mut FilePart<'f>,
     body: u64,
     /// The record's text as it was before it was parsed.
@@ -303,7 +306,7 @@ struct RecordTaker<'f, 'r> {
     session: Option<usize>,
 }
 
-impl<'f> RecordTaker<'f, '_> {
+impl RecordTaker<'_, '_, '_> {
     fn take(&mut self, record: &Record<'_>) {
         self.part.report.books.records_read += 1;
         let minute = minute_of(record, self.part.minute);
@@ -314,9 +317,12 @@ impl<'f> RecordTaker<'f, '_> {
         let known = session_key(record).map_or(Some(None), |key| self.known.of(key, minute));
         match known {
             Some(session) => {
-                let call =
-                    run.replayer
-                        .replay(record, knowledge(session), self.call_arena, self.scratch);
+                let keeping = Keeping(self.texts, self.arena);
+                let (call, caller) = run.replayer.replay_known(
+                    (record, knowledge(session)),
+                    (self.call_arena, self.scratch),
+                    (self.callers, &keeping),
+                );
                 let account = record.recipient_account_id.or(call.caller.account);
                 if !run.filter.passes_caller(account, call.caller.principal_arn) {
                     return self.filtered(minute);
@@ -326,8 +332,8 @@ impl<'f> RecordTaker<'f, '_> {
                     record_index: self.index,
                     conflict: false,
                 };
-                let texts = (self.texts, self.arena);
-                let decided = self.part.rows.add(run, record, &call, origin, texts);
+                let call = (&call, caller);
+                let decided = self.part.rows.add(run, record, call, origin, keeping);
                 self.keep(record, account, minute, Fate::Decided(decided));
             }
             None => {

@@ -4,10 +4,9 @@
 //! their values. Copied for each row, they were most of what a slice held in memory.
 
 use std::cell::Cell;
-use std::hash::Hasher;
 
 use bumpalo::Bump;
-use rustc_hash::FxHasher;
+use retrial_replay::KeepTexts;
 
 /// How many texts are remembered: so many that one file's common ones have a place each, so few that
 /// they stay in the processor's cache.
@@ -47,10 +46,7 @@ impl<'f> Texts<'f> {
     }
 
     fn one(&self, text: &str, arena: &'f Bump) -> &'f [&'f str] {
-        // What it is hashed to decides no more than which text takes whose place.
-        let mut hasher = FxHasher::default();
-        hasher.write(text.as_bytes());
-        let slot = self.slots.get(hasher.finish() as usize % SLOTS);
+        let slot = self.slots.get(slot_of(text));
         if let Some(kept) = slot.map(Cell::get)
             && kept == [text]
         {
@@ -62,6 +58,44 @@ impl<'f> Texts<'f> {
         }
         kept
     }
+}
+
+/// Texts with the arena that they are kept in.
+#[derive(Clone, Copy)]
+pub(crate) struct Keeping<'f, 'r>(pub(crate) &'r Texts<'f>, pub(crate) &'f Bump);
+
+impl<'f> KeepTexts<'f> for Keeping<'f, '_> {
+    fn keep(&self, text: &str) -> &'f str {
+        self.0.keep(text, self.1)
+    }
+
+    fn keep_all(&self, texts: &[&str]) -> &'f [&'f str] {
+        self.0.keep_all(texts, self.1)
+    }
+
+    fn arena(&self) -> &'f Bump {
+        self.1
+    }
+}
+
+/// What it is hashed to decides no more than which text takes whose place: texts of one length seldom have
+/// the same beginning and the same end.
+fn slot_of(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let number = |chunk: Option<&[u8; 8]>| chunk.map(|chunk| u64::from_le_bytes(*chunk));
+    let (beginning, end) = match (number(bytes.first_chunk()), number(bytes.last_chunk())) {
+        (Some(beginning), Some(end)) => (beginning, end),
+        _ => (
+            0,
+            bytes
+                .iter()
+                .fold(0, |end, byte| end << 8 | u64::from(*byte)),
+        ),
+    };
+    let mixed = (beginning.rotate_left(23) ^ end)
+        .wrapping_add(bytes.len() as u64)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 53) as usize % SLOTS
 }
 
 #[cfg(test)]

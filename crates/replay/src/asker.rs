@@ -4,9 +4,9 @@
 use retrial_cloudtrail::{Json, Record};
 use retrial_iam::{Principal, Snapshot};
 
-use crate::Reason;
 use crate::caller::{Caller, CallerKind};
 use crate::mapping::{Mapped, MappedResource};
+use crate::{Reason, account_of_arn};
 
 /// Services whose resources answer requests without credentials, by their policies.
 const OPEN_TO_ANYBODY: [&str; 4] = [
@@ -39,10 +39,11 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// The caller of a call as the evaluator takes it, or why there is nobody to evaluate.
+/// The caller of a call as the evaluator takes it, or why there is nobody to evaluate; `principal` is what
+/// [`Caller::principal`] gives.
 pub(crate) fn asker<'s: 'a, 'a>(
     asking: &Asking<'a>,
-    caller: &Caller<'a>,
+    (caller, principal): (&Caller<'a>, Result<&'s Principal, Reason>),
     mapped: &Mapped<'a>,
     snapshot: &'s Snapshot,
 ) -> Result<retrial_iam::Caller<'s, 'a>, Reason> {
@@ -61,7 +62,7 @@ pub(crate) fn asker<'s: 'a, 'a>(
         {
             Ok(retrial_iam::Caller::anonymous())
         }
-        _ => Ok(of_principal(caller, caller.principal(snapshot)?)),
+        _ => Ok(of_principal(caller, principal?)),
     }
 }
 
@@ -128,7 +129,7 @@ fn trusting_role(mapped: &Mapped<'_>, snapshot: &Snapshot, reason: Reason) -> Re
         let MappedResource::Arn { arn, .. } = request.resource else {
             return Err(reason);
         };
-        let account = arn.split(':').nth(4).unwrap_or_default();
+        let account = account_of_arn(arn).unwrap_or_default();
         if !snapshot.has_account(account) {
             return Err(reason);
         }

@@ -5,7 +5,7 @@ use bumpalo::collections::Vec as BumpVec;
 use retrial_cloudtrail::Record;
 use retrial_iam::{
     Catalogue, Context, Decision, Evaluation, Evaluator, Explanation, KeyState, Layer, MissingKeys,
-    Request, Resource, Scratch, Snapshot, StatementRef, Values,
+    Principal, Request, Resource, Scratch, SharedKeys, Snapshot, StatementRef, Values,
 };
 
 use crate::asker::{Asking, asker, provider};
@@ -13,7 +13,8 @@ use crate::call_session::{CallSession, is_assumed_root};
 use crate::caller::{Caller, CallerKind};
 use crate::changes::{Change, change};
 use crate::denial::{Denial, denial_of};
-use crate::keys::{KeySource, call_keys, resource_keys};
+use crate::keys::{KeySource, call_keys, record_keys, resource_keys};
+use crate::known_callers::{CallerOf, KeepTexts, KnownCaller, KnownCallers};
 use crate::mapping::{Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, Need};
 use crate::session::SessionKnowledge;
 use crate::verdict::{Judged, Reason, Verdict, judge};
@@ -28,6 +29,9 @@ pub enum Assumptions {
     /// An allow that assumes anything is `undetermined` (`--strict`).
     Refused,
 }
+
+/// Keys of a request, usually.
+const USUAL_KEYS: usize = 16;
 
 /// Replays records against a snapshot. Shared by all threads.
 #[derive(Clone, Copy)]
@@ -87,8 +91,11 @@ pub struct CallRequest<'a> {
     pub required: bool,
     /// How sure the mapping is.
     pub certainty: Certainty,
-    /// Known keys with their values; keys that are known to be absent with none.
+    /// Known keys with their values; keys that are known to be absent with none. In order.
     pub context: &'a [(&'a str, &'a [&'a str])],
+    /// Whether these are all; else those of [`crate::KnownCaller::context`] come besides, and none of them
+    /// is here.
+    pub context_is_whole: bool,
     /// Keys that the request may have, though neither `context` nor the catalogue says so.
     pub hidden_keys: &'a [&'a str],
     /// The decision; `None` where it was not evaluated.
@@ -115,6 +122,13 @@ pub(crate) struct Bench<'a, 'r, 's> {
     pub(crate) vpc_endpoint: Option<&'a str>,
     pub(crate) keys: &'r Context<'a>,
     pub(crate) arena: &'a Bump,
+}
+
+/// Who made a call, and what is known of it beforehand.
+struct Who<'a, 's> {
+    caller: Caller<'a>,
+    principal: Result<&'s Principal, Reason>,
+    keys: Option<SharedKeys<'a>>,
 }
 
 impl<'s> Replayer<'s> {
@@ -171,10 +185,68 @@ impl<'s> Replayer<'s> {
         's: 'a,
     {
         let caller = Caller::of(record, arena);
+        let who = Who {
+            caller,
+            principal: caller.principal(self.snapshot),
+            keys: None,
+        };
+        self.replay_of(who, (record, session), arena, scratch)
+    }
+
+    /// The same, where most callers come up again and again: what all calls of one have in common is found
+    /// out once, and kept where `keep` says. Of the requests' contexts only the rest is made.
+    pub fn replay_known<'a, 'k, 'x>(
+        &self,
+        (record, session): (&Record<'a>, SessionKnowledge<'x>),
+        (arena, scratch): (&'a Bump, &mut Scratch<'s>),
+        (callers, keep): (&mut KnownCallers<'s, 'k, 'x>, &impl KeepTexts<'k>),
+    ) -> (Call<'a>, Option<KnownCaller<'k>>)
+    where
+        's: 'a,
+        'k: 'a,
+    {
+        let asking = CallerOf {
+            record,
+            session,
+            snapshot: self.snapshot,
+            arena,
+        };
+        let Some((principal, known)) = callers.of(&asking, keep) else {
+            return (self.replay(record, session, arena, scratch), None);
+        };
+        let who = Who {
+            caller: known.caller,
+            principal,
+            keys: Some(known.keys),
+        };
+        let call = self.replay_of(who, (record, session), arena, scratch);
+        (call, Some(known))
+    }
+
+    fn replay_of<'a>(
+        &self,
+        who: Who<'a, 's>,
+        (record, session): (&Record<'a>, SessionKnowledge<'_>),
+        arena: &'a Bump,
+        scratch: &mut Scratch<'s>,
+    ) -> Call<'a>
+    where
+        's: 'a,
+    {
+        let Who {
+            caller,
+            principal,
+            keys: shared,
+        } = who;
         let outcome = Outcome::of_error_code(record.error_code);
         let mapped = self.map(record, &caller, arena);
-        let principal = caller.principal(self.snapshot).ok();
-        let asker = asker(&Asking::of(record), &caller, &mapped, self.snapshot);
+        let asker = asker(
+            &Asking::of(record),
+            (&caller, principal),
+            &mapped,
+            self.snapshot,
+        );
+        let principal = principal.ok();
         let obstacle = obstacle(record, &caller, &mapped).or_else(|| asker.err());
         let session = CallSession::new(
             (is_assumed_root(record), &caller, principal),
@@ -190,7 +262,14 @@ impl<'s> Replayer<'s> {
                     session: session.known(),
                     arena,
                 };
-                let keys = call_keys(source);
+                let keys = match shared {
+                    Some(shared) => {
+                        let mut keys = Context::over(shared, MissingKeys::ByCatalogue);
+                        record_keys(source, &mut keys);
+                        keys
+                    }
+                    None => call_keys(source),
+                };
                 let bench = Bench {
                     asker: asker.ok().filter(|_| obstacle.is_none()),
                     session: &session,
@@ -288,7 +367,12 @@ impl<'s> Replayer<'s> {
         let (Mapped::Requests(requests), None, Ok(asker)) = (
             &mapped,
             obstacle(record, &caller, &mapped),
-            asker(&Asking::of(record), &caller, &mapped, self.snapshot),
+            asker(
+                &Asking::of(record),
+                (&caller, caller.principal(self.snapshot)),
+                &mapped,
+                self.snapshot,
+            ),
         ) else {
             return Vec::new();
         };
@@ -331,8 +415,16 @@ impl<'s> Replayer<'s> {
     {
         let context = self.context(bench, mapped);
         let decided = self.decided(bench, (mapped, &context), scratch);
+        let besides = context.besides_shared();
         CallRequest {
-            context: context_column(&context, bench.arena),
+            context: match besides {
+                Some(entries) => {
+                    let entries = entries.iter().map(|entry| (entry.key(), entry.state()));
+                    context_column(entries, bench.arena)
+                }
+                None => context_column(context.iter(), bench.arena),
+            },
+            context_is_whole: besides.is_none() || !context.has_shared(),
             hidden_keys: self.hidden_keys(mapped.action, &context, bench.arena),
             ..decided
         }
@@ -358,6 +450,7 @@ impl<'s> Replayer<'s> {
             required: mapped.required,
             certainty: mapped.certainty,
             context: &[],
+            context_is_whole: true,
             hidden_keys: &[],
             decision: None,
             reason: None,
@@ -628,10 +721,12 @@ fn family_state<'a>(context: &Context<'a>, key: &str) -> Option<KeyState<'a>> {
 }
 
 /// The `context` column: known keys with their values, absent ones with none. Unknown ones stay out.
-fn context_column<'a>(context: &Context<'a>, arena: &'a Bump) -> &'a [(&'a str, &'a [&'a str])] {
-    debug_assert_eq!(context.missing(), MissingKeys::ByCatalogue);
-    let mut column = BumpVec::with_capacity_in(context.len(), arena);
-    for (key, state) in context.iter() {
+pub(crate) fn context_column<'a>(
+    keys: impl Iterator<Item = (&'a str, KeyState<'a>)>,
+    arena: &'a Bump,
+) -> &'a [(&'a str, &'a [&'a str])] {
+    let mut column = BumpVec::with_capacity_in(USUAL_KEYS, arena);
+    for (key, state) in keys {
         let values: &'a [&'a str] = match state {
             KeyState::Known(Values::One(value)) => arena.alloc_slice_copy(&[value]),
             KeyState::Known(Values::Many(values)) => values,
@@ -651,13 +746,12 @@ fn sorted_by_key<'a>(
     column: &[(&'a str, &'a [&'a str])],
     arena: &'a Bump,
 ) -> &'a [(&'a str, &'a [&'a str])] {
-    let mut order = BumpVec::with_capacity_in(column.len(), arena);
-    order.extend(
-        (0..=u8::MAX)
-            .zip(column)
-            .map(|(at, (key, _))| beginning(key) | u128::from(at)),
-    );
-    order.sort_unstable();
+    let mut order: BumpVec<'_, u128> = BumpVec::with_capacity_in(column.len(), arena);
+    // Of few numbers, each is in its place sooner than a sort has looked at them.
+    for (at, (key, _)) in (0..=u8::MAX).zip(column) {
+        let number = beginning(key) | u128::from(at);
+        order.insert(order.partition_point(|other| *other < number), number);
+    }
     let mut sorted = BumpVec::with_capacity_in(column.len(), arena);
     sorted.extend(
         order

@@ -10,7 +10,7 @@ use bumpalo::Bump;
 use retrial_cloudtrail::{Record, UserIdentity};
 use retrial_iam::{Principal, Snapshot};
 
-use crate::Reason;
+use crate::{Reason, account_of_arn};
 
 /// Who made a call.
 #[derive(Debug, Clone, Copy)]
@@ -272,7 +272,7 @@ fn unique_id(principal_id: &str) -> &str {
 }
 
 fn account_of(arn: &str) -> Option<&str> {
-    arn.split(':').nth(4).filter(|account| !account.is_empty())
+    account_of_arn(arn).filter(|account| !account.is_empty())
 }
 
 /// The role's name and the session's from `arn:aws:sts::A:assumed-role/NAME/SESSION`.

@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 
 use bumpalo::Bump;
-use retrial_cloudtrail::{Json, Parameters, Record};
+use retrial_cloudtrail::{Json, Parameters, Record, UserIdentity};
 use retrial_iam::{Context, KeyState, MissingKeys, Principal, Values};
 
 use crate::asker::provider;
@@ -91,6 +91,14 @@ fn via<'a>(source: KeySource<'a, '_>) -> Via<'a> {
 
 /// The keys that all requests of a call share.
 pub(crate) fn call_keys<'a>(source: KeySource<'a, '_>) -> Context<'a> {
+    let mut context = caller_keys(source);
+    record_keys(source, &mut context);
+    context
+}
+
+/// Those of them that follow from the caller: from `userIdentity`, from where the call came from, from the
+/// principal and the session. [`crate::KnownCallers`] tells callers apart by all of it.
+pub(crate) fn caller_keys<'a>(source: KeySource<'a, '_>) -> Context<'a> {
     let mut context = Context::new(MissingKeys::ByCatalogue);
     principal_keys(source, &mut context);
     principal_tag_keys(
@@ -103,16 +111,20 @@ pub(crate) fn call_keys<'a>(source: KeySource<'a, '_>) -> Context<'a> {
         &mut context,
     );
     session_keys(source, &mut context);
-    identity_provider_keys(source, &mut context);
     network_keys(source, &mut context);
     via_keys(source, &mut context);
-    time_keys(source, &mut context);
+    context
+}
+
+/// The others.
+pub(crate) fn record_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
+    identity_provider_keys(source, context);
+    time_keys(source, context);
     match source.record.event_source {
-        Some("kms.amazonaws.com") => kms_keys(source, &mut context),
-        Some("s3.amazonaws.com") => s3_keys(source, &mut context),
+        Some("kms.amazonaws.com") => kms_keys(source, context),
+        Some("s3.amazonaws.com") => s3_keys(source, context),
         _ => {}
     }
-    context
 }
 
 fn principal_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
@@ -252,10 +264,7 @@ fn session_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
     let Some(identity) = record.user_identity else {
         return;
     };
-    let long_term = identity
-        .access_key_id
-        .is_some_and(|key| key.starts_with("AKIA"));
-    if long_term {
+    if has_long_term_key(identity) {
         for key in [
             "aws:MultiFactorAuthPresent",
             "aws:MultiFactorAuthAge",
@@ -266,16 +275,8 @@ fn session_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
     } else {
         if let Some(mfa) = identity.mfa_authenticated {
             context.set("aws:MultiFactorAuthPresent", truth(mfa));
-            match (mfa, record.event_time, identity.session_created) {
-                (false, ..) => context.set("aws:MultiFactorAuthAge", KeyState::Absent),
-                (true, Some(now), Some(created)) => {
-                    let seconds = (now.micros() - created.micros()) / 1_000_000;
-                    context.set(
-                        "aws:MultiFactorAuthAge",
-                        one(arena.alloc_str(&seconds.to_string())),
-                    );
-                }
-                (true, ..) => {}
+            if !mfa {
+                context.set("aws:MultiFactorAuthAge", KeyState::Absent);
             }
         }
         if let Some(created) = identity.session_created_text {
@@ -297,6 +298,12 @@ fn session_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
         "aws:FederatedProvider",
         one_or_absent(identity.federated_provider),
     );
+}
+
+fn has_long_term_key(identity: UserIdentity<'_>) -> bool {
+    identity
+        .access_key_id
+        .is_some_and(|key| key.starts_with("AKIA"))
 }
 
 /// What a web or SAML identity's token says, as far as the record of the session's issue shows it.
@@ -419,6 +426,17 @@ fn time_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
     let (Some(time), Some(text)) = (record.event_time, record.event_time_text) else {
         return;
     };
+    if let Some(identity) = record.user_identity
+        && identity.mfa_authenticated == Some(true)
+        && !has_long_term_key(identity)
+        && let Some(created) = identity.session_created
+    {
+        let seconds = (time.micros() - created.micros()) / 1_000_000;
+        context.set(
+            "aws:MultiFactorAuthAge",
+            one(arena.alloc_str(&seconds.to_string())),
+        );
+    }
     context.set("aws:CurrentTime", one(text));
     context.set(
         "aws:EpochTime",

@@ -25,6 +25,7 @@ mod denial;
 mod findings;
 mod issued_session;
 mod keys;
+mod known_callers;
 mod mapping;
 mod memo;
 mod needs;
@@ -50,6 +51,7 @@ pub use findings::{
     RoleNeedProblem, findings,
 };
 pub use issued_session::{IssuedSession, issued_session};
+pub use known_callers::{KeepTexts, KnownCaller, KnownCallers};
 pub use mapping::{
     Asked, Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, MappingError, Need,
     PlannedNeed, Traced, TracedAnswer, TracedKey, TracedRequest, TracedResource,
@@ -86,12 +88,28 @@ pub use what_if::{
     ChangeEffect, Found, Grounds, OwnedStatement, WhatIf, WhatIfJudgement, WhatIfMemo,
 };
 
+/// What stands before the first mark of a text, and behind it. Parts of ARNs are short: a search by the word
+/// is not worth its set-up.
+fn split_at_mark(text: &str, mark: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|byte| byte == mark)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
+/// The account that an ARN shows; empty where it shows none.
+fn account_of_arn(arn: &str) -> Option<&str> {
+    let mut rest = arn;
+    for _ in 0..4 {
+        rest = split_at_mark(rest, b':')?.1;
+    }
+    Some(split_at_mark(rest, b':').map_or(rest, |(account, _)| account))
+}
+
 /// The partition of a principal's ARN, or else of a region's name.
 /// See <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>.
 fn partition_of<'a>(arn: Option<&'a str>, region: &str) -> &'a str {
     if let Some(partition) = arn
         .and_then(|arn| arn.strip_prefix("arn:"))
-        .and_then(|rest| rest.split(':').next())
+        .map(|rest| split_at_mark(rest, b':').map_or(rest, |(partition, _)| partition))
     {
         return partition;
     }

@@ -135,7 +135,12 @@ pub(crate) struct Question<'q> {
     bytes: &'q mut Vec<u8>,
 }
 
-impl Question<'_> {
+impl<'q> Question<'q> {
+    /// An empty one.
+    pub(crate) fn new(bytes: &'q mut Vec<u8>) -> Self {
+        Self { bytes }
+    }
+
     pub(crate) fn write(&mut self, text: Option<&str>) {
         let Some(text) = text else {
             self.bytes.extend(u32::MAX.to_le_bytes());

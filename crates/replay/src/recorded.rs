@@ -187,8 +187,14 @@ impl<'a, 'r, 's: 'a> Desk<'a, 'r, 's> {
         let caller = call.caller();
         let mapped: &'a [MappedRequest<'a>] =
             arena.alloc_slice_fill_iter(call.requests.iter().map(RecordedRequest::mapped));
-        let principal = caller.principal(snapshot).ok();
-        let asker = asker(&call.asking(), &caller, &Mapped::Requests(mapped), snapshot);
+        let principal = caller.principal(snapshot);
+        let asker = asker(
+            &call.asking(),
+            (&caller, principal),
+            &Mapped::Requests(mapped),
+            snapshot,
+        );
+        let principal = principal.ok();
         let obstacle = call.settled().or_else(|| asker.err());
         let session = CallSession::new(
             (call.is_assumed_root(), &caller, principal),

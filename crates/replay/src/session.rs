@@ -11,6 +11,7 @@ use retrial_cloudtrail::Record;
 use retrial_iam::{CompiledPolicy, ManagedPolicies, Snapshot};
 use sha2::{Digest, Sha256};
 
+use crate::account_of_arn;
 use crate::caller::{Caller, CallerKind};
 use crate::issued_session::is_session_key;
 
@@ -337,9 +338,14 @@ pub(crate) struct SessionPolicy<'q> {
 
 /// The same account and name; the path is not always shown, and names are unique without it.
 fn is_same_role(left: &str, right: &str) -> bool {
-    let same_account = left.split(':').nth(4) == right.split(':').nth(4);
-    let names = left.rsplit('/').next().zip(right.rsplit('/').next());
-    same_account && names.is_some_and(|(name, other)| name.eq_ignore_ascii_case(other))
+    let name = |arn: &str| {
+        arn.bytes()
+            .rposition(|byte| byte == b'/')
+            .map_or(0, |at| at + 1)
+    };
+    let names = left.get(name(left)..).zip(right.get(name(right)..));
+    names.is_some_and(|(name, other)| name.eq_ignore_ascii_case(other))
+        && account_of_arn(left) == account_of_arn(right)
 }
 
 /// The access key whose issuing record the decision on a call depends on; `None` where none does:

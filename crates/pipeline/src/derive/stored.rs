@@ -174,6 +174,7 @@ fn decided_request<'a>(
         required: request.required,
         certainty: request.mapping,
         context: request.context,
+        context_is_whole: true,
         hidden_keys: request.hidden_keys,
         decision: optional(row.decision, Decision::of_name, "decision")?,
         reason: optional(row.reason, Reason::of_name, "reason")?,

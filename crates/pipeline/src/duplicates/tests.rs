@@ -150,6 +150,24 @@ fn check_against_the_model(acts: &[Act], caps: Caps, store: &dyn Store, scratch:
                 let fingerprints: Vec<Fingerprint> =
                     records.iter().copied().map(fingerprint).collect();
                 let expect: Vec<Novelty> = records.iter().map(|r| model.check(*r)).collect();
+                // Among the records of some bodies, the same ones are duplicates.
+                let some: Vec<usize> = (0..records.len())
+                    .filter(|at| records[*at].2.is_multiple_of(2))
+                    .collect();
+                let among: Vec<Fingerprint> = some.iter().map(|at| fingerprints[*at]).collect();
+                let is_duplicate = |novelty: &Novelty| *novelty == Novelty::Duplicate;
+                assert_eq!(
+                    duplicates
+                        .preview(&among)
+                        .unwrap()
+                        .iter()
+                        .map(is_duplicate)
+                        .collect::<Vec<_>>(),
+                    some.iter()
+                        .map(|at| is_duplicate(&expect[*at]))
+                        .collect::<Vec<_>>(),
+                    "{records:?}"
+                );
                 assert_eq!(
                     duplicates.check(&fingerprints).unwrap(),
                     expect,

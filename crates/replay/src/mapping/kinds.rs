@@ -3,6 +3,8 @@
 
 use retrial_iam::Catalogue;
 
+use crate::split_at_mark;
+
 /// The ARN templates of a service's resource types, taken apart.
 #[derive(Debug)]
 pub(super) struct Kinds(Vec<Kind>);
@@ -47,13 +49,12 @@ impl Kinds {
 
     /// The type that an ARN has the form of.
     pub(super) fn of_arn(&self, arn: &str) -> Option<&'static str> {
-        let mut fields = arn.splitn(6, ':').skip(2);
-        let fields: [&str; 4] = [
-            fields.next()?,
-            fields.next()?,
-            fields.next()?,
-            fields.next()?,
-        ];
+        let (_, rest) = split_at_mark(arn, b':')?;
+        let (_, rest) = split_at_mark(rest, b':')?;
+        let (service, rest) = split_at_mark(rest, b':')?;
+        let (region, rest) = split_at_mark(rest, b':')?;
+        let (account, resource) = split_at_mark(rest, b':')?;
+        let fields = [service, region, account, resource];
         let mut best: Option<&Kind> = None;
         for kind in &self.0 {
             if best.is_none_or(|best| kind.fixed > best.fixed)
@@ -116,13 +117,22 @@ impl Part {
             let found = rest
                 .get(from..)
                 .filter(|_| from > 0)
-                .and_then(|rest| rest.split_once(&**literal));
+                .and_then(|rest| behind(rest, literal));
             match found {
-                Some((_, after)) => rest = after,
+                Some(after) => rest = after,
                 None => return false,
             }
         }
         rest.len() > last.len() && rest.ends_with(&**last)
+    }
+}
+
+/// What stands behind the first place of `literal`. Nearly every one is a single mark, for which a search
+/// for words has too much to prepare.
+fn behind<'t>(text: &'t str, literal: &str) -> Option<&'t str> {
+    match literal.as_bytes() {
+        [mark] => split_at_mark(text, *mark).map(|(_, behind)| behind),
+        _ => text.split_once(literal).map(|(_, behind)| behind),
     }
 }
 

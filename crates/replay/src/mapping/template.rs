@@ -155,9 +155,7 @@ impl Template {
 
 /// The account in an ARN.
 pub(super) fn account_of(arn: &str) -> Option<&str> {
-    arn.split(':')
-        .nth(4)
-        .filter(|account| !account.is_empty() && *account != "*")
+    crate::account_of_arn(arn).filter(|account| !account.is_empty() && *account != "*")
 }
 
 /// The fields that may fill a variable: its name, or a list of names; in Amazon EC2 at any depth, and

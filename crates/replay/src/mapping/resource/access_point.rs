@@ -4,6 +4,7 @@ use bumpalo::collections::Vec as BumpVec;
 use retrial_cloudtrail::Json;
 
 use super::{Finds, Found, How, Origin, ResourcePlan};
+use crate::account_of_arn;
 use crate::mapping::MappedResource;
 use crate::mapping::template::{Template, account_of};
 use crate::mapping::view::{Shown, View};
@@ -61,11 +62,13 @@ impl ResourcePlan {
 /// See <https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-alias.html>.
 fn access_point_of<'a>(view: &View<'a, '_>) -> Option<&'a str> {
     let is_access_point = |arn: &str| {
-        let mut fields = arn.split(':').skip(4);
-        fields.next().is_some_and(|account| !account.is_empty())
-            && fields
-                .next()
-                .is_some_and(|resource| resource.starts_with("accesspoint/"))
+        account_of_arn(arn).is_some_and(|account| {
+            !account.is_empty()
+                && arn
+                    .split(':')
+                    .nth(5)
+                    .is_some_and(|resource| resource.starts_with("accesspoint/"))
+        })
     };
     let of_arn = |arn: &'a str| {
         // Hardly any is one: the words are searched in those that may be.
