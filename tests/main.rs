@@ -35,6 +35,7 @@ mod replay;
 mod s3;
 mod sample_logs;
 mod sessions;
+mod shards;
 mod simulate;
 mod support;
 mod usage;

@@ -27,6 +27,7 @@ use crate::plan::PlannedFile;
 use crate::report::Report;
 use crate::retry::class;
 use crate::rows::{Origin, session_row};
+use crate::shards::Recorded;
 use crate::texts::Texts;
 
 /// What one file contributes to a slice at most; a larger file goes on in further rounds, so that one
@@ -58,6 +59,16 @@ impl<'p> OpenFile<'p> {
             started: false,
             coverage: FileCoverage::default(),
         }
+    }
+
+    /// Its place in the plan.
+    pub(crate) fn place(&self) -> usize {
+        self.place
+    }
+
+    /// The file.
+    pub(crate) fn planned(&self) -> &'p PlannedFile {
+        self.file
     }
 
     /// Whether anything is left to be read.
@@ -111,6 +122,21 @@ pub(crate) struct Item {
     pub(crate) conflict: bool,
     fingerprint: Option<Fingerprint>,
     cell: Option<CellOf>,
+}
+
+impl Item {
+    /// Its fingerprint and what it was found to be; `None` of a filtered record.
+    pub(crate) fn recorded(&self) -> Option<Recorded> {
+        let novelty = match (&self.fate, self.conflict) {
+            (Fate::Dropped, _) => Novelty::Duplicate,
+            (_, true) => Novelty::Conflict,
+            (_, false) => Novelty::New,
+        };
+        Some(Recorded {
+            fingerprint: self.fingerprint?,
+            novelty,
+        })
+    }
 }
 
 /// What became of a record.
@@ -341,7 +367,7 @@ fn failed_part<'f>(part: FilePart<'f>, failure: Failure) -> FilePart<'f> {
 pub(crate) fn count_failure(report: &mut Report, reason: &'static str) {
     report.files_rejected += 1;
     report.retryable += 1;
-    *report.rejects.entry(reason).or_default() += 1;
+    *report.rejects.entry(reason.into()).or_default() += 1;
 }
 
 /// One part of one file, as it is read.
@@ -423,7 +449,10 @@ impl PartReader<'_, '_> {
             }
             RejectScope::File => report.files_rejected += 1,
         }
-        *report.rejects.entry(reject.reason.code()).or_default() += 1;
+        *report
+            .rejects
+            .entry(reject.reason.code().into())
+            .or_default() += 1;
         let row = RejectRow {
             log_file: self.part.log_file,
             record_index: reject.record_index,
@@ -448,7 +477,7 @@ impl PartReader<'_, '_> {
             return;
         }
         self.part.report.files_rejected += 1;
-        *self.part.report.rejects.entry(REASON).or_default() += 1;
+        *self.part.report.rejects.entry(REASON.into()).or_default() += 1;
         let row = RejectRow {
             log_file: self.part.log_file,
             record_index: None,

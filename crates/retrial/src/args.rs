@@ -14,6 +14,7 @@ use crate::plan::PlanArgs;
 use crate::printer::Printer;
 use crate::prune::PruneArgs;
 use crate::replay::ReplayArgs;
+use crate::shards::ShardArgs;
 use crate::share::Share;
 use crate::status::StatusArgs;
 use crate::what_if::WhatIfArgs;
@@ -158,6 +159,9 @@ pub(crate) struct AnalyzeArgs {
 
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
+
+    #[command(flatten)]
+    pub(crate) shards: ShardArgs,
 
     /// Exit with 1 if more than this share of the records is of events that no mapping knows: `0.1%`
     ///

@@ -21,6 +21,7 @@ mod prune;
 mod replay;
 mod report_json;
 mod request;
+mod shards;
 mod share;
 mod signals;
 mod simulate;

@@ -1,0 +1,302 @@
+//! One delivery day of all shards: which log files are to be read again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use retrial_tables::{Decisions, Table};
+
+use super::records::{DayRecords, Recorded};
+use super::set::{ShardOutput, ShardProblem, ShardSet};
+use crate::analyze::PipelineError;
+use crate::duplicates::{Duplicates, Fingerprint, Novelty};
+use crate::plan::{DayPlan, day_number, parse_delivery_date};
+use crate::sessions::{Found, SessionFiles, Sessions, minute};
+use crate::slice::{FilePart, Item, OpenFile};
+use crate::stored_file::StoredFile;
+
+/// How many fingerprints are looked up at once, about.
+const LOOK_UPS: usize = 1 << 16;
+
+/// What tells the session of a row's call.
+const CALL: &[&str] = &["event_time", "access_key_id", "log_file"];
+
+/// A delivery day at work.
+pub(super) struct DayShards<'d, 'r> {
+    pub(super) set: &'d ShardSet<'r>,
+    pub(super) plan: &'d DayPlan,
+    /// `2026-11-02`, or `unknown`.
+    pub(super) date: &'d str,
+    pub(super) records: &'d DayRecords,
+    /// The places of log files that cannot be read.
+    pub(super) unreadable: &'d BTreeSet<usize>,
+}
+
+/// The log files that are to be read again, by place, with what each of their records is.
+#[derive(Default)]
+pub(crate) struct Again {
+    pub(crate) files: BTreeMap<usize, AgainFile>,
+}
+
+/// A log file that is to be read again.
+#[derive(Default)]
+pub(crate) struct AgainFile {
+    records: Vec<Recorded>,
+    taken: usize,
+}
+
+impl AgainFile {
+    /// What the next records of the file are, which must be those that its shard read.
+    fn take(
+        &mut self,
+        key: &str,
+        fingerprints: &[Fingerprint],
+    ) -> Result<Vec<Novelty>, PipelineError> {
+        let end = self.taken + fingerprints.len();
+        let records = self.records.get(self.taken..end).unwrap_or_default();
+        let same = records.len() == fingerprints.len()
+            && records
+                .iter()
+                .zip(fingerprints)
+                .all(|(record, fingerprint)| record.fingerprint == *fingerprint);
+        if !same {
+            return Err(ShardProblem::Changed {
+                key: key.to_owned(),
+            }
+            .into());
+        }
+        self.taken = end;
+        Ok(records.iter().map(|record| record.novelty).collect())
+    }
+
+    /// Whether all records were taken.
+    fn is_done(&self) -> bool {
+        self.taken == self.records.len()
+    }
+}
+
+impl Again {
+    /// What the records of a round are, which come in the order of the plan.
+    pub(crate) fn take(
+        &mut self,
+        files: &[OpenFile<'_>],
+        parts: &[FilePart<'_>],
+    ) -> Result<Vec<Novelty>, PipelineError> {
+        let mut novelties = Vec::new();
+        for (file, part) in files.iter().zip(parts) {
+            let key = &file.planned().key;
+            let changed = || ShardProblem::Changed { key: key.clone() };
+            let known = self.files.get_mut(&file.place()).ok_or_else(changed)?;
+            let recorded = part.items.iter().filter_map(Item::recorded);
+            let found: Vec<Fingerprint> = recorded.map(|record| record.fingerprint).collect();
+            novelties.extend(known.take(key, &found)?);
+            if !file.has_more() && !known.is_done() {
+                return Err(changed().into());
+            }
+        }
+        Ok(novelties)
+    }
+}
+
+impl DayShards<'_, '_> {
+    /// The places of the log files whose records all shards have.
+    fn places(&self) -> impl Iterator<Item = usize> {
+        (0..self.plan.files.len()).filter(|place| !self.unreadable.contains(place))
+    }
+
+    /// Which log files are to be read again. The records of all are known as kept from here on.
+    pub(super) fn again(
+        &self,
+        duplicates: &mut Duplicates<'_>,
+        sessions: &Sessions,
+        from_minute: u32,
+    ) -> Result<Again, PipelineError> {
+        let mut again = Again::default();
+        let other_sessions = self.other_sessions(sessions, from_minute)?;
+        // Rows tell their log file by its key alone: where two sources have a key, nothing is taken over.
+        let repeated = self.repeated_keys();
+        let is_due = |key: &str| {
+            self.set.waiting.contains(key) || other_sessions.contains(key) || repeated.contains(key)
+        };
+        let (mut places, mut held) = (Vec::new(), 0);
+        for place in self.places() {
+            let Some(file) = self.plan.files.get(place) else {
+                continue;
+            };
+            let records = match self.records.file(file) {
+                Some(known) => self.records.records(known)?,
+                None => Vec::new(),
+            };
+            held += records.len();
+            places.push((place, records));
+            if held >= LOOK_UPS {
+                held = 0;
+                self.look_up(
+                    duplicates,
+                    std::mem::take(&mut places),
+                    (&is_due, &mut again),
+                )?;
+            }
+        }
+        self.look_up(duplicates, places, (&is_due, &mut again))?;
+        Ok(again)
+    }
+
+    /// Looks up the records of some log files, in the order of the plan.
+    fn look_up(
+        &self,
+        duplicates: &mut Duplicates<'_>,
+        places: Vec<(usize, Vec<Recorded>)>,
+        (is_due, again): (&dyn Fn(&str) -> bool, &mut Again),
+    ) -> Result<(), PipelineError> {
+        let all: Vec<Fingerprint> = places
+            .iter()
+            .flat_map(|(_, records)| records.iter().map(|record| record.fingerprint))
+            .collect();
+        let mut novelties = duplicates.check(&all)?.into_iter();
+        for (place, mut records) in places {
+            let Some(file) = self.plan.files.get(place) else {
+                continue;
+            };
+            let mut differs = is_due(&file.key);
+            for record in &mut records {
+                let Some(novelty) = novelties.next() else {
+                    break;
+                };
+                differs |= record.novelty != novelty;
+                record.novelty = novelty;
+            }
+            if differs {
+                let file = AgainFile { records, taken: 0 };
+                again.files.insert(place, file);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl DayShards<'_, '_> {
+    fn repeated_keys(&self) -> BTreeSet<&str> {
+        let mut keys: Vec<&str> = self
+            .plan
+            .files
+            .iter()
+            .map(|file| file.key.as_str())
+            .collect();
+        keys.sort_unstable();
+        let repeated = keys.windows(2).filter_map(|pair| match pair {
+            [one, other] if one == other => Some(*one),
+            _ => None,
+        });
+        repeated.collect()
+    }
+
+    /// The sessions that the calls of this day can be made in: what is merged of earlier days, and what
+    /// all shards have of this day and the next, since the issuing record may come after the call.
+    pub(super) fn all_sessions(
+        &self,
+        merged: SessionFiles<'_>,
+        from_minute: u32,
+    ) -> Result<Sessions, PipelineError> {
+        let this = day_of(self.date);
+        let is_near = |date: &str| match (this, day_of(date)) {
+            (Some(this), Some(day)) => (this..=this.saturating_add(1)).contains(&day),
+            (this, _) => this.is_none(),
+        };
+        let mut files = vec![merged];
+        files.extend(
+            self.set
+                .shards
+                .iter()
+                .map(|shard| session_files(shard, &is_near)),
+        );
+        let mut sessions = Sessions::default();
+        sessions.load(&files, from_minute)?;
+        Ok(sessions)
+    }
+
+    /// The log files with a call whose session is another one in the light of all shards than in that of
+    /// its own.
+    fn other_sessions(
+        &self,
+        all: &Sessions,
+        from_minute: u32,
+    ) -> Result<BTreeSet<String>, PipelineError> {
+        let this = day_of(self.date);
+        let is_known = |date: &str| match (this, day_of(date)) {
+            (Some(this), Some(day)) => day <= this.saturating_add(1),
+            _ => true,
+        };
+        let mut other = BTreeSet::new();
+        for shard in &self.set.shards {
+            let mut own = Sessions::default();
+            own.load(&[session_files(shard, &is_known)], from_minute)?;
+            self.compare(shard, (&own, all), &mut other)?;
+        }
+        Ok(other)
+    }
+
+    fn compare(
+        &self,
+        shard: &ShardOutput<'_>,
+        (own, all): (&Sessions, &Sessions),
+        other: &mut BTreeSet<String>,
+    ) -> Result<(), PipelineError> {
+        let files = shard.files_of(self.date);
+        for file in files.filter(|file| file.table == Decisions::NAME) {
+            let failed = |cause| PipelineError::Read {
+                key: file.key.clone(),
+                cause,
+            };
+            let stored = StoredFile {
+                store: shard.store,
+                key: &file.key,
+                bytes: file.bytes,
+            };
+            let reader = stored.table::<Decisions>(CALL)?;
+            for row_group in 0..reader.row_groups() {
+                for batch in reader.batches(row_group).map_err(failed)? {
+                    batch.map_err(failed)?.with_rows(|rows| {
+                        for row in rows {
+                            let Some(key) = row.access_key_id else {
+                                continue;
+                            };
+                            let minute = minute(row.log_file, row.event_time);
+                            if !same_session(own, all, (key, minute))
+                                && !other.contains(row.log_file)
+                            {
+                                other.insert(row.log_file.to_owned());
+                            }
+                        }
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a call has the same session in the light of both, once all is known that may come.
+fn same_session(own: &Sessions, all: &Sessions, (key, minute): (&str, u32)) -> bool {
+    match (
+        own.find(key, minute, u32::MAX),
+        all.find(key, minute, u32::MAX),
+    ) {
+        (Found::Known(own), Found::Known(all)) => own == all,
+        (Found::Known(_), _) | (_, Found::Known(_)) => false,
+        _ => true,
+    }
+}
+
+fn session_files<'s>(
+    shard: &'s ShardOutput<'_>,
+    wanted: &dyn Fn(&str) -> bool,
+) -> SessionFiles<'s> {
+    let files = shard.manifest.files.iter();
+    SessionFiles {
+        store: shard.store,
+        files: files.filter(|file| wanted(&file.delivery_date)).collect(),
+    }
+}
+
+fn day_of(date: &str) -> Option<i32> {
+    parse_delivery_date(date).flatten().map(day_number)
+}
