@@ -112,6 +112,14 @@ fn counted(report: &Value) -> Value {
     let mut counted = serde_json::Map::new();
     for name in [
         "books",
+        "files",
+        "not_evaluated",
+        "undetermined",
+        "undetermined_by",
+        "assumed",
+        "layers_named_by_aws",
+        "unmapped",
+        "service_linked_differences",
         "verdicts",
         "outcomes",
         "services",

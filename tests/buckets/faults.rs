@@ -232,6 +232,101 @@ fn an_object_that_is_deleted_after_it_was_listed() {
     );
 }
 
+/// What is still not there when it is tried again was deleted: nobody waits for it any more.
+#[test]
+fn an_object_that_stays_deleted_is_rejected_for_good() {
+    let Some(sample) = Sample::get() else { return };
+    let key = log_files()[5].clone();
+    let hidden = key.clone();
+    let proxy = Proxy::start(sample.place.port(), move |seen| {
+        match is_download(seen) && seen.path.contains(&hidden) {
+            true => Fault::Answer(404, "NoSuchKey"),
+            false => Fault::None,
+        }
+    });
+    let place = sample.place.with_output("stays-deleted");
+    let through = place.through(proxy.port());
+    let folder = tempfile::tempdir().unwrap();
+    let rejects = |part: &str| {
+        let at = folder.path().join(part);
+        place.fetch("stays-deleted", &at);
+        let sql = "SELECT log_file, reason, class FROM 'rejects/*/*.parquet' ORDER BY ALL";
+        json!(duckdb(&at, sql))
+    };
+    let (status, report) = through.analyze(&sample.iam(), &[]);
+    assert_eq!((status, &report["retryable_rejects"]), (3, &1.into()));
+    assert_eq!(
+        rejects("first"),
+        json!([[key, "unreadable_file", "retryable"]])
+    );
+    let (status, report) = through.analyze(&sample.iam(), &[]);
+    assert_eq!((status, &report["retryable_rejects"]), (3, &0.into()));
+    assert_eq!(report["rejects"], json!({"deleted_file": 1}));
+    let gone = json!([[key, "deleted_file", "permanent"]]);
+    assert_eq!(rejects("second"), gone);
+    // It is said once; from the next night on all is well.
+    let (status, report) = through.analyze(&sample.iam(), &[]);
+    assert_eq!((status, &report["files"]["read"]), (0, &0.into()));
+    assert_eq!(rejects("third"), gone);
+}
+
+/// The SDK's own quota of retries, which all requests of a process share, would be spent by then.
+#[test]
+fn a_storm_of_throttling_is_ridden_out() {
+    let corpus = Corpus::new(&[
+        "--events",
+        "600",
+        "--files",
+        "150",
+        "--principals",
+        "400",
+        "--days",
+        "2",
+    ]);
+    let Some(place) = Place::holding(&corpus.path()) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    analyze(&corpus.path(), &corpus.iam(), &out, &[]);
+    let proxy = Proxy::start(place.port(), |seen| match seen.before {
+        0 | 1 if is_download(seen) => Fault::Answer(503, "SlowDown"),
+        _ => Fault::None,
+    });
+    let through = place.through(proxy.port());
+    let (iam, source, target) = (corpus.iam(), place.address("in"), place.address("out"));
+    let ran = through.retrial(&[
+        "analyze",
+        &source,
+        "--iam",
+        text(&iam),
+        "--out",
+        &target,
+        "--log-format",
+        "json",
+    ]);
+    let ran = ran.expect_status(0);
+    let seen = proxy.seen();
+    let throttled = seen
+        .iter()
+        .filter(|seen| is_download(seen) && seen.before < 2);
+    assert!(throttled.count() >= 300);
+    // It is logged, and not once for each.
+    let events = ran.stderr.lines().map(|line| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["message"].as_str().unwrap().to_owned()
+    });
+    let told = events
+        .filter(|message| message == "throttled by S3")
+        .count();
+    assert!((8..=10).contains(&told), "{told}: {}", ran.stderr);
+    same_bytes(
+        &comparable(&out, text(&corpus.path())),
+        &place.output(),
+        "a storm",
+    );
+}
+
 #[test]
 fn a_prefix_without_permission_is_read_later() {
     let prefix = "AWSLogs/o-exampleorg1/444455556666/";

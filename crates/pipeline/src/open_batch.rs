@@ -259,6 +259,7 @@ impl<'w, 'r> OpenBatch<'w, 'r> {
                 run: self.place.run,
                 known: self.knowledge(times.before),
                 failing,
+                retry: &self.joins.retry,
             };
             let mut parts = read_round(reading, &mut files, &mut arenas);
             let failed = parts

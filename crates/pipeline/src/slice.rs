@@ -25,7 +25,7 @@ use crate::decide::{Decided, Knowledge, Rows, Worker};
 use crate::duplicates::{Fingerprint, Novelty, body_hash};
 use crate::plan::PlannedFile;
 use crate::report::Report;
-use crate::retry::class;
+use crate::retry::{Retry, class};
 use crate::rows::{Origin, session_row};
 use crate::shards::Recorded;
 use crate::texts::Texts;
@@ -163,6 +163,17 @@ pub(crate) struct Reading<'r, 'f> {
     pub(crate) known: Knowledge<'r>,
     /// Files that are known to fail in their middle: they are not opened.
     pub(crate) failing: &'r BTreeMap<usize, Failure>,
+    /// What could not be read by earlier runs.
+    pub(crate) retry: &'r Retry,
+}
+
+impl Reading<'_, '_> {
+    /// Whether an earlier run could not read a file either.
+    fn was_tried(&self, file: &PlannedFile) -> bool {
+        let names = self.run.source_names();
+        let source = names.get(file.source).map_or("", String::as_str);
+        self.retry.was_tried(source, &file.key)
+    }
 }
 
 /// Reads the next part of each file. The rows live in `arenas`, one per file.
@@ -312,7 +323,10 @@ fn read_part<'f>(
                 let buffers = buffers.unwrap_or_default();
                 open.reader = Some(LogFileReader::with_buffers(body, run.limits, buffers));
             }
-            Err(error) => reader.unopened(&error),
+            Err(error) => {
+                let gone = error.is_not_found() && reading.was_tried(open.file);
+                reader.unopened(&error, gone);
+            }
         }
     }
     let Some(body) = &mut open.reader else {
@@ -466,24 +480,29 @@ impl PartReader<'_, '_> {
         self.part.rejects.push((None, row));
     }
 
-    fn unopened(&mut self, error: &StorageError) {
-        const REASON: &str = "unreadable_file";
-        if error.is_retryable() {
+    /// A file that was not there for an earlier run, and is not there now, is `gone` for good.
+    fn unopened(&mut self, error: &StorageError, gone: bool) {
+        let reason = if gone {
+            "deleted_file"
+        } else {
+            "unreadable_file"
+        };
+        if error.is_retryable() && !gone {
             self.fail(Failure {
                 place: self.place,
-                reason: REASON,
+                reason,
                 message: error.to_string(),
             });
             return;
         }
         self.part.report.files_rejected += 1;
-        *self.part.report.rejects.entry(REASON.into()).or_default() += 1;
+        *self.part.report.rejects.entry(reason.into()).or_default() += 1;
         let row = RejectRow {
             log_file: self.part.log_file,
             record_index: None,
             byte_offset: None,
             event_id: None,
-            reason: REASON,
+            reason,
             message: self.arena.alloc_str(&error.to_string()),
             class: class(false),
             bytes: None,

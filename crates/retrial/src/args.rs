@@ -115,6 +115,7 @@ impl Command {
         match self {
             Self::Analyze(args) => Some((&args.logs, args.quiet)),
             Self::Compact(args) => Some((&args.logs, false)),
+            Self::Prune(args) => Some((&args.logs, false)),
             _ => None,
         }
     }

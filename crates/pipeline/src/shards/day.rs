@@ -16,6 +16,8 @@ use crate::stored_file::StoredFile;
 /// How many fingerprints are looked up at once, about.
 const LOOK_UPS: usize = 1 << 16;
 
+const MINUTES_A_DAY: u32 = 24 * 60;
+
 /// What tells the session of a row's call.
 const CALL: &[&str] = &["event_time", "access_key_id", "log_file"];
 
@@ -196,21 +198,36 @@ impl DayShards<'_, '_> {
         merged: SessionFiles<'_>,
         from_minute: u32,
     ) -> Result<Sessions, PipelineError> {
+        let near = self.near(from_minute);
         let this = day_of(self.date);
-        let is_near = |date: &str| match (this, day_of(date)) {
-            (Some(this), Some(day)) => (this..=this.saturating_add(1)).contains(&day),
-            (this, _) => this.is_none(),
-        };
-        let mut files = vec![merged];
-        files.extend(
-            self.set
-                .shards
-                .iter()
-                .map(|shard| session_files(shard, &is_near)),
-        );
+        let is_new = |date: &str| near(date) && (this.is_none() || day_of(date) >= this);
+        let mut files = vec![SessionFiles {
+            store: merged.store,
+            files: merged
+                .files
+                .into_iter()
+                .filter(|file| near(&file.delivery_date))
+                .collect(),
+        }];
+        let shards = self.set.shards.iter();
+        files.extend(shards.map(|shard| session_files(shard, &is_new)));
         let mut sessions = Sessions::default();
         sessions.load(&files, from_minute)?;
         Ok(sessions)
+    }
+
+    /// Whether what was delivered on a day can be joined with this day's calls: not what is older than
+    /// `from_minute`, nor later than the next day. All can that has no day, and with such calls.
+    fn near(&self, from_minute: u32) -> impl Fn(&str) -> bool + use<> {
+        let this = day_of(self.date);
+        let from = i32::try_from(from_minute / MINUTES_A_DAY).unwrap_or(i32::MAX);
+        move |date| match (this, day_of(date)) {
+            (Some(this), Some(day)) => {
+                // A stamp may be of the day before or after that of its folder.
+                day >= from.saturating_sub(1) && day <= this.saturating_add(1)
+            }
+            _ => true,
+        }
     }
 
     /// The log files with a call whose session is another one in the light of all shards than in that of
@@ -220,15 +237,13 @@ impl DayShards<'_, '_> {
         all: &Sessions,
         from_minute: u32,
     ) -> Result<BTreeSet<String>, PipelineError> {
-        let this = day_of(self.date);
-        let is_known = |date: &str| match (this, day_of(date)) {
-            (Some(this), Some(day)) => day <= this.saturating_add(1),
-            _ => true,
-        };
         let mut other = BTreeSet::new();
         for shard in &self.set.shards {
             let mut own = Sessions::default();
-            own.load(&[session_files(shard, &is_known)], from_minute)?;
+            own.load(
+                &[session_files(shard, &self.near(from_minute))],
+                from_minute,
+            )?;
             self.compare(shard, (&own, all), &mut other)?;
         }
         Ok(other)

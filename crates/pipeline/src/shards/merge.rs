@@ -105,6 +105,8 @@ impl Work<'_> {
             let reason = unread.reason.clone().into();
             *self.report.rejects.entry(reason).or_default() += u64::from(is_new);
             self.report.files_rejected += u64::from(is_new);
+            self.report.files += u64::from(is_new && unread.size.is_some());
+            self.report.bytes += unread.size.filter(|_| is_new).unwrap_or_default();
             self.report.retryable += u64::from(is_new && unread.retryable);
             self.joins.retry.add(Unread {
                 due: false,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Credentials, RequestChecksumCalculation, StalledStreamProtectionConfig};
 use aws_sdk_s3::types::RequestPayer;
@@ -16,6 +16,7 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
 
 use super::address::S3Address;
+use super::attempts::Attempts;
 use crate::error::KeyProblem;
 use crate::error::StorageError;
 use crate::faults::{Faults, NoFaults, Step};
@@ -254,12 +255,20 @@ async fn client(address: &S3Address, options: &S3Options) -> Client {
         loader = loader.endpoint_url(url);
     }
     let shared = loader.load().await;
+    // By default all clients of a process share 500 tokens, of which a retry takes 5 to 14, and when they are
+    // spent nothing is tried again: a storm of throttling would turn log files into rejects. What bounds
+    // ours is how often each request is tried, with growing pauses, and how many are under way at once.
+    let retries = RetryPartition::custom("retrial")
+        .token_bucket(TokenBucket::unlimited())
+        .build();
     let stalls = StalledStreamProtectionConfig::enabled()
         .grace_period(options.patience)
         .build();
     let mut config = aws_sdk_s3::config::Builder::from(&shared)
         .force_path_style(options.path_style)
         .retry_config(RetryConfig::standard().with_max_attempts(options.attempts))
+        .retry_partition(retries)
+        .interceptor(Attempts::default())
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(options.patience.min(Duration::from_secs(5)))

@@ -15,6 +15,7 @@
 
 mod address;
 mod ahead;
+mod attempts;
 mod bucket;
 mod failure;
 mod listing;

@@ -8,6 +8,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::{Buf, Bytes};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::debug;
 
 use super::bucket::{S3Bucket, failed};
 use super::failure::{Asked, Failure, failure};
@@ -114,6 +115,7 @@ pub(super) async fn fetch(
             _ => {}
         }
         attempt += 1;
+        debug!(key = asked.key, attempt, "an answer broke off");
         if attempt >= bucket.options().attempts {
             return Err(broken(asked));
         }
@@ -253,6 +255,12 @@ impl Download {
                 }
             }
             failures += 1;
+            debug!(
+                key = self.key,
+                at = self.at,
+                failures,
+                "a download broke off"
+            );
             if failures >= self.bucket.options().attempts {
                 let _ = sender.send(Err(broken(self.asked()))).await;
                 return;
