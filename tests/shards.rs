@@ -251,8 +251,6 @@ fn what_does_not_belong_together() {
         "`shards/2-of-3` is there, which is none of 2 shards",
     );
     fs::remove_dir_all(place.out.join("shards/2-of-3")).unwrap();
-    let other = folder.path().join("other.json");
-    fs::write(&other, "{}").unwrap();
     place.merge_fails(
         "2",
         &["--service", "s3"],

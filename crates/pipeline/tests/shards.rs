@@ -30,9 +30,9 @@ const NEVER_ISSUED: &str = "ASIAEXAMPLENEVER0000";
 /// Accounts of all three shards.
 const ACCOUNTS: [&str; 4] = [
     "111122223333",
+    "333344445555",
+    "123456789012",
     "444455556666",
-    "777788889999",
-    "101010101010",
 ];
 
 fn world() -> World {
@@ -92,7 +92,7 @@ fn world() -> World {
         "20261103T0003Z",
         &[issue("i-3", ISSUED_NEXT_DAY), user_call("b-0")],
     );
-    // Eight days later it is no duplicate of the first, and one of the second is.
+    // Seven days behind the first it is a duplicate still, then a record of its own, which has one in turn.
     log(c, "20261109T0700Z", &[user_call("b-0"), user_call("c-1")]);
     log(a, "20261109T0830Z", &[user_call("b-0"), user_call("a-0")]);
     log(
@@ -167,7 +167,7 @@ fn shards_are_one_run() {
     );
     // What was planted across shards is found.
     assert_eq!((report.conflicts, report.waiting), (1, 1));
-    assert_eq!(report.books.duplicate, 5);
+    assert_eq!(report.books.duplicate, 4);
     macro_rules! same {
         ($($table:ty),*) => {$(
             assert_eq!(world.rows::<$table>("one"), world.rows::<$table>("out"));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bumpalo::Bump;
 use retrial_storage::Store;
-use retrial_tables::{Changes, Decisions, Needs, Rejects, Sessions};
+use retrial_tables::{Changes, Decisions, Needs, Rejects, Sessions, Table};
 use tracing::{info, warn};
 
 use super::SHARDS_FOLDER;
@@ -287,6 +287,13 @@ struct TakeOver<'t, 'd, 'r> {
     again: &'t Again,
 }
 
+/// Takes rows over, those of a row group at a time.
+type Taker<'t, T> = dyn for<'x, 'a> FnMut(
+        &mut OpenBatch<'_, '_>,
+        &'x [Dated<<T as Table>::Row<'a>>],
+    ) -> Result<(), PipelineError>
+    + 't;
+
 impl TakeOver<'_, '_, '_> {
     fn all(&self, open: &mut OpenBatch<'_, '_>) -> Result<(), PipelineError> {
         self.counts(open);
@@ -351,10 +358,7 @@ impl TakeOver<'_, '_, '_> {
     fn table<T: OfLogFile>(
         &self,
         open: &mut OpenBatch<'_, '_>,
-        each: &mut dyn for<'x, 'a> FnMut(
-            &mut OpenBatch<'_, '_>,
-            &'x [Dated<T::Row<'a>>],
-        ) -> Result<(), PipelineError>,
+        each: &mut Taker<'_, T>,
     ) -> Result<(), PipelineError>
     where
         for<'x> T::Row<'x>: Send,
