@@ -1,7 +1,8 @@
 //! One delivery day of all shards: which log files are to be read again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use rayon::prelude::*;
 use retrial_tables::{Decisions, Table};
 
 use super::records::{DayRecords, Recorded};
@@ -237,16 +238,16 @@ impl DayShards<'_, '_> {
         all: &Sessions,
         from_minute: u32,
     ) -> Result<BTreeSet<String>, PipelineError> {
-        let mut other = BTreeSet::new();
-        for shard in &self.set.shards {
+        let of_shards = self.set.shards.par_iter().map(|shard| {
             let mut own = Sessions::default();
-            own.load(
-                &[session_files(shard, &self.near(from_minute))],
-                from_minute,
-            )?;
+            let files = session_files(shard, &self.near(from_minute));
+            own.load(&[files], from_minute)?;
+            let mut other = BTreeSet::new();
             self.compare(shard, (&own, all), &mut other)?;
-        }
-        Ok(other)
+            Ok(other)
+        });
+        let of_shards: Vec<BTreeSet<String>> = of_shards.collect::<Result<_, PipelineError>>()?;
+        Ok(of_shards.into_iter().flatten().collect())
     }
 
     fn compare(
@@ -256,6 +257,7 @@ impl DayShards<'_, '_> {
         other: &mut BTreeSet<String>,
     ) -> Result<(), PipelineError> {
         let files = shard.files_of(self.date);
+        let mut minutes: HashMap<String, u32> = HashMap::new();
         for file in files.filter(|file| file.table == Decisions::NAME) {
             let failed = |cause| PipelineError::Read {
                 key: file.key.clone(),
@@ -271,10 +273,22 @@ impl DayShards<'_, '_> {
                 for batch in reader.batches(row_group).map_err(failed)? {
                     batch.map_err(failed)?.with_rows(|rows| {
                         for row in rows {
-                            let Some(key) = row.access_key_id else {
+                            // A long-term key is no session's.
+                            let key = row.access_key_id.filter(|key| !key.starts_with("AKIA"));
+                            let Some(key) = key else {
                                 continue;
                             };
-                            let minute = minute(row.log_file, row.event_time);
+                            let minute = match minutes.get(row.log_file) {
+                                Some(minute) => *minute,
+                                None => {
+                                    let found = minute(row.log_file, row.event_time);
+                                    // Without a date in its name it is each record's own.
+                                    if self.plan.day.is_some() {
+                                        minutes.insert(row.log_file.to_owned(), found);
+                                    }
+                                    found
+                                }
+                            };
                             if !same_session(own, all, (key, minute))
                                 && !other.contains(row.log_file)
                             {

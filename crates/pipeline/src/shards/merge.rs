@@ -1,22 +1,23 @@
 //! The merge: day by day, each a plan and a commit of the output.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bumpalo::Bump;
+use rayon::prelude::*;
 use retrial_storage::Store;
-use retrial_tables::{Changes, Decisions, Needs, Rejects, Sessions, Table};
+use retrial_tables::{Changes, Decisions, Needs, Rejects, Sessions, Table, Usage, tables};
 use tracing::{info, warn};
 
 use super::SHARDS_FOLDER;
 use super::day::{Again, DayShards};
 use super::records::DayRecords;
-use super::rows::{Counter, OfLogFile, RowGroup, read, row_groups};
+use super::rows::{COUNTED, Counter, OfLogFile, RowGroup, read, row_groups};
 use super::set::{ShardProblem, ShardSet};
 use crate::analyze::{Options, PipelineError, Run};
 use crate::batch::KeptRows;
 use crate::dates::Dated;
 use crate::duplicates::Novelty;
-use crate::manifest::{CurrentPlan, Manifest};
+use crate::manifest::{CurrentPlan, Manifest, ManifestFile, fenced};
 use crate::open_batch::{Day, OpenBatch};
 use crate::output::Output;
 use crate::plan::{DayPlan, PlannedFile, day_number};
@@ -25,7 +26,11 @@ use crate::retry::Unread;
 use crate::scratch::Scratch;
 use crate::sessions::SessionFiles;
 use crate::slice::Failure;
+use crate::stored_file::StoredFile;
 use crate::work::{Work, create};
+
+/// How much of a shard's file is copied at a time.
+const COPY_BYTES: u64 = 8 << 20;
 
 /// Merges all shards of an output, each in its store, in their order. A merge that was interrupted is gone
 /// on with. In the end the shards are removed.
@@ -231,7 +236,7 @@ impl Work<'_> {
         self.joins.set_sessions(sessions);
         let batch = self.batch(day.plan.day.map(day_number), false);
         let mut open = OpenBatch::new(self.place, &mut self.joins, batch);
-        TakeOver { day, again: &again }.all(&mut open)?;
+        let whole = TakeOver::of(day, &again).all(&mut open)?;
         let (files, files_again) = (day.plan.files.len(), again.files.len());
         if let Some(failure) = open.again(of_plan, &mut again)? {
             return Ok(Some(failure));
@@ -250,8 +255,17 @@ impl Work<'_> {
             let reason = failure.reason.into();
             *self.report.rejects.entry(reason).or_default() += 1;
         }
+        let whole = copy_whole(self.output.store(), worked.batch.place.number, &whole)?;
+        for table in tables() {
+            let files = whole.iter().filter(|file| file.table == table.name);
+            let rows: u64 = files.map(|file| file.rows).sum();
+            if rows > 0 {
+                *self.report.rows.entry(table.name).or_default() += rows;
+            }
+        }
         let minute = day.plan.files.first().and_then(PlannedFile::minute);
         self.swap((worked.batch, None), minute, |manifest| {
+            manifest.files.extend(whole);
             let header = &mut manifest.header;
             if let Some(done) = header.plan.take() {
                 header.plans.push(done.plan);
@@ -285,6 +299,15 @@ fn unread(file: &PlannedFile, names: &[String], failure: &Failure) -> Unread {
 struct TakeOver<'t, 'd, 'r> {
     day: &'t DayShards<'d, 'r>,
     again: &'t Again,
+    /// The log files that are passed over.
+    without: BTreeSet<&'t str>,
+}
+
+/// A file of a shard that is taken over as it is.
+struct Whole<'d> {
+    shard: usize,
+    store: &'d dyn Store,
+    file: &'d ManifestFile,
 }
 
 /// Takes rows over, those of a row group at a time.
@@ -294,41 +317,51 @@ type Taker<'t, T> = dyn for<'x, 'a> FnMut(
     ) -> Result<(), PipelineError>
     + 't;
 
-impl TakeOver<'_, '_, '_> {
-    fn all(&self, open: &mut OpenBatch<'_, '_>) -> Result<(), PipelineError> {
+impl<'t, 'd, 'r> TakeOver<'t, 'd, 'r> {
+    fn of(day: &'t DayShards<'d, 'r>, again: &'t Again) -> Self {
+        let mut taken = Self {
+            day,
+            again,
+            without: BTreeSet::new(),
+        };
+        let files = day.plan.files.iter().enumerate();
+        taken.without = files
+            .filter(|(place, _)| taken.is_passed_over(*place))
+            .map(|(_, file)| file.key.as_str())
+            .collect();
+        taken
+    }
+
+    /// Counts what is taken over, writes the rows of the files that have others too, and gives those that
+    /// have none.
+    fn all(&self, open: &mut OpenBatch<'_, '_>) -> Result<Vec<Whole<'d>>, PipelineError> {
         self.counts(open);
-        let mut counter = Counter::default();
-        self.table::<Decisions>(open, &mut |open, rows| {
-            counter.count(rows, open.report())?;
-            open.take_over(KeptRows {
-                decisions: rows.iter().collect(),
-                ..KeptRows::default()
-            })
-        })?;
-        self.table::<Sessions>(open, &mut |open, rows| {
+        let mut whole = self.decisions(open)?;
+        whole.extend(self.table::<Sessions>(open, &mut |open, rows| {
             open.take_over(KeptRows {
                 sessions: rows.iter().collect(),
                 ..KeptRows::default()
             })
-        })?;
-        self.table::<Changes>(open, &mut |open, rows| {
+        })?);
+        whole.extend(self.table::<Changes>(open, &mut |open, rows| {
             open.take_over(KeptRows {
                 changes: rows.iter().collect(),
                 ..KeptRows::default()
             })
-        })?;
-        self.table::<Needs>(open, &mut |open, rows| {
+        })?);
+        whole.extend(self.table::<Needs>(open, &mut |open, rows| {
             open.take_over(KeptRows {
                 needs: rows.iter().collect(),
                 ..KeptRows::default()
             })
-        })?;
-        self.table::<Rejects>(open, &mut |open, rows| {
+        })?);
+        whole.extend(self.table::<Rejects>(open, &mut |open, rows| {
             open.take_over(KeptRows {
                 rejects: rows.iter().collect(),
                 ..KeptRows::default()
             })
-        })
+        })?);
+        Ok(whole)
     }
 
     /// What the log files count that are not read again.
@@ -354,33 +387,166 @@ impl TakeOver<'_, '_, '_> {
         self.again.files.contains_key(&place) || self.day.unreadable.contains(&place)
     }
 
-    /// Hands on the rows of a table, row group by row group.
+    /// The files of a table of this day, those of each shard in their order.
+    fn files(&self, table: &'static str) -> impl Iterator<Item = Whole<'d>> + use<'t, 'd, 'r> {
+        let (set, date) = (self.day.set, self.day.date);
+        set.shards
+            .iter()
+            .enumerate()
+            .flat_map(move |(shard, output)| {
+                let files = output.files_of(date);
+                let files = files.filter(move |file| file.table == table);
+                files.map(move |file| Whole {
+                    shard,
+                    store: output.store,
+                    file,
+                })
+            })
+    }
+
+    /// The table `decisions`, and `usage`, whose files count what those of the same name hold.
+    fn decisions(&self, open: &mut OpenBatch<'_, '_>) -> Result<Vec<Whole<'d>>, PipelineError> {
+        let mut whole = Vec::new();
+        let mut counter = Counter::default();
+        let mut usage: BTreeMap<(usize, &str, &str), Whole<'d>> = self
+            .files(Usage::NAME)
+            .map(|of| {
+                (
+                    (of.shard, of.file.event_date.as_str(), name_of(of.file)),
+                    of,
+                )
+            })
+            .collect();
+        for of in self.files(Decisions::NAME) {
+            let is_whole = self.is_whole::<Decisions>(&of)?;
+            let columns = is_whole.then_some(COUNTED);
+            self.rows::<Decisions>(open, (&of, columns), &mut |open, rows| {
+                counter.count(rows, open.report())?;
+                if is_whole {
+                    return Ok(());
+                }
+                open.take_over(KeptRows {
+                    decisions: rows.iter().collect(),
+                    ..KeptRows::default()
+                })
+            })?;
+            if is_whole {
+                whole.extend(usage.remove(&(of.shard, &of.file.event_date, name_of(of.file))));
+                whole.push(of);
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Any other table that tells the log files of its rows.
     fn table<T: OfLogFile>(
         &self,
         open: &mut OpenBatch<'_, '_>,
+        each: &mut Taker<'_, T>,
+    ) -> Result<Vec<Whole<'d>>, PipelineError>
+    where
+        for<'x> T::Row<'x>: Send,
+    {
+        let mut whole = Vec::new();
+        for of in self.files(T::NAME) {
+            if self.is_whole::<T>(&of)? {
+                whole.push(of);
+            } else {
+                self.rows::<T>(open, (&of, None), each)?;
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Whether no row of a file is of a log file that is passed over.
+    fn is_whole<T: OfLogFile>(&self, of: &Whole<'_>) -> Result<bool, PipelineError> {
+        if self.without.is_empty() {
+            return Ok(true);
+        }
+        let failed = |cause| PipelineError::Read {
+            key: of.file.key.clone(),
+            cause,
+        };
+        let stored = StoredFile {
+            store: of.store,
+            key: &of.file.key,
+            bytes: of.file.bytes,
+        };
+        let reader = stored.table::<T>(&["log_file"])?;
+        let mut is_whole = true;
+        for row_group in 0..reader.row_groups() {
+            for batch in reader.batches(row_group).map_err(failed)? {
+                batch.map_err(failed)?.with_rows(|rows| {
+                    is_whole &= !rows
+                        .iter()
+                        .any(|row| self.without.contains(T::log_file(row)));
+                });
+                if !is_whole {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Hands on the rows of a file, row group by row group: these columns of them, or all.
+    fn rows<T: OfLogFile>(
+        &self,
+        open: &mut OpenBatch<'_, '_>,
+        (of, columns): (&Whole<'_>, Option<&[&str]>),
         each: &mut Taker<'_, T>,
     ) -> Result<(), PipelineError>
     where
         for<'x> T::Row<'x>: Send,
     {
-        let files = self.day.plan.files.iter().enumerate();
-        let without: BTreeSet<&str> = files
-            .filter(|(place, _)| self.is_passed_over(*place))
-            .map(|(_, file)| file.key.as_str())
-            .collect();
-        for shard in &self.day.set.shards {
-            let files = shard.files_of(self.day.date);
-            for file in files.filter(|file| file.table == T::NAME) {
-                let groups: Vec<RowGroup<'_, T>> = row_groups(shard.store, file)?;
-                for some in groups.chunks(rayon::current_num_threads().max(1)) {
-                    let mut arenas: Vec<Bump> = some.iter().map(|_| Bump::new()).collect();
-                    for rows in read(some, &without, &mut arenas)? {
-                        open.check_stop()?;
-                        each(open, &rows)?;
-                    }
-                }
+        let groups: Vec<RowGroup<'_, T>> = row_groups(of.store, of.file, columns)?;
+        for some in groups.chunks(rayon::current_num_threads().max(1)) {
+            let mut arenas: Vec<Bump> = some.iter().map(|_| Bump::new()).collect();
+            for rows in read(some, &self.without, &mut arenas)? {
+                open.check_stop()?;
+                each(open, &rows)?;
             }
         }
         Ok(())
     }
+}
+
+/// `000012.parquet`
+fn name_of(file: &ManifestFile) -> &str {
+    file.key.rsplit('/').next().unwrap_or_default()
+}
+
+/// Copies files of shards into the output, where they are of a batch.
+fn copy_whole(
+    store: &dyn Store,
+    batch: u64,
+    whole: &[Whole<'_>],
+) -> Result<Vec<ManifestFile>, PipelineError> {
+    let copy = |of: &Whole<'_>| {
+        let (folder, name) = of.file.key.rsplit_once('/').unwrap_or_default();
+        let key = format!("{folder}/{batch:06}-{}-{name}", of.shard);
+        let mut upload = store.begin(&key)?;
+        let mut at = 0;
+        while at < of.file.bytes {
+            let length = COPY_BYTES.min(of.file.bytes - at);
+            let bytes = of.store.read_range(&of.file.key, at, length)?;
+            if bytes.is_empty() {
+                return Err(PipelineError::lost(&of.file.key));
+            }
+            at += bytes.len() as u64;
+            upload
+                .write_all(&bytes)
+                .map_err(|cause| PipelineError::Write {
+                    key: key.clone(),
+                    cause,
+                })?;
+        }
+        upload.complete().map_err(|error| fenced(store, error))?;
+        Ok(ManifestFile {
+            key,
+            batch,
+            ..of.file.clone()
+        })
+    };
+    whole.par_iter().map(copy).collect()
 }

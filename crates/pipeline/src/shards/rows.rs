@@ -44,20 +44,50 @@ pub(super) struct RowGroup<'r, T: Table> {
     number: usize,
 }
 
-/// The row groups of a file.
+/// What a report counts of a call.
+pub(super) const COUNTED: &[&str] = &[
+    "event_id",
+    "event_source",
+    "event_name",
+    "principal_arn",
+    "denied_layer",
+    "action",
+    "resource_arn",
+    "required",
+    "outcome",
+    "decision",
+    "call_decision",
+    "verdict",
+    "reason",
+    "layer",
+    "determined_by",
+    "unknown_keys",
+    "unknown_layers",
+    "assumes",
+    "copy",
+    "log_file",
+    "record_index",
+];
+
+/// The row groups of a file: these columns of them, or all.
 pub(super) fn row_groups<'r, T: Table>(
     store: &'r dyn Store,
     file: &'r ManifestFile,
+    columns: Option<&[&str]>,
 ) -> Result<Vec<RowGroup<'r, T>>, PipelineError> {
     let stored = StoredFile {
         store,
         key: &file.key,
         bytes: file.bytes,
     };
-    let reader = TableReader::open(stored).map_err(|cause| PipelineError::Read {
+    let failed = |cause| PipelineError::Read {
         key: file.key.clone(),
         cause,
-    })?;
+    };
+    let mut reader = TableReader::open(stored).map_err(failed)?;
+    if let Some(columns) = columns {
+        reader = reader.with_columns(columns).map_err(failed)?;
+    }
     let reader = std::sync::Arc::new(reader);
     let date = parse_delivery_date(&file.event_date).flatten();
     let groups = (0..reader.row_groups()).map(|number| RowGroup {
