@@ -12,6 +12,9 @@ use crate::support::corpora::{
 use crate::support::planted::check_planted;
 use crate::support::{analyze, books_balance, files_under, retrial, root, text, write};
 
+/// Without what is derived at the end.
+const BARE: [&str; 1] = ["--no-findings"];
+
 /// A corpus whose log files are strewn over the accounts' folders: duplicates are in several shards, and so
 /// are calls and the records that issued their sessions.
 pub(crate) fn strewn(events: &str) -> Corpus {
@@ -152,14 +155,14 @@ fn the_sample_logs() {
     let folder = tempfile::tempdir().unwrap();
     let logs = root().join("sample-logs");
     let one = folder.path().join("one");
-    let (_, report) = analyze(&logs, &logs.join("iam"), &one, &["--derive-tables"]);
+    let (_, report) = analyze(&logs, &logs.join("iam"), &one, &[]);
     for count in [1, 2, 3, 7] {
         let place = Place {
             source: logs.clone(),
             iam: logs.join("iam"),
             out: folder.path().join(format!("of-{count}")),
         };
-        as_one_run(&place, (&one, &report), count, &["--derive-tables"]);
+        as_one_run(&place, (&one, &report), count, &[]);
     }
 }
 
@@ -177,7 +180,7 @@ fn duplicates_and_sessions_of_several_shards() {
     };
     earlier.iter().for_each(|(_, keys)| deliver(keys));
     let one = folder.path().join("one");
-    let (_, report) = analyze(&source, &corpus.iam(), &one, &[]);
+    let (_, report) = analyze(&source, &corpus.iam(), &one, &BARE);
     assert!(report["conflicts"].as_u64().unwrap() > 0);
     let mut outs = Vec::new();
     for count in [1, 2, 3, 7] {
@@ -186,15 +189,20 @@ fn duplicates_and_sessions_of_several_shards() {
             iam: corpus.iam(),
             out: folder.path().join(format!("of-{count}")),
         };
-        as_one_run(&place, (&one, &report), count, &["--batch-bytes", "40000"]);
+        as_one_run(
+            &place,
+            (&one, &report),
+            count,
+            &["--no-findings", "--batch-bytes", "200000"],
+        );
         outs.push(place.out);
     }
     // The next night knows nothing of shards.
     deliver(&last.1);
-    let (_, report) = analyze(&source, &corpus.iam(), &one, &[]);
+    let (_, report) = analyze(&source, &corpus.iam(), &one, &BARE);
     check_planted(&one, &corpus.truth);
     for out in outs {
-        let (_, nightly) = analyze(&source, &corpus.iam(), &out, &[]);
+        let (_, nightly) = analyze(&source, &corpus.iam(), &out, &BARE);
         assert_eq!(counted(&report), counted(&nightly));
         assert_eq!(report["files"]["read"], nightly["files"]["read"]);
         same_rows(&one, &out);
@@ -306,19 +314,19 @@ fn a_log_file_that_is_gone_by_the_merge() {
         iam: corpus.iam(),
         out: folder.path().join("out"),
     };
-    place.all_shards(3, &[]);
+    place.all_shards(3, &BARE);
     let away = folder.path().join("away");
     fs::rename(corpus.path().join("AWSLogs"), &away).unwrap();
-    let (status, report) = place.merge(3, &[]);
+    let (status, report) = place.merge(3, &BARE);
     assert_eq!(status, 3);
     let gone = report["retryable_rejects"].as_u64().unwrap();
     assert!(gone > 0);
     fs::rename(&away, corpus.path().join("AWSLogs")).unwrap();
-    let (_, healed) = analyze(&place.source, &place.iam, &place.out, &[]);
+    let (_, healed) = analyze(&place.source, &place.iam, &place.out, &BARE);
     assert_eq!(healed["files"]["read"], gone);
     assert_eq!(healed["retryable_rejects"], 0);
     // Which of several duplicates is kept is another, since those were read last; how many are kept is not.
-    let (_, whole) = analyze(&place.source, &place.iam, &one, &[]);
+    let (_, whole) = analyze(&place.source, &place.iam, &one, &BARE);
     let sum = |name: &str| {
         let part = |report: &Value| report["books"][name].as_u64().unwrap();
         part(&report) + part(&healed)
