@@ -80,11 +80,10 @@ fn merge(
     left_aside.for_each(|set_aside| work.report.set_aside.merge(set_aside));
     work.end()?;
     work.say_rejects();
-    work.derive()?;
-    work.output
-        .change(|manifest| manifest.header.merging = None)?;
+    let (report, mut output) = work.derive()?;
+    output.change(|manifest| manifest.header.merging = None)?;
     remove_shards(store)?;
-    Ok(work.report)
+    Ok(report)
 }
 
 /// Removes what is left of the shards; says how many objects.
