@@ -1,6 +1,6 @@
 //! One output made by several machines: each works a shard of the log files, and a merge joins them.
 //!
-//! A shard ([`Shard`](crate::Shard)) is an output of its own, under `shards/` in the folder of the output
+//! A shard ([`Shard`]) is an output of its own, under `shards/` in the folder of the output
 //! that is to be. It is worked as any other; in addition it keeps the fingerprints of each log file's
 //! records ([`records`]), duplicates among them.
 //!
