@@ -37,6 +37,7 @@ mod rightsize;
 mod s3;
 mod sample_logs;
 mod sessions;
+mod shards;
 mod simulate;
 mod support;
 mod usage;

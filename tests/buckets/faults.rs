@@ -232,6 +232,44 @@ fn an_object_that_is_deleted_after_it_was_listed() {
     );
 }
 
+/// What is still not there when it is tried again was deleted: nobody waits for it any more.
+#[test]
+fn an_object_that_stays_deleted_is_rejected_for_good() {
+    let Some(sample) = Sample::get() else { return };
+    let key = log_files()[5].clone();
+    let hidden = key.clone();
+    let proxy = Proxy::start(sample.place.port(), move |seen| {
+        match is_download(seen) && seen.path.contains(&hidden) {
+            true => Fault::Answer(404, "NoSuchKey"),
+            false => Fault::None,
+        }
+    });
+    let place = sample.place.with_output("stays-deleted");
+    let through = place.through(proxy.port());
+    let folder = tempfile::tempdir().unwrap();
+    let rejects = |part: &str| {
+        let at = folder.path().join(part);
+        place.fetch("stays-deleted", &at);
+        let sql = "SELECT log_file, reason, class FROM 'rejects/*/*.parquet' ORDER BY ALL";
+        json!(duckdb(&at, sql))
+    };
+    let (status, report) = through.analyze(&sample.iam(), &[]);
+    assert_eq!((status, &report["retryable_rejects"]), (3, &1.into()));
+    assert_eq!(
+        rejects("first"),
+        json!([[key, "unreadable_file", "retryable"]])
+    );
+    let (status, report) = through.analyze(&sample.iam(), &[]);
+    assert_eq!((status, &report["retryable_rejects"]), (3, &0.into()));
+    assert_eq!(report["rejects"], json!({"deleted_file": 1}));
+    let gone = json!([[key, "deleted_file", "permanent"]]);
+    assert_eq!(rejects("second"), gone);
+    // It is said once; from the next night on all is well.
+    let (status, report) = through.analyze(&sample.iam(), &[]);
+    assert_eq!((status, &report["files"]["read"]), (0, &0.into()));
+    assert_eq!(rejects("third"), gone);
+}
+
 /// The SDK's own quota of retries, which all requests of a process share, would be spent by then.
 #[test]
 fn a_storm_of_throttling_is_ridden_out() {

@@ -155,6 +155,78 @@ fn planted(logs: &Path) -> Vec<String> {
 }
 
 #[test]
+fn small_files_are_merged_and_old_days_pruned() {
+    let logs = root().join("sample-logs");
+    let Some(place) = Place::holding(&logs) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let (iam, small) = (logs.join("iam"), ["--batch-bytes", "20000"]);
+    analyze(&logs, &iam, &out, &small);
+    place.analyze(&iam, &small);
+    let before = place.output().len();
+    let both = (out.as_path(), logs.as_path());
+    let compact = ["compact", "--out", "OUT", "--before", "2027-01-01"];
+    same_words(&place, both, &[&compact[..], &["--dry-run"]].concat(), 0);
+    assert_eq!(place.output().len(), before);
+    same_words(&place, both, &compact, 0);
+    assert!(place.output().len() < before);
+    same_bytes(&comparable(&out, text(&logs)), &place.output(), "merged");
+    place.fetch("out", &folder.path().join("fetched"));
+    holds_what_the_manifest_lists(&folder.path().join("fetched"));
+
+    let target = place.address("out");
+    let ran = place.retrial(&[
+        "prune",
+        "--out",
+        &target,
+        "--before",
+        "2026-11-05",
+        "--log-format",
+        "json",
+    ]);
+    let ran = ran.expect_status(0);
+    let last: Value = serde_json::from_str(ran.stderr.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["message"], &last["before"]),
+        (&"pruned".into(), &"2026-11-05".into())
+    );
+    assert!(last["files"].as_u64().unwrap() > 0, "{last}");
+}
+
+/// An array of jobs and their merge.
+#[test]
+fn shards_are_merged_in_a_bucket() {
+    let corpus = crate::shards::strewn("3000");
+    let Some(place) = Place::holding(&corpus.path()) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (one, fetched) = (folder.path().join("one"), folder.path().join("fetched"));
+    let (status, by_folder) = analyze(&corpus.path(), &corpus.iam(), &one, &[]);
+    for shard in ["1/3", "0/3", "2/3"] {
+        let ended = place
+            .start_analysis(&corpus.iam(), &["--shard", shard])
+            .finish();
+        assert!(
+            matches!(ended.status, Some(0 | 3)),
+            "{shard}: {}",
+            ended.stderr
+        );
+    }
+    let (merged, report) = place.analyze(&corpus.iam(), &["--merge-shards", "3"]);
+    assert_eq!(status, merged);
+    assert_eq!(by_folder["books"], report["books"]);
+    assert!(!place.keys().iter().any(|key| key.contains("/shards/")));
+    place.fetch("out", &fetched);
+    holds_what_the_manifest_lists(&fetched);
+    same_rows(&one, &fetched);
+    let (_, report) = place.analyze(&corpus.iam(), &[]);
+    assert_eq!(report["files"]["read"], 0);
+}
+
+#[test]
 fn a_day_added_each_night() {
     let corpus = Corpus::with_all_planted("4000", "60");
     let Some(place) = Place::new() else { return };

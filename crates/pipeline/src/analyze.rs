@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rayon::ThreadPoolBuildError;
 use retrial_cloudtrail::{Day, Limits};
-use retrial_replay::Replayer;
+use retrial_replay::{Assumptions, Replayer};
 use retrial_storage::{Source, StorageError, Store};
 use retrial_tables::{ReadError, TableError};
 
@@ -16,6 +16,7 @@ use crate::filter::Filter;
 use crate::plan::{PlanError, PlanOptions, PlannedFile};
 use crate::report::Report;
 use crate::scratch::Scratch;
+use crate::shards::{ShardInputs, ShardProblem};
 use crate::work::work;
 
 /// A slice's decompressed JSON, as estimated from sizes: large enough that all cores have work and row
@@ -90,6 +91,16 @@ impl Run<'_> {
         }
         for (source, files) in self.sources.iter().zip(&of_sources) {
             source.announce(files);
+        }
+    }
+
+    /// What it is made of and under.
+    pub(crate) fn inputs(&self) -> ShardInputs {
+        ShardInputs {
+            sources: self.source_names(),
+            snapshot_id: self.snapshot_id.to_owned(),
+            mapping_version: self.mapping_version.to_owned(),
+            strict: self.replayer.assumptions() == Assumptions::Refused,
         }
     }
 
@@ -250,6 +261,9 @@ pub enum PipelineError {
     /// A plan could not be made or read.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The output is one shard of another, or has shards that cannot be merged.
+    #[error(transparent)]
+    Shards(#[from] ShardProblem),
     /// The threads could not be started.
     #[error("cannot start the threads: {0}")]
     Threads(#[from] ThreadPoolBuildError),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use retrial_cloudtrail::Record;
+use serde::{Deserialize, Serialize};
 
 use crate::dates::EventDate;
 
@@ -125,6 +126,62 @@ impl FileCoverage {
                 seen.data_events += more.data_events;
             }
         }
+    }
+}
+
+/// A cell and what was seen of it, as shards keep it: date, account, region, service, hour; files, records,
+/// data events.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct CellLine(
+    EventDate,
+    String,
+    String,
+    String,
+    Option<i64>,
+    u64,
+    u64,
+    u64,
+);
+
+impl FileCoverage {
+    /// The cells that records were counted in.
+    pub(crate) fn lines(&self) -> Vec<CellLine> {
+        let counted = self.numbers.iter().filter_map(|(cell, number)| {
+            let seen = self.seen.get(*number as usize)?;
+            let cell = cell.clone();
+            (seen.files > 0).then_some(CellLine(
+                cell.date,
+                cell.account,
+                cell.region,
+                cell.service,
+                cell.hour,
+                seen.files,
+                seen.records,
+                seen.data_events,
+            ))
+        });
+        counted.collect()
+    }
+
+    /// From [`Self::lines`].
+    pub(crate) fn of_lines(lines: &[CellLine]) -> Self {
+        let mut coverage = Self::default();
+        for CellLine(date, account, region, service, hour, files, records, data_events) in lines {
+            let cell = Cell {
+                date: *date,
+                account: account.clone(),
+                region: region.clone(),
+                service: service.clone(),
+                hour: *hour,
+            };
+            coverage.numbers.insert(cell, coverage.seen.len() as u32);
+            coverage.seen.push(Seen {
+                files: *files,
+                records: *records,
+                data_events: *data_events,
+            });
+        }
+        coverage
     }
 }
 

@@ -24,7 +24,7 @@ use crate::dates::{Dated, event_date};
 use crate::duplicates::{Fingerprint, body_hash};
 use crate::plan::PlannedFile;
 use crate::report::Report;
-use crate::retry::class;
+use crate::retry::{Retry, class};
 use crate::rows::session_row;
 use crate::slice::{Failure, FilePart, failed_part};
 
@@ -57,6 +57,16 @@ impl<'p> OpenFile<'p> {
             started: false,
             coverage: FileCoverage::default(),
         }
+    }
+
+    /// Its place in the plan.
+    pub(crate) fn place(&self) -> usize {
+        self.place
+    }
+
+    /// The file.
+    pub(crate) fn planned(&self) -> &'p PlannedFile {
+        self.file
     }
 
     /// Whether anything is left to be read.
@@ -115,6 +125,17 @@ pub(crate) struct Reading<'r, 'f> {
     pub(crate) run: &'r Run<'f>,
     /// Files that are known to fail in their middle: they are not opened.
     pub(crate) failing: &'r BTreeMap<usize, Failure>,
+    /// What could not be read by earlier runs.
+    pub(crate) retry: &'r Retry,
+}
+
+impl Reading<'_, '_> {
+    /// Whether an earlier run could not read a file either.
+    fn was_tried(&self, file: &PlannedFile) -> bool {
+        let names = self.run.source_names();
+        let source = names.get(file.source).map_or("", String::as_str);
+        self.retry.was_tried(source, &file.key)
+    }
 }
 
 /// Reads the next part of each file. Session rows live in `arenas`, one per file.
@@ -200,7 +221,7 @@ fn read_part<'f>(
     open: &mut OpenFile<'_>,
     arena: &'f Bump,
 ) -> FramedPart<'f> {
-    let Reading { run, failing } = reading;
+    let Reading { run, failing, .. } = reading;
     let log_file = arena.alloc_str(&open.file.key);
     let mut framing = Framing {
         run,
@@ -233,7 +254,10 @@ fn read_part<'f>(
                 let buffers = framing.worker.buffers.take().unwrap_or_default();
                 open.reader = Some(LogFileReader::with_buffers(body, run.limits, buffers));
             }
-            Err(error) => framing.unopened(&error),
+            Err(error) => {
+                let gone = error.is_not_found() && reading.was_tried(open.file);
+                framing.unopened(&error, gone);
+            }
         }
     }
     let Some(body) = &mut open.reader else {
@@ -348,24 +372,29 @@ impl Framing<'_, '_> {
         });
     }
 
-    fn unopened(&mut self, error: &StorageError) {
-        const REASON: &str = "unreadable_file";
-        if error.is_retryable() {
+    /// A file that was not there for an earlier run, and is not there now, is `gone` for good.
+    fn unopened(&mut self, error: &StorageError, gone: bool) {
+        let reason = if gone {
+            "deleted_file"
+        } else {
+            "unreadable_file"
+        };
+        if error.is_retryable() && !gone {
             return self.fail(Failure {
                 place: self.place,
-                reason: REASON,
+                reason,
                 message: error.to_string(),
             });
         }
         let part = &mut self.framed.part;
         part.report.files_rejected += 1;
-        *part.report.rejects.entry(REASON).or_default() += 1;
+        *part.report.rejects.entry(reason.into()).or_default() += 1;
         let row = RejectRow {
             log_file: part.log_file,
             record_index: None,
             byte_offset: None,
             event_id: None,
-            reason: REASON,
+            reason,
             message: self.arena.alloc_str(&error.to_string()),
             class: class(false),
             bytes: None,

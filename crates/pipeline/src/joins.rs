@@ -13,7 +13,7 @@ use crate::manifest::Header;
 use crate::output::Output;
 use crate::retry::Retry;
 use crate::scratch::Scratch;
-use crate::sessions::{BEFORE, Sessions};
+use crate::sessions::{BEFORE, SessionFiles, Sessions};
 use crate::slice::{Fate, FilePart};
 use crate::waiting::{DeliveryDay, Waiting, WaitingRecord};
 
@@ -88,11 +88,28 @@ impl<'r> Joins<'r> {
         if self.sessions_from.is_none_or(|known| from < known) {
             self.sessions = Sessions::default();
             let from = from.saturating_sub(CHAINS);
-            self.sessions.load(output.store(), output.files(), from)?;
+            let files = SessionFiles {
+                store: output.store(),
+                files: output.files().iter().collect(),
+            };
+            self.sessions.load(&[files], from)?;
         }
         self.sessions.forget_before(minute);
         self.sessions_from = Some(from);
         Ok(())
+    }
+
+    /// From which minute on sessions are to be known for calls from `minute` on, and those that wait.
+    pub(crate) fn sessions_from(&self, minute: u32) -> u32 {
+        let waiting = self.waiting.earliest_minute();
+        let minute = waiting.map_or(minute, |waiting| waiting.min(minute));
+        minute.saturating_sub(BEFORE).saturating_sub(CHAINS)
+    }
+
+    /// The sessions are those of several outputs, as far as they are needed for now.
+    pub(crate) fn set_sessions(&mut self, sessions: Sessions) {
+        self.sessions = sessions;
+        self.sessions_from = None;
     }
 
     /// The sessions that a round issued, in the order of the plan. Those that records issued which are

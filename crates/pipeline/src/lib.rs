@@ -49,6 +49,7 @@ mod role_needs;
 mod rows;
 mod scratch;
 mod sessions;
+mod shards;
 mod slice;
 mod stored_file;
 mod texts;
@@ -72,8 +73,8 @@ pub use output_status::output_status;
 pub use plan::{
     DayCount, DayPlan, DayRange, DayRangeError, DecidedBy, FilesFromProblem, Gap, Health,
     Interrupted, LOOK_BACK_DAYS, LeftOver, ListedObject, PlaceStatus, PlanError, PlanOptions,
-    PlanProblem, PlanRef, PlannedBefore, PlannedFile, Planner, SetAside, Status, StatusParts,
-    Unlisted, status,
+    PlanProblem, PlanRef, PlannedBefore, PlannedFile, Planner, SetAside, Shard, ShardError, Status,
+    StatusParts, Unlisted, status,
 };
 pub use prune::{Prune, Pruned};
 pub use replay::{
@@ -83,3 +84,6 @@ pub use replay::{
 pub use report::{Books, EventKey, Group, GroupKey, MAX_GROUPS, OmissionKey, Report};
 pub use retry::Unread;
 pub use scratch::Scratch;
+pub use shards::{
+    RecordsRef, SHARDS_FOLDER, ShardInputs, ShardProblem, ShardState, merge_shards, shard_folder,
+};

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::analyze::PipelineError;
 use crate::duplicates::RunFile;
 use crate::plan::PlanRef;
+use crate::shards::ShardState;
 
 /// Where the manifest stands.
 pub const MANIFEST_KEY: &str = "_retrial/manifest";
@@ -59,6 +60,12 @@ pub struct Header {
     pub retry: Option<String>,
     /// Delivery days before this one were pruned, and count as read.
     pub pruned_before: Option<String>,
+    /// The output is one shard of another, to be merged with the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardState>,
+    /// So many shards are being merged into the output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merging: Option<u32>,
 }
 
 /// The plan that is being worked, and how far.
@@ -140,6 +147,8 @@ impl Default for Header {
             waiting: None,
             retry: None,
             pruned_before: None,
+            shard: None,
+            merging: None,
         }
     }
 }
@@ -179,8 +188,10 @@ impl Manifest {
             duplicates,
             waiting,
             retry,
+            shard,
             ..
         } = &self.header;
+        let records = shard.iter().flat_map(|shard| &shard.records);
         let files = self.files.iter().map(|file| file.key.as_str());
         let plans = plan.iter().map(|current| &current.plan).chain(plans);
         files
@@ -188,6 +199,7 @@ impl Manifest {
             .chain(duplicates.iter().map(|run| run.key.as_str()))
             .chain(waiting.iter().map(|waiting| waiting.key.as_str()))
             .chain(retry.as_deref())
+            .chain(records.map(|records| records.key.as_str()))
             .chain([MANIFEST_KEY])
             .collect()
     }

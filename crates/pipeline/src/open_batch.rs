@@ -9,6 +9,7 @@ use retrial_tables::RejectRow;
 
 use crate::analyze::{PipelineError, Run};
 use crate::batch::{Batch, KeptRows};
+use crate::coverage::FileCoverage;
 use crate::dates::Dated;
 use crate::decide::{DecidedChunk, Knowledge, decide_waiting};
 use crate::framing::{OpenFile, Reading, issuing, read_round};
@@ -16,6 +17,7 @@ use crate::joins::Joins;
 use crate::plan::{DayPlan, PlannedFile, day_number};
 use crate::report::Report;
 use crate::scratch::Scratch;
+use crate::shards::{Again, RecordsLog};
 use crate::slice::{Failure, Fate, FilePart, count_round, decide_round, fingerprints, mark};
 use crate::waiting::DeliveryDay;
 
@@ -25,6 +27,13 @@ const WAITING_BYTES: usize = 16 << 20;
 /// Log files that their sources are told of before they are read: those of many slices.
 const ANNOUNCED: usize = 4_096;
 
+/// Up to which minute all files were read, before and after some of them are.
+#[derive(Clone, Copy)]
+struct ReadTo {
+    before: u32,
+    after: u32,
+}
+
 /// What every batch of a run is worked with.
 #[derive(Clone, Copy)]
 pub(crate) struct Workplace<'r> {
@@ -32,6 +41,17 @@ pub(crate) struct Workplace<'r> {
     pub(crate) scratch: &'r Scratch,
     pub(crate) slice_bytes: u64,
     pub(crate) batch_bytes: u64,
+    /// Whether batches keep what their records are, for a merge.
+    pub(crate) keeps_records: bool,
+}
+
+/// What a batch came to, before it is committed.
+pub(crate) struct Worked<'r> {
+    pub(crate) batch: Batch<'r>,
+    pub(crate) report: Report,
+    /// The log files that the storage refused.
+    pub(crate) failures: Vec<Failure>,
+    pub(crate) records: Option<RecordsLog<'r>>,
 }
 
 /// A plan at work.
@@ -78,6 +98,7 @@ pub(crate) struct OpenBatch<'w, 'r> {
     batch: Batch<'r>,
     report: Report,
     failures: Vec<Failure>,
+    records: Option<RecordsLog<'r>>,
 }
 
 impl<'w, 'r> OpenBatch<'w, 'r> {
@@ -88,12 +109,41 @@ impl<'w, 'r> OpenBatch<'w, 'r> {
             batch,
             report: Report::default(),
             failures: Vec::new(),
+            records: None,
         }
     }
 
-    /// The batch, its report, and the files of it that the storage refused.
-    pub(crate) fn into_parts(self) -> (Batch<'r>, Report, Vec<Failure>) {
-        (self.batch, self.report, self.failures)
+    /// What it came to.
+    pub(crate) fn into_worked(self) -> Worked<'r> {
+        Worked {
+            batch: self.batch,
+            report: self.report,
+            failures: self.failures,
+            records: self.records,
+        }
+    }
+
+    /// What it counts.
+    pub(crate) fn report(&mut self) -> &mut Report {
+        &mut self.report
+    }
+
+    /// Adds what a log file covers that another process has read.
+    pub(crate) fn cover(&mut self, file: FileCoverage) {
+        self.batch.cover(file);
+    }
+
+    /// Writes rows that another process has made, of the batch's own delivery day.
+    pub(crate) fn take_over(&mut self, rows: KeptRows<'_>) -> Result<(), PipelineError> {
+        self.batch.write(self.batch.place.delivery, rows)
+    }
+
+    /// An error where the run was asked to stop.
+    pub(crate) fn check_stop(&self) -> Result<(), PipelineError> {
+        match self.place.run.stop.load(Ordering::Relaxed) {
+            true => Err(PipelineError::Stopped),
+            false => Ok(()),
+        }
     }
 
     /// Works a day's files from `begin` on, until the batch is full or the day ends, and says where.
@@ -108,9 +158,7 @@ impl<'w, 'r> OpenBatch<'w, 'r> {
         let batch_end = day.cut(all, self.place.batch_bytes, |file| file.size);
         let mut at = begin;
         while at < batch_end && !self.batch.is_full() {
-            if self.place.run.stop.load(Ordering::Relaxed) {
-                return Err(PipelineError::Stopped);
-            }
+            self.check_stop()?;
             let known = |(place, file)| (!failing.contains_key(&place)).then_some(file);
             let next = (at..).zip(day.files.get(at..).unwrap_or_default());
             self.place
@@ -135,35 +183,114 @@ impl<'w, 'r> OpenBatch<'w, 'r> {
         failing: &BTreeMap<usize, Failure>,
     ) -> Result<Option<Failure>, PipelineError> {
         let in_slice = day.files.get(slice.clone()).unwrap_or_default();
-        let mut files: Vec<OpenFile<'_>> = slice
+        let files = slice
             .clone()
             .zip(in_slice)
             .map(|(place, file)| OpenFile::new(place, file))
             .collect();
+        let times = ReadTo {
+            before: day.read_to(slice.start),
+            after: day.read_to(slice.end),
+        };
+        self.rounds((day.delivery, times), files, failing, None)
+    }
+
+    /// Reads log files again of which it is known what each of their records is. Gives one that failed.
+    pub(crate) fn again(
+        &mut self,
+        day: Day<'_>,
+        again: &mut Again,
+    ) -> Result<Option<Failure>, PipelineError> {
+        let read_to = day.read_to(day.files.len());
+        let times = ReadTo {
+            before: read_to,
+            after: read_to,
+        };
+        let mut files: Vec<OpenFile<'_>> = Vec::new();
+        let mut bytes = 0;
+        let places: Vec<usize> = again.files.keys().copied().collect();
+        let last = places.last().copied();
+        self.place.run.announce(
+            places
+                .iter()
+                .filter_map(|place| day.files.get(*place))
+                .take(ANNOUNCED),
+        );
+        for place in places {
+            let Some(file) = day.files.get(place) else {
+                continue;
+            };
+            bytes += file.estimated_bytes();
+            files.push(OpenFile::new(place, file));
+            if bytes < self.place.slice_bytes && last != Some(place) {
+                continue;
+            }
+            bytes = 0;
+            self.check_stop()?;
+            let files = std::mem::take(&mut files);
+            let day = (day.delivery, times);
+            let failed = self.rounds(day, files, &BTreeMap::new(), Some(&mut *again))?;
+            if failed.is_some() {
+                return Ok(failed);
+            }
+        }
+        // What has waited since an earlier day, and waits no longer.
+        self.write(day.delivery, read_to, &[])?;
+        Ok(None)
+    }
+
+    /// Reads log files in rounds. Gives a file that failed in a later one; where it is known what the
+    /// records are, also one that failed in its first.
+    fn rounds(
+        &mut self,
+        (delivery, times): (DeliveryDay, ReadTo),
+        mut files: Vec<OpenFile<'_>>,
+        failing: &BTreeMap<usize, Failure>,
+        mut again: Option<&mut Again>,
+    ) -> Result<Option<Failure>, PipelineError> {
+        if self.place.keeps_records && self.records.is_none() {
+            self.records = Some(RecordsLog::new(self.place.scratch)?);
+        }
         while !files.is_empty() {
             let mut session_arenas: Vec<Bump> = files.iter().map(|_| Bump::new()).collect();
             let mut arenas: Vec<Bump> = files.iter().map(|_| Bump::new()).collect();
             let run = self.place.run;
-            let framed = read_round(Reading { run, failing }, &mut files, &mut session_arenas);
+            let reading = Reading {
+                run,
+                failing,
+                retry: &self.joins.retry,
+            };
+            let framed = read_round(reading, &mut files, &mut session_arenas);
             let failed = framed
                 .iter()
                 .map(|framed| &framed.part)
-                .find(|part| part.is_later && part.failure.is_some());
+                .find(|part| (part.is_later || again.is_some()) && part.failure.is_some());
             if let Some(part) = failed {
                 return Ok(part.failure.clone());
             }
             let is_last = !files.iter().any(OpenFile::has_more);
-            let read_to = day.read_to(if is_last { slice.end } else { slice.start });
-            // The same record has the same body: whether it is there twice, the records that issued
-            // sessions tell among themselves.
-            let novelties = self.joins.duplicates.preview(&issuing(&framed))?;
-            self.joins.add_sessions(&framed, novelties);
+            let read_to = if is_last { times.after } else { times.before };
+            // Where records are read again, all sessions are known.
+            if again.is_none() {
+                // The same record has the same body: whether it is there twice, the records that issued
+                // sessions tell among themselves.
+                let novelties = self.joins.duplicates.preview(&issuing(&framed))?;
+                self.joins.add_sessions(&framed, novelties);
+            }
             let mut parts = decide_round(run, self.knowledge(read_to), framed, &mut arenas);
-            let novelties = self.joins.duplicates.check(&fingerprints(&parts))?;
+            let novelties = match &mut again {
+                None => self.joins.duplicates.check(&fingerprints(&parts))?,
+                Some(again) => again.take(&files, &parts)?,
+            };
             mark(&mut parts, novelties);
             count_round(&mut parts);
-            self.joins.hold(day.delivery, &mut parts)?;
-            self.write(day.delivery, read_to, &parts)?;
+            self.joins.hold(delivery, &mut parts)?;
+            self.write(delivery, read_to, &parts)?;
+            if let Some(records) = &mut self.records {
+                for (file, part) in files.iter().zip(&parts) {
+                    records.add(file.planned(), part)?;
+                }
+            }
             for (file, part) in files.iter_mut().zip(parts) {
                 file.cover(part.coverage);
                 self.report.merge(part.report);

@@ -14,6 +14,8 @@ use tracing::{debug, info};
 use crate::analyze::PipelineError;
 use crate::batch::FinishedFile;
 use crate::manifest::{Header, Manifest, ManifestFile};
+use crate::plan::{SetAside, Shard};
+use crate::shards::{SHARDS_FOLDER, ShardInputs, ShardProblem, ShardState};
 
 /// What stands before the keys of the state's objects.
 const STATE_FOLDER: &str = "_retrial/";
@@ -51,21 +53,93 @@ impl<'r> Output<'r> {
                 });
             }
         };
-        match &manifest.header.filter {
-            Some(before) if before != filter => {
-                return Err(PipelineError::OtherFilter {
-                    location: store.location().to_owned(),
-                    before: before.clone(),
-                });
-            }
-            Some(_) => {}
-            None => manifest.header.filter = Some(filter.to_owned()),
-        }
+        check_filter(store, &mut manifest, filter)?;
         Self::take_over(store, (manifest, previous))
     }
 
     /// Claims an output as it was read: where another writer has changed it since, this one is fenced.
     pub(crate) fn take_over(
+        store: &'r dyn Store,
+        (manifest, previous): (Manifest, Option<Version>),
+    ) -> Result<Self, PipelineError> {
+        check_whole(store, &manifest.header)?;
+        Self::swap_claim(store, (manifest, previous))
+    }
+
+    /// Claims the output of a shard.
+    pub(crate) fn claim_shard(
+        store: &'r dyn Store,
+        filter: &str,
+        (shard, inputs): (Shard, ShardInputs),
+    ) -> Result<Self, PipelineError> {
+        let not_an_output = || PipelineError::NotAnOutput {
+            location: store.location().to_owned(),
+        };
+        let (mut manifest, previous) = match Manifest::read(store)? {
+            Some((manifest, version)) => (manifest, Some(version)),
+            None if store.list("")?.is_empty() => {
+                let mut manifest = Manifest::default();
+                manifest.header.shard = Some(ShardState {
+                    shard,
+                    inputs: inputs.clone(),
+                    records: Vec::new(),
+                    set_aside: SetAside::default(),
+                    complete: false,
+                });
+                (manifest, None)
+            }
+            None => return Err(not_an_output()),
+        };
+        let state = manifest.header.shard.as_ref();
+        let state = state.filter(|state| state.shard == shard);
+        state
+            .ok_or_else(not_an_output)?
+            .inputs
+            .check(shard, &inputs)?;
+        check_filter(store, &mut manifest, filter)?;
+        Self::swap_claim(store, (manifest, previous))
+    }
+
+    /// Claims an output that so many shards are to be merged into.
+    pub(crate) fn claim_merge(
+        store: &'r dyn Store,
+        filter: &str,
+        count: u32,
+    ) -> Result<Self, PipelineError> {
+        let (mut manifest, previous) = match Manifest::read(store)? {
+            Some((manifest, version)) => (manifest, Some(version)),
+            None => {
+                let entries = store.list("")?;
+                if !entries
+                    .iter()
+                    .all(|entry| entry.key.starts_with(SHARDS_FOLDER))
+                {
+                    return Err(PipelineError::NotAnOutput {
+                        location: store.location().to_owned(),
+                    });
+                }
+                let mut manifest = Manifest::default();
+                manifest.header.merging = Some(count);
+                (manifest, None)
+            }
+        };
+        let location = || store.location().to_owned();
+        match manifest.header.merging {
+            Some(before) if before == count => {}
+            Some(count) => {
+                let location = location();
+                return Err(ShardProblem::Merging { location, count }.into());
+            }
+            None => {
+                let location = location();
+                return Err(ShardProblem::OutputThere { location }.into());
+            }
+        }
+        check_filter(store, &mut manifest, filter)?;
+        Self::swap_claim(store, (manifest, previous))
+    }
+
+    fn swap_claim(
         store: &'r dyn Store,
         (mut manifest, previous): (Manifest, Option<Version>),
     ) -> Result<Self, PipelineError> {
@@ -188,6 +262,43 @@ impl<'r> Output<'r> {
             "manifest swapped"
         );
         Ok(())
+    }
+}
+
+/// An output may grow, but not change what it is an output of.
+fn check_filter(
+    store: &dyn Store,
+    manifest: &mut Manifest,
+    filter: &str,
+) -> Result<(), PipelineError> {
+    match &manifest.header.filter {
+        Some(before) if before != filter => {
+            return Err(PipelineError::OtherFilter {
+                location: store.location().to_owned(),
+                before: before.clone(),
+            });
+        }
+        Some(_) => {}
+        None => manifest.header.filter = Some(filter.to_owned()),
+    }
+    Ok(())
+}
+
+/// What is a part of an output, or still in parts, is for its merge alone.
+fn check_whole(store: &dyn Store, header: &Header) -> Result<(), ShardProblem> {
+    let location = || store.location().to_owned();
+    if let Some(state) = &header.shard {
+        return Err(ShardProblem::IsShard {
+            location: location(),
+            shard: state.shard,
+        });
+    }
+    match header.merging {
+        Some(count) => Err(ShardProblem::Merging {
+            location: location(),
+            count,
+        }),
+        None => Ok(()),
     }
 }
 

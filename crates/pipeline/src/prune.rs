@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use retrial_cloudtrail::Day;
 use retrial_storage::{Store, Version};
 use retrial_tables::{Rejects, Sessions, Table};
+use tracing::info;
 
 use crate::analyze::PipelineError;
 use crate::manifest::{Manifest, ManifestFile};
@@ -118,6 +119,13 @@ impl<'s> Prune<'s> {
             let before = header.pruned_before.as_deref().and_then(day_in);
             header.pruned_before = before.max(Some(self.before)).map(|day| day.to_string());
         })?;
+        info!(
+            before = %self.before,
+            days = pruned.days.len() as u64,
+            files = pruned.files,
+            bytes = pruned.bytes,
+            "pruned"
+        );
         Ok(pruned)
     }
 

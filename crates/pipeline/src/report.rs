@@ -1,5 +1,6 @@
 //! What a run counts: the books, the verdicts and what stands behind them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use retrial_iam::Decision;
@@ -162,7 +163,7 @@ pub struct Report {
     /// day was found.
     pub not_replaced: Vec<DayRange>,
     /// Rejects by reason.
-    pub rejects: BTreeMap<&'static str, u64>,
+    pub rejects: BTreeMap<Cow<'static, str>, u64>,
     /// Rejects that the next run could heal.
     pub retryable: u64,
     /// Records that an earlier run, or the part of this one before it was interrupted, had read, and

@@ -107,6 +107,12 @@ impl Retry {
             .filter(|unread| unread.due && unread.size.is_some())
     }
 
+    /// Whether an earlier run could not read a file.
+    pub(crate) fn was_tried(&self, source: &str, key: &str) -> bool {
+        let mut files = self.due_files();
+        files.any(|unread| unread.key == key && unread.source == source)
+    }
+
     /// Adds something; what is known of it from before is forgotten.
     pub(crate) fn add(&mut self, unread: Unread) {
         self.unread

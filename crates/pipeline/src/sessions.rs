@@ -22,6 +22,7 @@ use retrial_tables::SessionRow;
 use sha2::{Digest, Sha256};
 
 use contents::Contents;
+pub(crate) use load::{SessionFiles, minute};
 
 /// How long before a call its session can have been issued, in minutes: the longest session there is
 /// (GetFederationToken).

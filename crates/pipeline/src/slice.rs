@@ -21,6 +21,7 @@ use crate::framing::{FramedPart, Unread, minute_of};
 use crate::report::Report;
 use crate::retry::class;
 use crate::rows::Origin;
+use crate::shards::Recorded;
 use crate::texts::{Keeping, Texts};
 
 /// Why the storage did not deliver a file: a later run may have it.
@@ -58,6 +59,21 @@ pub(crate) struct Item {
     pub(crate) conflict: bool,
     fingerprint: Option<Fingerprint>,
     cell: Option<CellOf>,
+}
+
+impl Item {
+    /// Its fingerprint and what it was found to be; `None` of a filtered record.
+    pub(crate) fn recorded(&self) -> Option<Recorded> {
+        let novelty = match (&self.fate, self.conflict) {
+            (Fate::Dropped, _) => Novelty::Duplicate,
+            (_, true) => Novelty::Conflict,
+            (_, false) => Novelty::New,
+        };
+        Some(Recorded {
+            fingerprint: self.fingerprint?,
+            novelty,
+        })
+    }
 }
 
 /// What became of a record.
@@ -209,7 +225,7 @@ pub(crate) fn failed_part<'f>(part: FilePart<'f>, failure: Failure) -> FilePart<
 pub(crate) fn count_failure(report: &mut Report, reason: &'static str) {
     report.files_rejected += 1;
     report.retryable += 1;
-    *report.rejects.entry(reason).or_default() += 1;
+    *report.rejects.entry(reason.into()).or_default() += 1;
 }
 
 /// One part of one file, as it is decided.
@@ -273,7 +289,10 @@ impl Deciding<'_, '_, '_> {
             }
             RejectScope::File => report.files_rejected += 1,
         }
-        *report.rejects.entry(reject.reason.code()).or_default() += 1;
+        *report
+            .rejects
+            .entry(reject.reason.code().into())
+            .or_default() += 1;
         let row = RejectRow {
             log_file: self.part.log_file,
             record_index: reject.record_index,

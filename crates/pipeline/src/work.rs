@@ -16,16 +16,16 @@ use crate::dates::date_name;
 use crate::derive::{self, Derive};
 use crate::joins::Joins;
 use crate::manifest::{CurrentPlan, Manifest, fenced};
-use crate::open_batch::{Day, OpenBatch, Workplace};
+use crate::open_batch::{Day, OpenBatch, Worked, Workplace};
 use crate::output::{Basis, Output, listed};
 use crate::plan::{
-    DayPlan, PlanOptions, PlannedBefore, PlannedFile, Planner, Replaced, Unlisted, day_number,
-    parse_delivery_date,
+    DayPlan, PlanOptions, PlannedBefore, PlannedFile, Planner, Replaced, SetAside, Unlisted,
+    day_number, parse_delivery_date,
 };
 use crate::report::Report;
 use crate::retry::{Retry, Unread};
 use crate::scratch::Scratch;
-use crate::slice::Failure;
+use crate::shards::{RecordsLog, RecordsRef};
 use crate::waiting::DeliveryDay;
 
 const MINUTES_A_DAY: u32 = 24 * 60;
@@ -36,47 +36,78 @@ pub(crate) fn work(
     (store, scratch): (&dyn Store, &Scratch),
     options: Options,
 ) -> Result<Report, PipelineError> {
-    let output = Output::claim(store, &run.filter.text())?;
-    output.clean()?;
-    let mut joins = Joins::open(store, scratch, output.header())?;
-    joins.retry.forget_due_folders();
-    let look_back = options.plan.look_back_days.saturating_mul(MINUTES_A_DAY);
-    let Options {
-        plan: plan_options,
-        slice_bytes,
-        batch_bytes,
-    } = options;
-    let mut work = Work {
-        place: Workplace {
-            run,
-            scratch,
-            slice_bytes,
-            batch_bytes,
-        },
-        output,
-        joins,
-        look_back,
-        report: Report::default(),
+    let filter = run.filter.text();
+    let output = match options.plan.shard {
+        None => Output::claim(store, &filter)?,
+        Some(shard) => Output::claim_shard(store, &filter, (shard, run.inputs()))?,
     };
+    output.clean()?;
+    let shard = output.header().shard.as_ref();
+    if shard.is_some_and(|shard| shard.complete) {
+        info!("the shard was worked to its end before");
+        return Ok(Report::default());
+    }
+    let mut work = Work::open(run, (output, scratch), &options)?;
+    work.joins.retry.forget_due_folders();
     work.go_on()?;
-    work.go_ahead(plan_options)?;
+    work.go_ahead(options.plan)?;
     work.end()?;
     work.say_rejects();
-    work.derive()
+    if work.place.keeps_records {
+        work.end_shard()?;
+        return Ok(work.report);
+    }
+    let (report, _) = work.derive()?;
+    Ok(report)
 }
 
 /// A run at work.
-struct Work<'r> {
-    place: Workplace<'r>,
-    output: Output<'r>,
-    joins: Joins<'r>,
+pub(crate) struct Work<'r> {
+    pub(crate) place: Workplace<'r>,
+    pub(crate) output: Output<'r>,
+    pub(crate) joins: Joins<'r>,
     /// How long before the last day a file may be of that is planned later, in minutes.
     look_back: u32,
+    /// What was set aside and is in no stored plan.
+    set_aside: SetAside,
     /// Of what is committed.
-    report: Report,
+    pub(crate) report: Report,
 }
 
 impl<'r> Work<'r> {
+    /// With the state of an output that was claimed.
+    pub(crate) fn open(
+        run: &'r Run<'r>,
+        (output, scratch): (Output<'r>, &'r Scratch),
+        options: &Options,
+    ) -> Result<Self, PipelineError> {
+        Ok(Self {
+            place: Workplace {
+                run,
+                scratch,
+                slice_bytes: options.slice_bytes,
+                batch_bytes: options.batch_bytes,
+                keeps_records: output.header().shard.is_some(),
+            },
+            joins: Joins::open(output.store(), scratch, output.header())?,
+            output,
+            look_back: options.plan.look_back_days.saturating_mul(MINUTES_A_DAY),
+            set_aside: SetAside::default(),
+            report: Report::default(),
+        })
+    }
+
+    /// The shard is ready to be merged.
+    fn end_shard(&mut self) -> Result<(), PipelineError> {
+        let set_aside = self.set_aside;
+        self.output.change(|manifest| {
+            if let Some(shard) = &mut manifest.header.shard {
+                shard.set_aside = set_aside;
+                shard.complete = true;
+            }
+        })
+    }
+
     /// Finishes the plan that was interrupted.
     fn go_on(&mut self) -> Result<(), PipelineError> {
         let Some(current) = self.output.header().plan.clone() else {
@@ -114,7 +145,9 @@ impl<'r> Work<'r> {
         let mut planner = Planner::new(sources, options, store, before, scratch)?;
         while let Some(plan) = planner.next_day()? {
             self.take_over(&plan);
-            if !plan.files.is_empty() {
+            if plan.files.is_empty() {
+                self.set_aside.merge(plan.set_aside);
+            } else {
                 replaced.done(plan.day);
                 self.begin_day(&plan)?;
             }
@@ -125,6 +158,7 @@ impl<'r> Work<'r> {
         }
         let left_over = planner.left_over();
         self.report.set_aside.merge(left_over.set_aside);
+        self.set_aside.merge(left_over.set_aside);
         self.report.read_before += left_over.read_before;
         for unlisted in &left_over.unlisted {
             self.unlisted(unlisted);
@@ -143,7 +177,7 @@ impl<'r> Work<'r> {
     }
 
     /// What a plan says beside its files.
-    fn take_over(&mut self, plan: &DayPlan) {
+    pub(crate) fn take_over(&mut self, plan: &DayPlan) {
         self.report.set_aside.merge(plan.set_aside);
         self.report.gone += plan.gone;
         for unlisted in &plan.unlisted {
@@ -154,7 +188,7 @@ impl<'r> Work<'r> {
     fn unlisted(&mut self, unlisted: &Unlisted) {
         const REASON: &str = "unlisted_folder";
         self.report.files_rejected += 1;
-        *self.report.rejects.entry(REASON).or_default() += 1;
+        *self.report.rejects.entry(REASON.into()).or_default() += 1;
         self.report.retryable += u64::from(unlisted.retryable);
         let names = self.place.run.source_names();
         warn!(
@@ -257,8 +291,8 @@ impl<'r> Work<'r> {
             let mut open = OpenBatch::new(self.place, &mut self.joins, batch);
             match open.work(day, begin, &failing)? {
                 Ok(end) => {
-                    let (batch, report, failures) = open.into_parts();
-                    self.commit(day, (begin, end), (batch, report), &failures)?;
+                    let worked = open.into_worked();
+                    self.commit(day, (begin, end), worked)?;
                     return Ok(end);
                 }
                 Err(failure) => {
@@ -277,7 +311,7 @@ impl<'r> Work<'r> {
         }
     }
 
-    fn batch(&self, delivery: DeliveryDay, tail: bool) -> Batch<'r> {
+    pub(crate) fn batch(&self, delivery: DeliveryDay, tail: bool) -> Batch<'r> {
         let next = self.output.header().next_batch;
         Batch::new(Place {
             store: self.output.store(),
@@ -293,9 +327,14 @@ impl<'r> Work<'r> {
         &mut self,
         day: Day<'_>,
         (begin, end): (usize, usize),
-        (batch, report): (Batch<'r>, Report),
-        failures: &[Failure],
+        worked: Worked<'r>,
     ) -> Result<(), PipelineError> {
+        let Worked {
+            batch,
+            report,
+            failures,
+            records,
+        } = worked;
         let names = self.place.run.source_names();
         let file_of = |place: usize| {
             let file = day.files.get(place)?;
@@ -304,7 +343,7 @@ impl<'r> Work<'r> {
         for (source, file) in (begin..end).filter_map(file_of) {
             self.joins.retry.settle(&source, &file.key);
         }
-        for failure in failures {
+        for failure in &failures {
             if let Some((source, file)) = file_of(failure.place) {
                 warn!(
                     log_file = file.key,
@@ -326,7 +365,7 @@ impl<'r> Work<'r> {
         let last = end == day.files.len();
         let minute = day.files.get(begin).and_then(PlannedFile::minute);
         let (number, delivery) = (batch.place.number, date_name(batch.place.delivery));
-        self.swap(batch, minute, |manifest| {
+        self.swap((batch, records), minute, |manifest| {
             let header = &mut manifest.header;
             if let Some(current) = &mut header.plan {
                 current.files_done = end as u64;
@@ -353,9 +392,9 @@ impl<'r> Work<'r> {
 
     /// Swaps a batch in, and with it what is known of its records, what waits, and what could not be
     /// read. The tail of an earlier run, which stands on an older state, goes.
-    fn swap(
+    pub(crate) fn swap(
         &mut self,
-        batch: Batch<'r>,
+        (batch, records): (Batch<'r>, Option<RecordsLog<'r>>),
         minute: Option<u32>,
         progress: impl FnOnce(&mut Manifest),
     ) -> Result<(), PipelineError> {
@@ -385,6 +424,15 @@ impl<'r> Work<'r> {
         }
         let waiting = joins.waiting.store(store, key("waiting"))?;
         let retry = joins.retry.store(store, key("retry"))?;
+        let records = match records {
+            Some(records) => {
+                let key = key("records");
+                records.store(store, &key)?;
+                let delivery_date = date.clone();
+                Some(RecordsRef { key, delivery_date })
+            }
+            None => None,
+        };
         self.output.change(|manifest| {
             manifest.files.retain(|file| !file.tail);
             manifest.files.extend(files);
@@ -394,6 +442,9 @@ impl<'r> Work<'r> {
             header.duplicates.retain(|run| !retired.contains(&run.key));
             header.waiting = waiting;
             header.retry = retry;
+            if let Some(shard) = &mut header.shard {
+                shard.records.extend(records);
+            }
             progress(manifest);
         })?;
         self.joins.committed();
@@ -411,13 +462,13 @@ impl<'r> Work<'r> {
 
     /// Nothing more is planned: what waits is decided with what is known, into files that the next
     /// batch takes the place of. Where nothing has changed since the last run, all stays as it is.
-    fn end(&mut self) -> Result<(), PipelineError> {
+    pub(crate) fn end(&mut self) -> Result<(), PipelineError> {
         let store = self.output.store();
         let stored = Retry::load(store, self.output.header().retry.as_deref())?;
         if !self.joins.retry.is_same(&stored) {
             // An empty batch, for its number: what could not be listed has changed.
             let batch = self.batch(self.last_delivery(), false);
-            self.swap(batch, None, |_| {})?;
+            self.swap((batch, None), None, |_| {})?;
         }
         self.report.waiting = self.joins.waiting.records();
         let is_due = self.joins.waiting.records() > 0 || !self.joins.retry.unread.is_empty();
@@ -429,7 +480,7 @@ impl<'r> Work<'r> {
 
     /// What is derived for the whole window, under the snapshot of now: the last of a run, for which nothing
     /// of what calls were joined to is needed any more.
-    fn derive(self) -> Result<Report, PipelineError> {
+    pub(crate) fn derive(self) -> Result<(Report, Output<'r>), PipelineError> {
         let Work {
             place,
             mut output,
@@ -440,7 +491,7 @@ impl<'r> Work<'r> {
         drop(joins);
         let run = place.run;
         let Some(options) = run.derive.clone() else {
-            return Ok(report);
+            return Ok((report, output));
         };
         let derive = Derive {
             replayer: run.replayer,
@@ -453,7 +504,7 @@ impl<'r> Work<'r> {
         let derived = derive::work(&derive, &mut output, place.scratch)?;
         report.rows.extend(&derived.rows);
         report.derived = derived;
-        Ok(report)
+        Ok((report, output))
     }
 
     fn last_delivery(&self) -> DeliveryDay {
@@ -470,7 +521,7 @@ impl<'r> Work<'r> {
         let number = batch.place.number;
         let mut open = OpenBatch::new(self.place, &mut self.joins, batch);
         open.write_tail()?;
-        let (batch, report, _) = open.into_parts();
+        let Worked { batch, report, .. } = open.into_worked();
         let mut files = Vec::new();
         for file in batch.finish()? {
             *self.report.rows.entry(file.table).or_default() += file.rows;
@@ -493,9 +544,9 @@ impl<'r> Work<'r> {
     }
 
     /// What the run had to leave out, by reason.
-    fn say_rejects(&self) {
+    pub(crate) fn say_rejects(&self) {
         for (reason, count) in &self.report.rejects {
-            warn!(reason, count, "rejected");
+            warn!(reason = reason.as_ref(), count, "rejected");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 use retrial_cloudtrail::Limits;
 use retrial_iam::Catalogue;
 use retrial_pipeline::{
-    BATCH_BYTES, Filter, Options, PipelineError, Progress, Report, Run, SLICE_BYTES, analyze,
+    BATCH_BYTES, Filter, Options, PipelineError, Progress, Report, Run, SLICE_BYTES,
 };
 use retrial_replay::{Assumptions, Mapping, Replayer};
 
@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::printer::Printer;
 use crate::progress::Bar;
 use crate::report_json;
+use crate::shards;
 use crate::signals;
 use crate::summary::{self, Subject};
 
@@ -41,13 +42,13 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
         return Err(ProgramError::NoLogFiles { path });
     }
     let out = args.out.to_string();
-    let store = args.out.create(&args.s3)?;
     let assumptions = if args.snapshot.strict {
         Assumptions::Refused
     } else {
         Assumptions::Named
     };
-    let derive = match args.no_findings {
+    // A part says nothing of the whole window.
+    let derive = match args.no_findings || args.shards.shard.is_some() {
         true => None,
         false => {
             let findings = &args.derive.findings;
@@ -78,11 +79,11 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     };
     let report = {
         let _bar = Bar::start(&progress, args.quiet);
-        analyze(&run, store.as_ref(), options)
+        shards::work(&run, (&args.out, &args.s3, &args.shards), options)
     };
     let rows = report.as_ref().map(|report| report.rows.values().sum());
     metrics.end(&progress, rows.ok());
-    let report = report.map_err(|cause| output_error(&out, cause))?;
+    let report = report?;
     for days in &report.not_replaced {
         printer.warning(&format!(
             "--replace {days}: no log file of it is there, so that it stays as it is"
@@ -112,7 +113,7 @@ fn has_too_many_unmapped(args: &AnalyzeArgs, report: &Report) -> bool {
         .is_some_and(|share| share.is_passed(unmapped, kept))
 }
 
-fn output_error(path: &str, cause: PipelineError) -> ProgramError {
+pub(crate) fn output_error(path: &str, cause: PipelineError) -> ProgramError {
     let path = path.to_owned();
     match cause {
         PipelineError::NotAnOutput { .. } => ProgramError::OutputNotEmpty { path },

@@ -15,6 +15,7 @@ use crate::printer::Printer;
 use crate::prune::PruneArgs;
 use crate::replay::ReplayArgs;
 use crate::rightsize::RightsizeArgs;
+use crate::shards::ShardArgs;
 use crate::share::Share;
 use crate::status::StatusArgs;
 use crate::what_if::WhatIfArgs;
@@ -123,6 +124,7 @@ impl Command {
         match self {
             Self::Analyze(args) => Some((&args.logs, args.quiet)),
             Self::Compact(args) => Some((&args.logs, false)),
+            Self::Prune(args) => Some((&args.logs, false)),
             _ => None,
         }
     }
@@ -167,6 +169,9 @@ pub(crate) struct AnalyzeArgs {
 
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
+
+    #[command(flatten)]
+    pub(crate) shards: ShardArgs,
 
     /// Exit with 1 if more than this share of the records is of events that no mapping knows: `0.1%`
     ///

@@ -3,7 +3,7 @@
 use std::io;
 
 use retrial_iam::{OverlayError, SnapshotError};
-use retrial_pipeline::PipelineError;
+use retrial_pipeline::{PipelineError, ShardProblem};
 use retrial_replay::{ExclusionError, MappingError};
 use retrial_storage::StorageError;
 
@@ -37,6 +37,8 @@ pub(crate) enum ProgramError {
     Signals(io::Error),
     #[error("stopped before the end: `{path}` holds what was committed")]
     Stopped { path: String },
+    #[error("all shards are merged, but `{path}` cannot be removed: {cause}")]
+    ShardsLeft { path: String, cause: io::Error },
     #[error("cannot bring the output `{path}` up to date: {cause}")]
     Pipeline { path: String, cause: PipelineError },
     #[error("cannot prune the output `{path}`: {cause}")]
@@ -124,6 +126,30 @@ impl ProgramError {
     }
 }
 
+fn shards_hint(problem: &ShardProblem) -> Option<&'static str> {
+    Some(match problem {
+        ShardProblem::OutputThere { .. } => {
+            "name another place, or bring it up to date by a run without `--shard`"
+        }
+        ShardProblem::Merging { .. } => {
+            "give the command with `--merge-shards` once more, with as many"
+        }
+        ShardProblem::IsShard { .. } => "join all shards with `--merge-shards` first",
+        ShardProblem::Missing { .. } | ShardProblem::Unfinished { .. } => {
+            "run that shard, to its end, then merge again"
+        }
+        ShardProblem::OtherCount { .. } => {
+            "give `--merge-shards` the number that the shards were made with, or remove the others"
+        }
+        ShardProblem::Different { .. } => {
+            "give all shards and the merge the same; remove the shard's folder to work it anew"
+        }
+        ShardProblem::Changed { .. } => {
+            "remove that shard's folder, run it again, then merge again"
+        }
+    })
+}
+
 fn pipeline_hint(cause: &PipelineError) -> Option<&'static str> {
     match cause {
         PipelineError::Fenced { .. } => Some("let one writer at a time work on an output"),
@@ -131,6 +157,7 @@ fn pipeline_hint(cause: &PipelineError) -> Option<&'static str> {
             "give the same `--account`, `--region`, `--principal` and `--service`, or name another folder",
         ),
         PipelineError::OtherFormat { .. } => Some("write to a new folder"),
+        PipelineError::Shards(problem) => shards_hint(problem),
         PipelineError::Interrupted => Some("give the command of that run once more"),
         PipelineError::PruneAll { .. } => {
             Some("its last delivery day stays; to have nothing of it, delete it as a whole")

@@ -159,6 +159,20 @@ impl Location {
         })
     }
 
+    /// How many shards are being merged into the output that is there, if any; `None` where there is none.
+    pub(crate) fn merging(&self, s3: &S3Args) -> Result<Option<Option<u32>>, ProgramError> {
+        let output = self.state(s3)?;
+        Ok(output.map(|output| output.state.0.header.merging))
+    }
+
+    /// A place below it.
+    pub(crate) fn join(&self, key: &str) -> Self {
+        match self {
+            Self::Folder(path) => Self::Folder(path.join(key)),
+            Self::Bucket(address) => Self::Bucket(address.join(key)),
+        }
+    }
+
     /// Whether there is an output.
     pub(crate) fn is_output(&self, s3: &S3Args) -> Result<bool, ProgramError> {
         Ok(self.state(s3)?.is_some())

@@ -22,6 +22,7 @@ mod replay;
 mod report_json;
 mod request;
 mod rightsize;
+mod shards;
 mod share;
 mod signals;
 mod simulate;

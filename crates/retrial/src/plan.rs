@@ -69,6 +69,7 @@ impl PlanArgs {
             recompute: self.recompute,
             excluded,
             files_from: self.files_from.as_deref().map(open_list).transpose()?,
+            shard: None,
         })
     }
 }

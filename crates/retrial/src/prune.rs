@@ -7,6 +7,7 @@ use retrial_pipeline::{DayRange, Prune, Pruned};
 use crate::Exit;
 use crate::error::ProgramError;
 use crate::location::{self, Location, S3Args};
+use crate::logs::LogArgs;
 use crate::printer::{Printer, grouped, printable};
 
 #[derive(Debug, Args)]
@@ -25,6 +26,9 @@ pub(crate) struct PruneArgs {
     /// Only say what would be taken out
     #[arg(long)]
     pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
 
     #[command(flatten)]
     pub(crate) s3: S3Args,

@@ -81,7 +81,7 @@ fn write_text(out: &mut String, report: &Report, subject: &Subject<'_>) -> std::
     let rejects = report
         .rejects
         .iter()
-        .map(|(reason, count)| ((*reason).to_owned(), *count))
+        .map(|(reason, count)| (reason.to_string(), *count))
         .collect();
     counted(out, "rejects (see the table of that name)", &rejects)?;
     if let Some(as_of) = &report.derived.as_of {

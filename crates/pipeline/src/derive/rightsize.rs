@@ -274,6 +274,8 @@ fn needs(
         catalogue: replayer.catalogue(),
         mapping: replayer.mapping(),
         snapshot: replayer.snapshot(),
+        // Only what is in excess is looked for among the uses, and nothing is made of that here.
+        uses: None,
     };
     let needs = NeedsOf {
         store: source.store,

@@ -3,7 +3,7 @@
 use twox_hash::{XxHash3_64, XxHash3_128};
 
 /// An entry's bytes in a run.
-pub(super) const ENTRY_BYTES: usize = 24;
+pub(crate) const ENTRY_BYTES: usize = 24;
 
 /// The body of a *mark*, an entry that stands for no record (see [`super::marks`]).
 pub(super) const MARK: u64 = u64::MAX;
@@ -75,7 +75,7 @@ impl Fingerprint {
     }
 
     /// As it stands in a run: the order of the bytes is the order of the fingerprints.
-    pub(super) fn to_bytes(self) -> [u8; ENTRY_BYTES] {
+    pub(crate) fn to_bytes(self) -> [u8; ENTRY_BYTES] {
         let mut bytes = [0; ENTRY_BYTES];
         let parts = self
             .id_high
@@ -90,7 +90,7 @@ impl Fingerprint {
         bytes
     }
 
-    pub(super) fn from_bytes(bytes: &[u8; ENTRY_BYTES]) -> Self {
+    pub(crate) fn from_bytes(bytes: &[u8; ENTRY_BYTES]) -> Self {
         let [
             a,
             b,

@@ -77,7 +77,7 @@ use serde::{Deserialize, Serialize};
 use crate::analyze::PipelineError;
 use crate::scratch::Scratch;
 use filter::Filter;
-pub(crate) use fingerprint::{Fingerprint, body_hash};
+pub(crate) use fingerprint::{ENTRY_BYTES, Fingerprint, body_hash};
 use pending::{Merged, Pending, look_up};
 use run::Run;
 pub use run::RunProblem;

@@ -9,6 +9,7 @@ use super::days::{DayNumber, DaySet};
 use super::file::{PlannedFile, layout_day, layout_month};
 use super::order::FileSorter;
 use super::set_aside::{SetAside, Unlisted};
+use super::shard::Shard;
 use super::walk::walk;
 use crate::analyze::PipelineError;
 
@@ -102,12 +103,13 @@ pub(crate) struct Discovery<'r> {
 /// and what [`FileSorter`] holds.
 pub(crate) fn discover<'r>(
     sources: &[Box<dyn Source>],
-    excluded: Excluded<'_>,
+    (excluded, shard): (Excluded<'_>, Shard),
     wanted: WantedMonth<'_>,
     strays: FileSorter<'r>,
 ) -> Result<Discovery<'r>, PipelineError> {
     let mut walk = Walk {
         excluded,
+        shard,
         wanted,
         places: BTreeMap::new(),
         found: Discovery {
@@ -126,6 +128,7 @@ pub(crate) fn discover<'r>(
 
 struct Walk<'w, 'r> {
     excluded: Excluded<'w>,
+    shard: Shard,
     wanted: WantedMonth<'w>,
     places: BTreeMap<(usize, String), DaySet>,
     found: Discovery<'r>,
@@ -147,15 +150,21 @@ impl<'r> Walk<'_, 'r> {
     }
 
     fn file(&mut self, source: usize, key: String, size: u64) -> Result<(), PipelineError> {
+        let own = self.shard.has(&key);
         if self.excluded.contains(source, &key) {
-            self.found.set_aside.other += 1;
+            self.found.set_aside.other += u64::from(own);
             return Ok(());
         }
         match PlannedFile::classify(source, key, size) {
             Ok(file) => {
+                // All shards know what lies beside a layout.
                 self.found.roots.add(source, &file.key);
-                self.found.strays.push(file)
+                match own {
+                    true => self.found.strays.push(file),
+                    false => Ok(()),
+                }
             }
+            Err(_) if !own => Ok(()),
             Err(kind) => {
                 self.found.set_aside.add(kind);
                 Ok(())
@@ -175,19 +184,25 @@ impl<'r> Walk<'_, 'r> {
             return None;
         }
         if let Some((place, year, month)) = layout_month(&folder) {
+            if !self.shard.has_place(place) {
+                if kind_of(place) == LogKind::Events {
+                    self.found.roots.add(source, place);
+                }
+                return None;
+            }
             let wanted = month_days(year, month)
                 .is_some_and(|(first, last)| (self.wanted)(source, place, first, last));
             return wanted.then_some(folder);
         }
         if kind_of(&folder) == LogKind::OtherFile {
-            self.found.set_aside.other += 1;
+            self.found.set_aside.other += u64::from(self.shard.has(&folder));
             return None;
         }
         Some(folder)
     }
 
     fn finish(self) -> Discovery<'r> {
-        let mut found = self.found;
+        let (mut found, shard) = (self.found, self.shard);
         let places = self
             .places
             .into_iter()
@@ -201,6 +216,8 @@ impl<'r> Walk<'_, 'r> {
         for place in places.iter().filter(|place| place.kind == LogKind::Events) {
             found.roots.add(place.source, &place.folder);
         }
+        let own = |place: &Place| shard.has_place(&place.folder);
+        let places: Vec<Place> = places.into_iter().filter(own).collect();
         // Days beside a layout are no more logs than files there; not listed, they count as one.
         let all = places.len();
         let is_log = |place: &Place| !found.roots.is_beside(place.source, &place.folder);

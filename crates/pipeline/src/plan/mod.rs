@@ -21,6 +21,7 @@ mod order;
 mod planner;
 mod replaced;
 mod set_aside;
+mod shard;
 mod status;
 mod stored;
 #[cfg(test)]
@@ -35,6 +36,7 @@ pub use options::{LOOK_BACK_DAYS, PlanOptions, PlannedBefore};
 pub use planner::{LeftOver, Planner};
 pub(crate) use replaced::Replaced;
 pub use set_aside::{SetAside, Unlisted};
+pub use shard::{Shard, ShardError};
 pub use status::{
     DayCount, DecidedBy, Gap, Health, Interrupted, ListedObject, PlaceStatus, Status, StatusParts,
     status,

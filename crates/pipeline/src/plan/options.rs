@@ -6,6 +6,7 @@ use retrial_cloudtrail::Day;
 
 use super::days::DayRange;
 use super::file::PlannedFile;
+use super::shard::Shard;
 use super::stored::PlanRef;
 
 /// How long after its delivery day a log file may still appear. CloudTrail delivers within minutes,
@@ -31,6 +32,8 @@ pub struct PlanOptions {
     pub excluded: Vec<Vec<String>>,
     /// Exactly these files, instead of what the sources list; see `files_from.rs` for the lines.
     pub files_from: Option<Box<dyn BufRead + Send>>,
+    /// Only the files of this shard; all where it is `None`.
+    pub shard: Option<Shard>,
 }
 
 impl Default for PlanOptions {
@@ -43,6 +46,7 @@ impl Default for PlanOptions {
             recompute: false,
             excluded: Vec::new(),
             files_from: None,
+            shard: None,
         }
     }
 }

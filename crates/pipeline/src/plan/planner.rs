@@ -13,6 +13,7 @@ use super::files_from::read_list;
 use super::options::{PlanOptions, PlannedBefore};
 use super::order::{FileSorter, SortedFiles};
 use super::set_aside::{SetAside, Unlisted};
+use super::shard::Shard;
 use super::stored::DayPlan;
 use super::walk::walk;
 use crate::analyze::PipelineError;
@@ -32,6 +33,7 @@ pub struct Planner<'r> {
     names: Vec<String>,
     window: Window,
     excluded: Vec<Vec<String>>,
+    shard: Shard,
     earlier: Earlier<'r>,
     /// Each with the next day that is to be listed, where there is one.
     places: Vec<(Place, Option<DayNumber>)>,
@@ -80,13 +82,15 @@ impl<'r> Planner<'r> {
         let PlanOptions {
             excluded,
             files_from,
+            shard,
             ..
         } = options;
+        let shard = shard.unwrap_or(Shard::WHOLE);
         let sorter = FileSorter::new(scratch);
         let found = match files_from {
             Some(mut list) => {
                 window.listed = true;
-                listed(&mut list, sources, sorter)?
+                listed(&mut list, sources, (sorter, shard))?
             }
             None => {
                 let wanted = |source: usize, folder: &str, first, last| {
@@ -94,7 +98,7 @@ impl<'r> Planner<'r> {
                     let at = (name, folder, kind_of(folder));
                     (first..=last).any(|day| window.wants(&earlier, at, day))
                 };
-                discover(sources, Excluded(&excluded), &wanted, sorter)?
+                discover(sources, (Excluded(&excluded), shard), &wanted, sorter)?
             }
         };
         let mut planner = Self {
@@ -102,6 +106,7 @@ impl<'r> Planner<'r> {
             names,
             window,
             excluded,
+            shard,
             earlier,
             places: found.places.into_iter().map(|p| (p, None)).collect(),
             strays: found.strays.finish()?,
@@ -255,7 +260,7 @@ impl<'r> Planner<'r> {
             let places = self.places.iter().filter(due);
             let folders: Vec<String> = places.map(|(place, _)| place.day_folder(&date)).collect();
             let excluded = Excluded(&self.excluded);
-            found.list(index, source.as_ref(), folders, excluded)?;
+            found.list(index, source.as_ref(), folders, (excluded, self.shard))?;
         }
         let due = |(_, next): &(Place, Option<DayNumber>)| *next == Some(day);
         for index in 0..self.places.len() {
@@ -320,18 +325,19 @@ impl<'r> Planner<'r> {
 fn listed<'r>(
     list: &mut dyn std::io::BufRead,
     sources: &[Box<dyn Source>],
-    mut strays: FileSorter<'r>,
+    (mut strays, shard): (FileSorter<'r>, Shard),
 ) -> Result<Discovery<'r>, PipelineError> {
     let mut set_aside = SetAside::default();
-    read_list(list, sources, &mut |file| match PlannedFile::classify(
-        file.source,
-        file.key,
-        file.size,
-    ) {
-        Ok(file) => strays.push(file),
-        Err(kind) => {
-            set_aside.add(kind);
-            Ok(())
+    read_list(list, sources, &mut |file| {
+        if !shard.has(&file.key) {
+            return Ok(());
+        }
+        match PlannedFile::classify(file.source, file.key, file.size) {
+            Ok(file) => strays.push(file),
+            Err(kind) => {
+                set_aside.add(kind);
+                Ok(())
+            }
         }
     })?;
     Ok(Discovery {
@@ -358,11 +364,12 @@ impl Found {
         index: usize,
         source: &dyn Source,
         folders: Vec<String>,
-        excluded: Excluded<'_>,
+        (excluded, shard): (Excluded<'_>, Shard),
     ) -> Result<(), PipelineError> {
         walk(source, folders, &mut |child| {
             match child {
                 Ok(Child::Folder(key)) => return Ok(Some(key)),
+                Ok(Child::File(entry)) if !shard.has(&entry.key) => {}
                 Ok(Child::File(entry)) if excluded.contains(index, &entry.key) => {
                     self.set_aside.other += 1;
                 }

@@ -28,7 +28,7 @@ use retrial_tables::{Column, DecisionRow, Decisions, ReadError, Table, TableRead
 
 use crate::analyze::PipelineError;
 use crate::manifest::ManifestFile;
-use crate::sessions::Sessions;
+use crate::sessions::{SessionFiles, Sessions};
 use crate::stored_file::StoredFile;
 
 pub use report::{ChangeKey, ChangedCalls, ReplayReport};
@@ -261,7 +261,11 @@ impl<'s> Replay<'s> {
             .cloned()
             .collect();
         let mut sessions = Sessions::default();
-        sessions.load(self.store, &files, 0)?;
+        let files = SessionFiles {
+            store: self.store,
+            files: files.iter().collect(),
+        };
+        sessions.load(&[files], 0)?;
         Ok(sessions)
     }
 

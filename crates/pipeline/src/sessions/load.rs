@@ -36,6 +36,12 @@ const WHOLE: &[&str] = &[
     "source_identity",
 ];
 
+/// Committed files of an output, those of the table `sessions` among them.
+pub(crate) struct SessionFiles<'s> {
+    pub(crate) store: &'s dyn Store,
+    pub(crate) files: Vec<&'s ManifestFile>,
+}
+
 /// A place in plan order.
 type Place = (u32, Box<str>, u64);
 
@@ -44,12 +50,11 @@ impl Sessions {
     /// `from_minute` on; files of other tables are passed over.
     pub(crate) fn load(
         &mut self,
-        store: &dyn Store,
-        files: &[ManifestFile],
+        files: &[SessionFiles<'_>],
         from_minute: u32,
     ) -> Result<(), PipelineError> {
         let mut times: HashMap<Key, bool> = HashMap::new();
-        each_row(store, files, (PLACE, from_minute), &mut |row, _| {
+        each_row(files, (PLACE, from_minute), &mut |row, _| {
             times
                 .entry(Key::of(row.access_key_id))
                 .and_modify(|again| *again = true)
@@ -58,7 +63,7 @@ impl Sessions {
         times.retain(|_, again| *again);
         if !times.is_empty() {
             let mut repeated: Vec<(Place, Issued)> = Vec::new();
-            each_row(store, files, (WHOLE, from_minute), &mut |row, minute| {
+            each_row(files, (WHOLE, from_minute), &mut |row, minute| {
                 if times.contains_key(&Key::of(row.access_key_id))
                     && let Some(issued) = self.read(row, minute)
                 {
@@ -72,7 +77,7 @@ impl Sessions {
                 }
             }
         }
-        each_row(store, files, (WHOLE, from_minute), &mut |row, minute| {
+        each_row(files, (WHOLE, from_minute), &mut |row, minute| {
             if !times.contains_key(&Key::of(row.access_key_id)) {
                 self.add(row, minute);
             }
@@ -82,13 +87,15 @@ impl Sessions {
 
 /// Shows every row that was delivered from a minute on, with its minute.
 fn each_row(
-    store: &dyn Store,
-    files: &[ManifestFile],
+    outputs: &[SessionFiles<'_>],
     (columns, from_minute): (&[&str], u32),
     look: &mut dyn FnMut(&SessionRow<'_>, u32),
 ) -> Result<(), PipelineError> {
     type Rows = retrial_tables::Sessions;
-    for file in files.iter().filter(|file| file.table == Rows::NAME) {
+    let files = outputs
+        .iter()
+        .flat_map(|output| output.files.iter().map(|file| (output.store, *file)));
+    for (store, file) in files.filter(|(_, file)| file.table == Rows::NAME) {
         let failed = |cause| PipelineError::Read {
             key: file.key.clone(),
             cause,
@@ -103,7 +110,7 @@ fn each_row(
             for batch in reader.batches(row_group).map_err(failed)? {
                 batch.map_err(failed)?.with_rows(|rows| {
                     for row in rows {
-                        let minute = minute(row);
+                        let minute = minute(row.log_file, row.event_time);
                         if minute >= from_minute {
                             look(row, minute);
                         }
@@ -118,9 +125,9 @@ fn each_row(
 const MICROS_PER_MINUTE: i64 = 60_000_000;
 
 /// The minute of a row's log file: of its stamp, else of the day in its path, else the record's own.
-fn minute(row: &SessionRow<'_>) -> u32 {
-    let key = LogKey::parse(row.log_file);
+pub(crate) fn minute(log_file: &str, event_time: Option<i64>) -> u32 {
+    let key = LogKey::parse(log_file);
     let delivered = key.stamp.or(key.date.map(|day| day.begin()));
-    let micros = delivered.map_or(row.event_time, |time| Some(time.micros()));
+    let micros = delivered.map_or(event_time, |time| Some(time.micros()));
     u32::try_from(micros.unwrap_or_default().div_euclid(MICROS_PER_MINUTE)).unwrap_or(0)
 }

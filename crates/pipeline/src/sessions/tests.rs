@@ -334,7 +334,11 @@ proptest! {
             .collect();
         committed.reverse();
         let mut loaded = Sessions::default();
-        loaded.load(&store, &committed, 0).unwrap();
+        let files = || SessionFiles {
+            store: &store,
+            files: committed.iter().collect(),
+        };
+        loaded.load(&[files()], 0).unwrap();
         for key in &keys {
             for minute in [noon - 20, noon - 5, noon + 5, noon + 30, noon + BEFORE + 10] {
                 for read_to in [noon, u32::MAX] {
@@ -343,7 +347,7 @@ proptest! {
             }
         }
         let mut none = Sessions::default();
-        none.load(&store, &committed, noon + 100).unwrap();
+        none.load(&[files()], noon + 100).unwrap();
         prop_assert_eq!(none.issued.len(), 0);
     }
 

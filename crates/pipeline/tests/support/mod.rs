@@ -136,12 +136,17 @@ impl World {
 
     /// A log file that was delivered in a region at a time such as `20261102T0805Z`.
     pub(crate) fn log(&self, region: &str, stamp: &str, records: &[Value]) {
+        self.log_of(ACCOUNT, region, stamp, records);
+    }
+
+    /// The same in another account's folder.
+    pub(crate) fn log_of(&self, account: &str, region: &str, stamp: &str, records: &[Value]) {
         let (year, month, day) = (&stamp[..4], &stamp[4..6], &stamp[6..8]);
         let folder = self.path("logs").join(format!(
-            "AWSLogs/{ACCOUNT}/CloudTrail/{region}/{year}/{month}/{day}"
+            "AWSLogs/{account}/CloudTrail/{region}/{year}/{month}/{day}"
         ));
         fs::create_dir_all(&folder).unwrap();
-        let name = format!("{ACCOUNT}_CloudTrail_{region}_{stamp}_0123456789abcdef.json.gz");
+        let name = format!("{account}_CloudTrail_{region}_{stamp}_0123456789abcdef.json.gz");
         fs::write(folder.join(name), json!({"Records": records}).to_string()).unwrap();
     }
 
@@ -159,6 +164,15 @@ impl World {
         &self,
         store: &dyn Store,
         with: With<'_>,
+    ) -> Result<Report, PipelineError> {
+        self.work_with(with, |run, options| analyze(run, store, options))
+    }
+
+    /// Does some work with what a run is made with.
+    pub(crate) fn work_with(
+        &self,
+        with: With<'_>,
+        work: impl FnOnce(&Run<'_>, Options) -> Result<Report, PipelineError>,
     ) -> Result<Report, PipelineError> {
         let own = [self.source()];
         let scratch = self.path("scratch");
@@ -185,7 +199,7 @@ impl World {
             slice_bytes: 30_000,
             batch_bytes: 6_000,
         };
-        let report = analyze(&run, store, options)?;
+        let report = work(&run, options)?;
         assert!(report.books.balance(), "{:?}", report.books);
         Ok(report)
     }

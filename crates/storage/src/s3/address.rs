@@ -40,6 +40,16 @@ impl S3Address {
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
+
+    /// What lies below it under a key.
+    #[must_use]
+    pub fn join(&self, key: &str) -> Self {
+        let slash = if self.prefix.is_empty() { "" } else { "/" };
+        Self {
+            bucket: self.bucket.clone(),
+            prefix: format!("{}{slash}{}", self.prefix, key.trim_matches('/')),
+        }
+    }
 }
 
 impl FromStr for S3Address {

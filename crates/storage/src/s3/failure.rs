@@ -81,7 +81,8 @@ where
 fn answered(asked: Asked<'_>, status: u16, code: &str, message: &str) -> (ErrorKind, String) {
     let action = asked.action;
     match (status, code) {
-        (_, "NoSuchBucket") => (ErrorKind::NotFound, "the bucket does not exist".to_owned()),
+        // Not `NotFound`: it says nothing of the object.
+        (_, "NoSuchBucket") => (ErrorKind::Other, "the bucket does not exist".to_owned()),
         (404, _) => (ErrorKind::NotFound, "not found".to_owned()),
         (_, "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken" | "InvalidToken") => (
             ErrorKind::PermissionDenied,
