@@ -7,7 +7,9 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    reason = "tests may fail loudly"
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests may fail loudly, and read files"
 )]
 
 use std::fs;
