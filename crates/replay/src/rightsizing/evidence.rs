@@ -127,7 +127,7 @@ impl PrincipalEvidence {
 ///
 /// # Memory
 /// For each chosen principal, action, and set of statements that allowed it at once, up to
-/// [`MAX_TOLD_APART`] patterns.
+/// `MAX_TOLD_APART` patterns.
 #[derive(Debug, Clone)]
 pub struct RightsizingEvidence<'s> {
     snapshot: &'s Snapshot,
