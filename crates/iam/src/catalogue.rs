@@ -227,6 +227,12 @@ impl Catalogue {
         action(decoded, service, number)
     }
 
+    /// The action of a name as policies write it (`s3:GetObject`), whatever the case.
+    pub fn action_named(&self, action: &str) -> Option<Action<'_>> {
+        let (service, name) = action.split_once(':')?;
+        self.action(service, name)
+    }
+
     /// The actions of a service in the catalogue's order.
     pub fn actions(&self, service: &str) -> impl Iterator<Item = Action<'_>> {
         let found = self

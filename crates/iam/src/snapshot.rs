@@ -234,6 +234,13 @@ impl Principal {
     pub fn is_service_linked(&self) -> bool {
         self.path.starts_with("/aws-service-role/")
     }
+
+    /// Whether this is a role of IAM Identity Center (`/aws-reserved/`): its permission set makes it, and nobody
+    /// else can change it.
+    /// <https://docs.aws.amazon.com/singlesignon/latest/userguide/using-service-linked-roles.html>
+    pub fn is_of_permission_set(&self) -> bool {
+        self.path.starts_with("/aws-reserved/")
+    }
 }
 
 /// What a [`Principal`] is.

@@ -1,12 +1,14 @@
 //! Local temporary files, for what is too large for memory and belongs to one run alone.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use retrial_storage::Store;
 use retrial_storage::key::encode_name;
 
 use crate::analyze::PipelineError;
+use crate::manifest::fenced;
 
 /// A local folder for temporary files.
 ///
@@ -37,6 +39,35 @@ impl Scratch {
         tempfile::tempfile_in(&self.folder).map_err(|cause| self.failed(cause))
     }
 
+    /// Makes an object of all of a file.
+    pub(crate) fn store(
+        &self,
+        file: &mut File,
+        store: &dyn Store,
+        key: &str,
+    ) -> Result<(), PipelineError> {
+        /// At a time.
+        const BYTES: usize = 1 << 20;
+        file.rewind().map_err(|cause| self.failed(cause))?;
+        let mut upload = store.begin(key)?;
+        let mut buffer = vec![0; BYTES];
+        loop {
+            let read = file.read(&mut buffer);
+            let read = read.map_err(|cause| self.failed(cause))?;
+            let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
+                break;
+            };
+            upload
+                .write_all(bytes)
+                .map_err(|cause| PipelineError::Write {
+                    key: key.to_owned(),
+                    cause,
+                })?;
+        }
+        upload.complete().map_err(|error| fenced(store, error))?;
+        Ok(())
+    }
+
     /// The error for what failed with one of the files.
     pub(crate) fn failed(&self, cause: io::Error) -> PipelineError {
         PipelineError::Scratch {
@@ -48,8 +79,6 @@ impl Scratch {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read, Seek, Write};
-
     use super::*;
 
     #[test]

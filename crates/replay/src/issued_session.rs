@@ -154,7 +154,7 @@ fn is_whole_key(key: &str) -> bool {
 
 /// Whether an access key can be a session's: `AKIA` are the long-term ones.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
-pub(crate) fn is_session_key(key: &str) -> bool {
+pub fn is_session_key(key: &str) -> bool {
     is_whole_key(key) && !key.starts_with("AKIA")
 }
 

@@ -50,7 +50,7 @@ pub use findings::{
     PermissionEvidence, RecordedChange, RecordedChanges, RoleNeedEvidence, RoleNeedFact,
     RoleNeedProblem, findings,
 };
-pub use issued_session::{IssuedSession, issued_session};
+pub use issued_session::{IssuedSession, is_session_key, issued_session};
 pub use known_callers::{KeepTexts, KnownCaller, KnownCallers};
 pub use mapping::{
     Asked, Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, MappingError, Need,

@@ -72,3 +72,11 @@ impl<A: Gather, B: Gather> Gather for (A, B) {
         self.1.merge(later.1);
     }
 }
+
+/// The earlier of two times, where there are two; else the one that is there.
+pub(crate) fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

@@ -191,7 +191,7 @@ pub(crate) fn work(
         mapping_version: derive.mapping_version,
         strict: derive.replayer.assumptions() == Assumptions::Refused,
     };
-    derived.rows = commit(output, finished, (&window, basis))?;
+    derived.rows = commit((output, scratch), finished, (&window, basis))?;
     Ok(derived)
 }
 
@@ -232,9 +232,9 @@ fn write_permissions(
         },
         &mut |(name, actions)| {
             for action in actions {
-                let level = action
-                    .split_once(':')
-                    .and_then(|(service, name)| inputs.catalogue.action(service, name))
+                let level = inputs
+                    .catalogue
+                    .action_named(action)
                     .map_or("", |action| action.access_level.name());
                 sets.add(ActionSetRow {
                     action_set: set_texts.keep(name),
@@ -318,7 +318,7 @@ const OF_NO_BATCH: u64 = 0;
 
 /// Puts the files of a date in the place of those that were there; gives the rows of those that are new.
 fn commit(
-    output: &mut Output<'_>,
+    (output, scratch): (&mut Output<'_>, &Scratch),
     finished: Vec<AsOfFile>,
     (window, basis): (&AsOf, Basis<'_>),
 ) -> Result<BTreeMap<&'static str, u64>, PipelineError> {
@@ -338,7 +338,7 @@ fn commit(
         let table = file.table;
         let key = file.key(&window.date);
         if !before.iter().any(|known| known.key == key) {
-            file.store(output.store(), &key)?;
+            file.store(scratch, output.store(), &key)?;
         }
         let file = ManifestFile {
             table: file.table.to_owned(),

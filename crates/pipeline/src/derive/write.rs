@@ -1,7 +1,7 @@
 //! Files of tables in `as_of` folders: written aside first, then named by their content.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Write};
 
 use bumpalo::Bump;
 use retrial_storage::Store;
@@ -12,7 +12,6 @@ use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 
 use crate::analyze::PipelineError;
-use crate::manifest::fenced;
 use crate::scratch::Scratch;
 
 /// A table in `as_of` folders.
@@ -66,11 +65,10 @@ impl<'b> KeptTexts<'b> {
 pub(crate) struct AsOfWriter<'b, T: AsOfTable> {
     writer: TableWriter<T, HashedFile>,
     rows: Vec<T::Row<'b>>,
-    scratch: &'b Scratch,
 }
 
 impl<'b, T: AsOfTable> AsOfWriter<'b, T> {
-    pub(crate) fn new(scratch: &'b Scratch) -> Result<Self, PipelineError> {
+    pub(crate) fn new(scratch: &Scratch) -> Result<Self, PipelineError> {
         let file = HashedFile {
             file: scratch.file()?,
             hash: Sha256::new(),
@@ -78,7 +76,6 @@ impl<'b, T: AsOfTable> AsOfWriter<'b, T> {
         Ok(Self {
             writer: TableWriter::new(file).map_err(failed::<T>)?,
             rows: Vec::new(),
-            scratch,
         })
     }
 
@@ -104,8 +101,7 @@ impl<'b, T: AsOfTable> AsOfWriter<'b, T> {
     pub(crate) fn finish(mut self) -> Result<AsOfFile, PipelineError> {
         self.write()?;
         let written = self.writer.finish().map_err(failed::<T>)?;
-        let HashedFile { mut file, hash } = written.output;
-        file.rewind().map_err(|cause| self.scratch.failed(cause))?;
+        let HashedFile { file, hash } = written.output;
         let name = hash.finalize();
         Ok(AsOfFile {
             table: T::NAME,
@@ -170,23 +166,12 @@ impl AsOfFile {
     }
 
     /// Makes it an object that is not there yet.
-    pub(crate) fn store(&mut self, store: &dyn Store, key: &str) -> Result<(), PipelineError> {
-        /// At a time.
-        const BYTES: usize = 1 << 20;
-        let failed = |cause| PipelineError::Write {
-            key: key.to_owned(),
-            cause,
-        };
-        let mut upload = store.begin(key)?;
-        let mut bytes = vec![0; BYTES];
-        loop {
-            let length = self.file.read(&mut bytes).map_err(failed)?;
-            let Some(read) = bytes.get(..length).filter(|read| !read.is_empty()) else {
-                break;
-            };
-            upload.write_all(read).map_err(failed)?;
-        }
-        upload.complete().map_err(|error| fenced(store, error))?;
-        Ok(())
+    pub(crate) fn store(
+        &mut self,
+        scratch: &Scratch,
+        store: &dyn Store,
+        key: &str,
+    ) -> Result<(), PipelineError> {
+        scratch.store(&mut self.file, store, key)
     }
 }

@@ -76,7 +76,6 @@ impl Window {
 }
 
 pub(crate) const MICROS_PER_DAY: i64 = 86_400_000_000;
-const MICROS_PER_MINUTE: i64 = 60_000_000;
 
 /// How long before a call its session can have been issued, in days: 36 hours, as long again for the
 /// session of a role chain, and what a day's beginning adds.

@@ -2,7 +2,6 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
-use retrial_cloudtrail::LogKey;
 use retrial_iam::Scratch;
 use retrial_replay::{
     Certainty, Judgement, Memo, Outcome, Reason, RecordedCall, RecordedRequest, SessionKnowledge,
@@ -10,8 +9,8 @@ use retrial_replay::{
 };
 use retrial_tables::{DecisionRow, Decisions, ReadError, Table};
 
-use super::{MICROS_PER_MINUTE, Replay};
-use crate::sessions::{Found, Sessions};
+use super::Replay;
+use crate::sessions::{Found, Sessions, minute};
 
 /// The columns that a replay reads.
 pub(super) const COLUMNS: &[&str] = &[
@@ -92,7 +91,7 @@ pub(crate) fn question_of<'a, 'x>(
     }
     let call = call(row, requests.into_bump_slice())?;
     let session = match call.session_key(row.access_key_id) {
-        Some(key) => match sessions.find(key, minute(row), u32::MAX) {
+        Some(key) => match sessions.find(key, minute(row.log_file, row.event_time), u32::MAX) {
             Found::Known(session) => SessionKnowledge::Known(session),
             Found::NotYet | Found::Never => SessionKnowledge::NotSeen,
         },
@@ -189,12 +188,4 @@ pub(crate) fn known<T>(found: Option<T>, column: &str, name: &str) -> Result<T, 
         table: Decisions::NAME,
         cause: format!("the {column} `{}` is not known", name.escape_debug()).into(),
     })
-}
-
-/// The minute of the call's log file: of its stamp, else of the day in its path, else the call's own.
-fn minute(row: &DecisionRow<'_>) -> u32 {
-    let key = LogKey::parse(row.log_file);
-    let delivered = key.stamp.or(key.date.map(|day| day.begin()));
-    let micros = delivered.map_or(row.event_time, |time| Some(time.micros()));
-    u32::try_from(micros.unwrap_or_default().div_euclid(MICROS_PER_MINUTE)).unwrap_or(0)
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rayon::prelude::*;
+use retrial_replay::is_session_key;
 use retrial_tables::{Decisions, Table};
 
 use super::records::{DayRecords, Recorded};
@@ -175,9 +176,7 @@ impl DayShards<'_, '_> {
         }
         Ok(())
     }
-}
 
-impl DayShards<'_, '_> {
     fn repeated_keys(&self) -> BTreeSet<&str> {
         let mut keys: Vec<&str> = self
             .plan
@@ -274,9 +273,8 @@ impl DayShards<'_, '_> {
                 for batch in reader.batches(row_group).map_err(failed)? {
                     batch.map_err(failed)?.with_rows(|rows| {
                         for row in rows {
-                            // A long-term key is no session's.
-                            let key = row.access_key_id.filter(|key| !key.starts_with("AKIA"));
-                            let Some(key) = key else {
+                            let Some(key) = row.access_key_id.filter(|key| is_session_key(key))
+                            else {
                                 continue;
                             };
                             let minute = match minutes.get(row.log_file) {

@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use crate::analyze::PipelineError;
 use crate::coverage::{CellLine, FileCoverage};
 use crate::duplicates::{ENTRY_BYTES, Fingerprint, Novelty};
-use crate::manifest::fenced;
 use crate::plan::{PlannedFile, SetAside};
 use crate::report::Report;
 use crate::scratch::Scratch;
@@ -169,28 +168,9 @@ impl<'s> RecordsLog<'s> {
 
     /// Stores it as an object.
     pub(crate) fn store(self, store: &dyn Store, key: &str) -> Result<(), PipelineError> {
-        let failed = |cause| self.scratch.failed(cause);
-        let mut file = self
-            .file
-            .into_inner()
-            .map_err(|error| failed(error.into_error()))?;
-        file.rewind().map_err(failed)?;
-        let mut upload = store.begin(key)?;
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            let read = file.read(&mut buffer).map_err(failed)?;
-            let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
-                break;
-            };
-            upload
-                .write_all(bytes)
-                .map_err(|cause| PipelineError::Write {
-                    key: key.to_owned(),
-                    cause,
-                })?;
-        }
-        upload.complete().map_err(|error| fenced(store, error))?;
-        Ok(())
+        let file = self.file.into_inner();
+        let mut file = file.map_err(|error| self.scratch.failed(error.into_error()))?;
+        self.scratch.store(&mut file, store, key)
     }
 }
 

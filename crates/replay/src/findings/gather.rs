@@ -10,10 +10,10 @@ use retrial_iam::{Decision, Effect, Layer, Principal, Snapshot};
 use rustc_hash::FxHashMap;
 
 use super::causes::{Differing, Explaining, RecordedChanges};
-use super::kept::{Calls, Join, Kept, MICROS_PER_DAY, earlier};
+use super::kept::{Calls, Join, Kept, MICROS_PER_DAY};
 use super::kind::Cause;
 use super::wide::WideUse;
-use crate::seen_call::{Gather, SeenCall};
+use crate::seen_call::{Gather, SeenCall, earlier};
 use crate::{CallRequest, Certainty, Outcome, Reason, Verdict};
 
 /// Groups of differing calls that are kept apart.

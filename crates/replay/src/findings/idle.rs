@@ -320,9 +320,7 @@ fn unused_permissions(permissions: &PermissionEvidence) -> Vec<Finding> {
 
 /// Unused is low unless it is write, permissions management or a way to more.
 fn matters(action: &str, catalogue: &Catalogue) -> bool {
-    let found = action
-        .split_once(':')
-        .and_then(|(service, name)| catalogue.action(service, name));
+    let found = catalogue.action_named(action);
     found.is_some_and(|action| {
         matches!(
             action.access_level,

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::seen_call::earlier;
+
 /// How many samples of calls are kept.
 const SAMPLES: usize = 3;
 
@@ -150,13 +152,6 @@ impl Join for Calls {
     }
     fn calls(&self) -> u64 {
         self.count
-    }
-}
-
-pub(crate) fn earlier(one: Option<i64>, other: Option<i64>) -> Option<i64> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
     }
 }
 

@@ -89,7 +89,7 @@ fn never_passed(evidence: &FindingEvidence<'_>, occasion: &Occasion<'_>) -> Vec<
             role.account == principal.account
                 && role.arn.contains(":role/")
                 && !role.is_service_linked()
-                && !role.arn.contains(":role/aws-reserved/")
+                && !role.is_of_permission_set()
         });
         let may_pass = roles.filter(|role| {
             let answer = asker.ask(principal, PASS_ROLE, Resource::Arn(&role.arn), &[]);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::differences::last_name;
 use super::finding::{Finding, MOST_ENTRIES};
-use super::kept::earlier;
 use super::kind::{FindingKind, FindingSeverity};
+use crate::seen_call::earlier;
 
 /// Calls that are named for one finding.
 const MOST_EVENT_IDS: usize = 3;

@@ -31,19 +31,13 @@ pub(crate) fn trust(evidence: &FindingEvidence<'_>, occasion: &Occasion<'_>) -> 
             } else if long_enough
                 && used.count == 0
                 && !is_own_account(&name, role)
-                && !is_identity_centers(role)
+                && !role.is_of_permission_set()
             {
                 findings.push(unused(role, &name));
             }
         }
     }
     findings
-}
-
-/// IAM Identity Center writes the trust policies of its roles, and nobody else can.
-/// <https://docs.aws.amazon.com/singlesignon/latest/userguide/using-service-linked-roles.html>
-fn is_identity_centers(role: &Principal) -> bool {
-    role.arn.contains(":role/aws-reserved/")
 }
 
 /// A principal that a role trusts.

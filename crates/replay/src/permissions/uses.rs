@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 
 use super::days::Days;
 use crate::call::CallRequest;
-use crate::seen_call::{Gather, SeenCall};
+use crate::seen_call::{Gather, SeenCall, earlier};
 use crate::{Outcome, SeenCall as Call};
 
 /// The requests that a statement allowed, or that are not determined.
@@ -30,10 +30,7 @@ impl Use {
 
     fn merge(&mut self, other: &Use) {
         self.calls += other.calls;
-        self.first = match (self.first, other.first) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
+        self.first = earlier(self.first, other.first);
         self.last = self.last.max(other.last);
         self.days.merge(&other.days);
     }

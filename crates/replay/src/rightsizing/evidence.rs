@@ -7,7 +7,7 @@ use retrial_iam::{Catalogue, Decision, Effect, Layer, Principal, Snapshot, State
 use super::generalise::{LAST_STEP, exact, widened};
 use crate::Outcome;
 use crate::call::CallRequest;
-use crate::seen_call::{Gather, SeenCall};
+use crate::seen_call::{Gather, SeenCall, earlier};
 
 /// Resources of one action and the same statements that are told apart: beyond, they are generalised.
 const MAX_TOLD_APART: usize = 1_024;
@@ -33,7 +33,7 @@ pub(super) struct Seen {
     pub(super) needs: u64,
     pub(super) first: Option<i64>,
     pub(super) last: Option<i64>,
-    /// The event of the first of them.
+    /// The event of one of them.
     pub(super) event_id: Option<Box<str>>,
 }
 
@@ -41,10 +41,7 @@ impl Seen {
     fn merge(&mut self, later: Seen) {
         self.calls += later.calls;
         self.needs += later.needs;
-        self.first = match (self.first, later.first) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
+        self.first = earlier(self.first, later.first);
         self.last = self.last.max(later.last);
         self.event_id = self.event_id.take().or(later.event_id);
     }

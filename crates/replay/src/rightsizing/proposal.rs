@@ -148,10 +148,7 @@ pub fn propose(
     if principal.is_service_linked() {
         return Err(NoProposal::ServiceLinked);
     }
-    if principal
-        .path
-        .starts_with("/aws-reserved/sso.amazonaws.com/")
-    {
+    if principal.is_of_permission_set() {
         return Err(NoProposal::PermissionSet);
     }
     let maker = Maker::new(inputs, principal);
@@ -795,9 +792,7 @@ impl<'s> Own<'s> {
 
 /// Whether the catalogue knows no type of resource that the action acts on.
 fn is_of_no_type(action: &str, catalogue: &Catalogue) -> bool {
-    let known = action
-        .split_once(':')
-        .and_then(|(service, name)| catalogue.action(service, name));
+    let known = catalogue.action_named(action);
     known.is_some_and(|action| catalogue.resource_types(action).next().is_none())
 }
 
@@ -809,8 +804,6 @@ fn is_retired(action: &str, catalogue: &Catalogue) -> bool {
 }
 
 fn suits(action: &str, resource: &str, catalogue: &Catalogue) -> bool {
-    let known = action
-        .split_once(':')
-        .and_then(|(service, name)| catalogue.action(service, name));
+    let known = catalogue.action_named(action);
     known.is_none_or(|action| acts_on(catalogue, action, resource))
 }

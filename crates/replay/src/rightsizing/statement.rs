@@ -6,6 +6,7 @@ use retrial_iam::{Effect, ResourcePattern, StatementView, without_variables};
 
 use super::evidence::Seen;
 use crate::permissions::{PermissionReason, PermissionState};
+use crate::seen_call::earlier;
 
 /// One statement of a proposal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,10 +110,7 @@ impl Evidence {
     pub(super) fn add(&mut self, seen: &Seen) {
         self.requests += seen.calls;
         self.jobs += seen.needs;
-        self.times.0 = match (self.times.0, seen.first) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
+        self.times.0 = earlier(self.times.0, seen.first);
         self.times.1 = self.times.1.max(seen.last);
         if self.event_id.is_none() {
             self.event_id = seen.event_id.as_deref().map(str::to_owned);
@@ -122,10 +120,7 @@ impl Evidence {
     fn merge(&mut self, other: Evidence) {
         self.requests += other.requests;
         self.jobs += other.jobs;
-        self.times.0 = match (self.times.0, other.times.0) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
+        self.times.0 = earlier(self.times.0, other.times.0);
         self.times.1 = self.times.1.max(other.times.1);
         self.event_id = self.event_id.take().or(other.event_id);
     }

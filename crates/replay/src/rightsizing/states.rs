@@ -116,8 +116,6 @@ impl StateRow {
 
 /// An action as the catalogue spells it.
 pub(super) fn spelled(action: &str, catalogue: &Catalogue) -> String {
-    let known = action
-        .split_once(':')
-        .and_then(|(service, name)| catalogue.action(service, name));
+    let known = catalogue.action_named(action);
     known.map_or_else(|| action.to_owned(), |action| action.full_name.to_owned())
 }

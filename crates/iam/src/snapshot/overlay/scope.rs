@@ -76,7 +76,11 @@ impl ChangeScope {
         let in_arn = principal_arn.and_then(|arn| arn.split(':').nth(4));
         let of_accounts = in_arn.into_iter().chain(account);
         let of_accounts = of_accounts.filter_map(|account| self.actions.get(account));
-        let mut elements = of_accounts.flatten().chain(&self.actions_everywhere);
+        let elements = of_accounts.flatten().chain(&self.actions_everywhere);
+        let mut elements = elements.peekable();
+        if elements.peek().is_none() {
+            return false;
+        }
         let mut folded = String::new();
         let action = ActionName::fold(action, &mut folded);
         elements.any(|element| element.matches(action, element.slot(action.service)))
