@@ -649,6 +649,81 @@ fn the_table_keeps_the_last_change_of_a_day_and_nothing_else_moves() {
 }
 
 #[test]
+fn at_the_end_of_a_run() {
+    let world = World::new();
+    let no_list = users(json!({user("ana"): {"UserPolicyList": inline(&[GET, DECRYPT, ASSUME])}}));
+    let lost = ["list-ana newly_denied", "throttled-ana other"];
+    let alone = world.check(&[no_list], &lost);
+    let (logs, iam) = (world.path("logs"), world.path("iam"));
+    let (out, change) = (world.path("out-at-once"), world.path("change"));
+    let run = |more: &[&str]| {
+        let mut arguments = vec!["--what-if", text(&change)];
+        arguments.extend(more);
+        analyze(&logs, &iam, &out, &arguments)
+    };
+    let (status, report) = run(&[]);
+    assert_eq!((status, &report["what_if"]), (0, &alone));
+    assert_eq!(report["books"]["records_read"], 13);
+    let differing = "(FROM 'out/what_if/*/*.parquet' EXCEPT ALL FROM 'out-at-once/what_if/*/*.parquet')
+        UNION ALL (FROM 'out-at-once/what_if/*/*.parquet' EXCEPT ALL FROM 'out/what_if/*/*.parquet')";
+    let count = |sql: &str| duckdb(world.folder.path(), sql);
+    assert_eq!(count(differing).len(), 0);
+    // A run that finds no new log file tries it on the calls of all that were before.
+    let (_, report) = run(&[]);
+    assert_eq!(report["what_if"]["calls"], 13);
+    assert_eq!(report["books"]["records_read"], 0);
+    let fails_on = |effect: &str| {
+        let mut arguments = vec!["analyze", text(&logs), "--iam", text(&iam)];
+        arguments.extend(["--out", text(&out), "--what-if", text(&change)]);
+        arguments.extend(["--fail-on", effect]);
+        retrial(&arguments)
+    };
+    fails_on("newly-denied").expect_status(1);
+    fails_on("newly-allowed").expect_status(0);
+    // Calls after the day of today are left out.
+    let (status, report) = run(&["--as-of", "2026-11-01"]);
+    assert_eq!((status, &report["what_if"]["calls"]), (0, &json!(0)));
+    let (_, report) = analyze(&logs, &iam, &out, &[]);
+    assert_eq!(report["what_if"], Value::Null);
+}
+
+#[test]
+fn at_the_end_of_a_run_in_words() {
+    let world = World::new();
+    let no_list = users(json!({user("ana"): {"UserPolicyList": inline(&[GET, DECRYPT, ASSUME])}}));
+    let change = world.change(&[no_list]);
+    let (logs, iam, out) = (
+        world.path("logs"),
+        world.path("iam"),
+        world.path("out-in-words"),
+    );
+    let arguments = |change: &Path, more: &[&str]| {
+        let (logs, iam, out) = (text(&logs), text(&iam), text(&out));
+        let all = ["analyze", logs, "--iam", iam, "--out", out, "--what-if"];
+        let mut all: Vec<String> = all.iter().map(ToString::to_string).collect();
+        all.push(text(change).to_owned());
+        all.extend(more.iter().map(ToString::to_string));
+        all
+    };
+    let run = |change: &Path, more: &[&str]| {
+        let all = arguments(change, more);
+        retrial(&all.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    // What cannot be read ends it before anything is written.
+    write(&world.path("broken"), DETAILS, b"{\"UserDetailList\": [");
+    run(&world.path("broken"), &[]).expect_status(2);
+    assert!(!out.exists());
+    run(&change, &["--shard", "0/2"]).expect_status(2);
+    let printed = run(&change, &[]).expect_status(0);
+    let (summary, answer) = printed.stdout.split_once("\nwhat if: ").unwrap();
+    assert!(summary.contains("records"), "{summary}");
+    assert!(answer.starts_with("13 calls under snapshot"), "{answer}");
+    assert!(answer.contains("would have broken: calls that went through"));
+    let quiet = run(&change, &["--quiet", "--fail-on", "any"]);
+    assert_eq!(quiet.expect_status(1).stdout, "");
+}
+
+#[test]
 fn the_time_can_be_set() {
     let world = World::new();
     let until = json!([{"PolicyName": "own", "PolicyDocument": {"Version": "2012-10-17", "Statement": [

@@ -1,20 +1,22 @@
 //! `retrial analyze`.
 
 use std::env;
+use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use retrial_cloudtrail::Limits;
+use retrial_cloudtrail::{Limits, Timestamp};
 use retrial_iam::Catalogue;
 use retrial_pipeline::{
-    BATCH_BYTES, Filter, Options, PipelineError, Progress, Report, Run, SLICE_BYTES,
+    BATCH_BYTES, Filter, Options, PipelineError, Progress, Report, Run, SLICE_BYTES, WhatIfReport,
+    Window,
 };
-use retrial_replay::{Assumptions, Mapping, Replayer};
+use retrial_replay::{Mapping, Replayer};
 
 use crate::Exit;
 use crate::args::{AnalyzeArgs, FilterArgs, Format};
 use crate::error::ProgramError;
-use crate::input;
+use crate::input::{self, LoadedSnapshot};
 use crate::metrics::Metrics;
 use crate::printer::Printer;
 use crate::progress::Bar;
@@ -22,13 +24,16 @@ use crate::report_json;
 use crate::shards;
 use crate::signals;
 use crate::summary::{self, Subject};
+use crate::what_if::{self, Change, Table, Trial};
+
+const MICROS_A_DAY: i64 = 86_400_000_000;
 
 pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     let metrics = Metrics::begin();
     let printer = Printer::with_logs(args.quiet, args.logs.log_format);
     let catalogue = Catalogue::bundled();
     let mapping = Mapping::bundled(catalogue)?;
-    let loaded = input::snapshot(&args.snapshot.iam, &printer)?;
+    let (loaded, change) = snapshots(args, &printer)?;
     let sources = input::sources((&args.sources, &args.s3), &args.snapshot.iam)?;
     let plan = args.plan.options(&args.filter, sources.excluded.clone())?;
     if args.plan.files_from.is_none() && !args.out.is_output(&args.s3)? && !sources.hold_log_files()
@@ -42,11 +47,7 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
         return Err(ProgramError::NoLogFiles { path });
     }
     let out = args.out.to_string();
-    let assumptions = if args.snapshot.strict {
-        Assumptions::Refused
-    } else {
-        Assumptions::Named
-    };
+    let assumptions = args.snapshot.assumptions();
     // A part says nothing of the whole window.
     let derive = match args.no_findings || args.shards.shard.is_some() {
         true => None,
@@ -89,22 +90,84 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
             "--replace {days}: no log file of it is there, so that it stays as it is"
         ));
     }
+    let trial = change.as_ref().map(|change| Trial {
+        current: &loaded.snapshot,
+        change,
+        mapping: &mapping,
+        assumptions,
+        window: window(args),
+        now: None,
+        threads: threads(args),
+    });
+    let tried = match &trial {
+        Some(trial) => {
+            let table = Table::Written(args.derive.as_of);
+            Some((trial, trial.run((&args.out, &args.s3), &table)?))
+        }
+        None => None,
+    };
     let subject = Subject {
         snapshot: &loaded.snapshot,
         mapping_version: mapping.version(),
         out: &out,
     };
-    match args.format {
-        Format::Text => printer.summary(&summary::text(&report, &subject))?,
-        Format::Json => printer.data(&format!("{}\n", report_json::object(&report, &subject)))?,
-    }
-    Ok(if !loaded.whole || !report.rejects.is_empty() {
+    print(args.format, &printer, (&report, &subject), tried.as_ref())?;
+    let is_whole = loaded.whole && change.as_ref().is_none_or(|change| change.whole);
+    let is_failed = tried.is_some_and(|(_, report)| what_if::fails(&args.what_if.fail_on, &report));
+    Ok(if !is_whole || !report.rejects.is_empty() {
         Exit::Incomplete
-    } else if has_too_many_unmapped(args, &report) {
+    } else if is_failed || has_too_many_unmapped(args, &report) {
         Exit::Threshold
     } else {
         Exit::Done
     })
+}
+
+/// The snapshot, and the change of it that is to be tried.
+fn snapshots(
+    args: &AnalyzeArgs,
+    printer: &Printer,
+) -> Result<(LoadedSnapshot, Option<Change>), ProgramError> {
+    let iam = &args.snapshot.iam;
+    match &args.what_if.change {
+        None => Ok((input::snapshot(iam, printer)?, None)),
+        Some(change) => {
+            let (loaded, change) = Change::load(iam, change, printer)?;
+            Ok((loaded, Some(change)))
+        }
+    }
+}
+
+/// The calls that a change is tried on: as for everything derived, none after the day of today.
+fn window(args: &AnalyzeArgs) -> Window {
+    Window {
+        since: None,
+        until: args.derive.as_of.map(|day| {
+            let begin = day.begin().micros();
+            Timestamp::from_micros(begin + MICROS_A_DAY)
+        }),
+    }
+}
+
+/// Prints what came of the run, and of the change that was tried behind it.
+fn print(
+    format: Format,
+    printer: &Printer,
+    (report, subject): (&Report, &Subject<'_>),
+    tried: Option<&(&Trial<'_>, WhatIfReport)>,
+) -> io::Result<()> {
+    match format {
+        Format::Text => {
+            let tried = tried.map(|(trial, report)| format!("\nwhat if: {}", trial.text(report)));
+            let summary = summary::text(report, subject);
+            printer.summary(&format!("{summary}{}", tried.unwrap_or_default()))
+        }
+        Format::Json => {
+            let tried = tried.map(|(trial, report)| trial.object(report));
+            let object = report_json::object(report, subject, tried);
+            printer.data(&format!("{object}\n"))
+        }
+    }
 }
 
 fn has_too_many_unmapped(args: &AnalyzeArgs, report: &Report) -> bool {

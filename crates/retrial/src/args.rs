@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use retrial_cloudtrail::Timestamp;
+use retrial_replay::Assumptions;
 
 use crate::compact::CompactArgs;
 use crate::derive::DeriveArgs;
@@ -18,7 +19,7 @@ use crate::rightsize::RightsizeArgs;
 use crate::shards::ShardArgs;
 use crate::share::Share;
 use crate::status::StatusArgs;
-use crate::what_if::WhatIfArgs;
+use crate::what_if::{self, WhatIfArgs};
 
 /// Tries every call in CloudTrail logs again under IAM policies as they stand today.
 ///
@@ -205,10 +206,34 @@ pub(crate) struct AnalyzeArgs {
     pub(crate) derive: DeriveArgs,
 
     #[command(flatten)]
+    pub(crate) what_if: WhatIfAfterArgs,
+
+    #[command(flatten)]
     pub(crate) logs: LogArgs,
 
     #[command(flatten)]
     pub(crate) s3: S3Args,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What if")]
+pub(crate) struct WhatIfAfterArgs {
+    /// At the end, try this change of policies on all calls of the output, as `retrial what-if` does
+    ///
+    /// What it would have broken and opened follows the summary, and each differing call is a row of the
+    /// table `what_if`, under the day of `--as-of` or the newest event date.
+    #[arg(long = "what-if", value_name = "CHANGE", conflicts_with = "shard")]
+    pub(crate) change: Option<PathBuf>,
+
+    /// Exit with 1 if the change of `--what-if` does this to any call, copies apart; may be repeated
+    #[arg(
+        long,
+        value_name = "EFFECT",
+        value_enum,
+        value_delimiter = ',',
+        requires = "change"
+    )]
+    pub(crate) fail_on: Vec<what_if::FailOn>,
 }
 
 #[derive(Debug, Args)]
@@ -227,6 +252,16 @@ pub(crate) struct SnapshotArgs {
     /// collected, and names what it assumes.
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+impl SnapshotArgs {
+    /// What an allow may assume.
+    pub(crate) fn assumptions(&self) -> Assumptions {
+        match self.strict {
+            true => Assumptions::Refused,
+            false => Assumptions::Named,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -13,9 +13,7 @@ use retrial_iam::{
     PolicyUnavailable, Remedy, Scratch, StatementExplanation, Truth, TurnValue, TurningKey,
 };
 use retrial_pipeline::PlannedFile;
-use retrial_replay::{
-    Assumptions, Call, CallRequest, Mapping, Replayer, Session, SessionKnowledge,
-};
+use retrial_replay::{Call, CallRequest, Mapping, Replayer, Session, SessionKnowledge};
 use retrial_storage::{FolderSource, Source};
 use serde_json::Value;
 
@@ -44,11 +42,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, ProgramError> {
     let catalogue = Catalogue::bundled();
     let mapping = Mapping::bundled(catalogue)?;
     let loaded = input::snapshot(&args.snapshot.iam, &printer)?;
-    let assumptions = if args.snapshot.strict {
-        Assumptions::Refused
-    } else {
-        Assumptions::Named
-    };
+    let assumptions = args.snapshot.assumptions();
     let replayer = Replayer::new(catalogue, &mapping, &loaded.snapshot, assumptions);
     let texts = match &args.source {
         Some(location) => find(args, location, &printer)?,

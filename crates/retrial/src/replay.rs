@@ -8,7 +8,7 @@ use clap::Args;
 use retrial_cloudtrail::Timestamp;
 use retrial_iam::Catalogue;
 use retrial_pipeline::{ChangeKey, ChangedCalls, Replay, ReplayReport, Window, replay};
-use retrial_replay::{Assumptions, Mapping, Replayer, Verdict};
+use retrial_replay::{Mapping, Replayer, Verdict};
 use serde_json::{Value, json};
 
 use crate::Exit;
@@ -58,10 +58,7 @@ pub(crate) fn run(args: &ReplayArgs) -> Result<Exit, ProgramError> {
     let (manifest, _) = &output.state;
     let catalogue = Catalogue::bundled();
     let mapping = Mapping::bundled(catalogue)?;
-    let assumptions = match args.snapshot.strict {
-        true => Assumptions::Refused,
-        false => Assumptions::Named,
-    };
+    let assumptions = args.snapshot.assumptions();
     let report = replay(&Replay {
         replayer: Replayer::new(catalogue, &mapping, &loaded.snapshot, assumptions),
         store: output.store.as_ref(),

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::summary::Subject;
 
-/// The object.
-pub(crate) fn object(report: &Report, subject: &Subject<'_>) -> Value {
+/// The object; `what_if` is what came of the change that was tried behind the run, if any was.
+pub(crate) fn object(report: &Report, subject: &Subject<'_>, what_if: Option<Value>) -> Value {
     let books = &report.books;
     let by_name = |counts: &BTreeMap<Verdict, u64>| -> Map<String, Value> {
         Verdict::ALL
@@ -97,6 +97,7 @@ pub(crate) fn object(report: &Report, subject: &Subject<'_>) -> Value {
         "findings": findings(report),
         "snapshot": {"id": subject.snapshot.id(), "taken_at": subject.snapshot.taken_at(), "accounts": subject.snapshot.accounts().collect::<Vec<_>>()},
         "mapping_version": subject.mapping_version,
+        "what_if": what_if,
     })
 }
 

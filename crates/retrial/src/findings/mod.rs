@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use retrial_cloudtrail::Timestamp;
 use retrial_iam::{Catalogue, LintRule, Linter, Snapshot, SnapshotFile, lint_snapshot_file};
 use retrial_pipeline::{Derive, DeriveOptions, Derived, FindingOptions, PipelineError};
-use retrial_replay::{Assumptions, DeadStatement, Exclusions, Mapping, Replayer};
+use retrial_replay::{DeadStatement, Exclusions, Mapping, Replayer};
 
 use crate::Exit;
 use crate::args::{SnapshotArgs, moment};
@@ -189,10 +189,7 @@ fn derived(
     let output = args.out.output(&args.s3)?;
     let catalogue = Catalogue::bundled();
     let mapping = Mapping::bundled(catalogue)?;
-    let assumptions = match args.snapshot.strict {
-        true => Assumptions::Refused,
-        false => Assumptions::Named,
-    };
+    let assumptions = args.snapshot.assumptions();
     let stop = signals::stop_flag().map_err(ProgramError::Signals)?;
     let asked = Derive {
         replayer: Replayer::new(catalogue, &mapping, snapshot, assumptions),

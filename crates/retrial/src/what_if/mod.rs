@@ -1,26 +1,26 @@
 //! `retrial what-if`: what a change of policies would have done to the calls of an output.
 
+mod change;
 mod json;
 mod text;
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 
 use clap::{Args, ValueEnum};
-use retrial_cloudtrail::Timestamp;
-use retrial_iam::{
-    Catalogue, ChangeScope, OverlayChange, Snapshot, SnapshotFile, SnapshotIssue, overlay,
-};
+use retrial_cloudtrail::{Day, Timestamp};
+use retrial_iam::{Catalogue, OverlayChange, Snapshot};
 use retrial_pipeline::{
-    DayRange, PipelineError, WhatIfBasis, WhatIfReport, WhatIfRun, Window, what_if, what_if_table,
+    PipelineError, WhatIfBasis, WhatIfReport, WhatIfRun, Window, what_if, what_if_table,
 };
 use retrial_replay::{Assumptions, ChangeEffect, Mapping, Replayer, WhatIf};
+use serde_json::Value;
 
+pub(crate) use self::change::Change;
 use crate::Exit;
 use crate::args::{Format, SnapshotArgs, moment};
+use crate::derive::day;
 use crate::error::ProgramError;
-use crate::input::{self, LoadedSnapshot};
 use crate::location::{self, Location, S3Args};
 use crate::printer::Printer;
 
@@ -59,7 +59,7 @@ pub(crate) struct WhatIfArgs {
     ///
     /// They take the place of those that an earlier change left under the same day.
     #[arg(long, value_name = "DATE", value_parser = day, conflicts_with = "no_table")]
-    pub(crate) as_of: Option<String>,
+    pub(crate) as_of: Option<Day>,
 
     /// Write no table: the output is only read
     #[arg(long)]
@@ -113,24 +113,102 @@ struct Subject<'a> {
     now: Option<Timestamp>,
 }
 
+/// A change to be tried, and how.
+pub(crate) struct Trial<'a> {
+    pub(crate) current: &'a Snapshot,
+    pub(crate) change: &'a Change,
+    pub(crate) mapping: &'a Mapping,
+    pub(crate) assumptions: Assumptions,
+    pub(crate) window: Window,
+    pub(crate) now: Option<Timestamp>,
+    pub(crate) threads: usize,
+}
+
+/// Where the differing calls go.
+pub(crate) enum Table {
+    /// To the table, under this day; else under the newest event date.
+    Written(Option<Day>),
+    /// Nowhere: the output is only read.
+    Left,
+}
+
+impl Trial<'_> {
+    /// Tries the change on the calls of an output.
+    pub(crate) fn run(
+        &self,
+        (out, s3): (&Location, &S3Args),
+        table: &Table,
+    ) -> Result<WhatIfReport, ProgramError> {
+        let output = out.output(s3)?;
+        let replayer = |snapshot| {
+            Replayer::new(
+                Catalogue::bundled(),
+                self.mapping,
+                snapshot,
+                self.assumptions,
+            )
+        };
+        let run = WhatIfRun {
+            worlds: WhatIf {
+                current: replayer(self.current),
+                changed: replayer(&self.change.changed),
+                scope: &self.change.scope,
+            },
+            store: output.store.as_ref(),
+            window: self.window,
+            now: self.now,
+            threads: self.threads,
+        };
+        let report = match table {
+            Table::Left => what_if(&run, &output.state.0.files),
+            Table::Written(as_of) => {
+                let as_of = as_of.map(|day| day.to_string());
+                let basis = WhatIfBasis {
+                    snapshot_id: self.current.id(),
+                    changed_snapshot_id: self.change.changed.id(),
+                    mapping_version: self.mapping.version(),
+                    as_of: as_of.as_deref(),
+                };
+                what_if_table(&run, output.state, basis)
+            }
+        };
+        report.map_err(|cause| failed(out, cause))
+    }
+
+    /// The answer in words.
+    pub(crate) fn text(&self, report: &WhatIfReport) -> String {
+        text::text(report, &self.subject())
+    }
+
+    /// The answer as one JSON object.
+    pub(crate) fn object(&self, report: &WhatIfReport) -> Value {
+        json::object(report, &self.subject())
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            snapshot_id: self.current.id(),
+            changed_snapshot_id: self.change.changed.id(),
+            changes: &self.change.changes,
+            now: self.now,
+        }
+    }
+}
+
+/// Whether a change does what it may not do.
+pub(crate) fn fails(fail_on: &[FailOn], report: &WhatIfReport) -> bool {
+    fail_on.iter().any(|effect| effect.is_met(report))
+}
+
 pub(crate) fn run(args: &WhatIfArgs) -> Result<Exit, ProgramError> {
     let printer = Printer::new(false);
-    let change = Change::load(&args.snapshot.iam, &args.change, &printer)?;
-    let output = args.out.output(&args.s3)?;
-    let catalogue = Catalogue::bundled();
-    let mapping = Mapping::bundled(catalogue)?;
-    let assumptions = match args.snapshot.strict {
-        true => Assumptions::Refused,
-        false => Assumptions::Named,
-    };
-    let replayer = |snapshot| Replayer::new(catalogue, &mapping, snapshot, assumptions);
-    let run = WhatIfRun {
-        worlds: WhatIf {
-            current: replayer(&change.current.snapshot),
-            changed: replayer(&change.changed),
-            scope: &change.scope,
-        },
-        store: output.store.as_ref(),
+    let (current, change) = Change::load(&args.snapshot.iam, &args.change, &printer)?;
+    let mapping = Mapping::bundled(Catalogue::bundled())?;
+    let trial = Trial {
+        current: &current.snapshot,
+        change: &change,
+        mapping: &mapping,
+        assumptions: args.snapshot.assumptions(),
         window: Window {
             since: args.since,
             until: args.until,
@@ -138,31 +216,18 @@ pub(crate) fn run(args: &WhatIfArgs) -> Result<Exit, ProgramError> {
         now: args.now,
         threads: threads(args),
     };
-    let subject = Subject {
-        snapshot_id: change.current.snapshot.id(),
-        changed_snapshot_id: change.changed.id(),
-        changes: &change.changes,
-        now: args.now,
+    let table = match args.no_table {
+        true => Table::Left,
+        false => Table::Written(args.as_of),
     };
-    let report = if args.no_table {
-        what_if(&run, &output.state.0.files)
-    } else {
-        let basis = WhatIfBasis {
-            snapshot_id: subject.snapshot_id,
-            changed_snapshot_id: subject.changed_snapshot_id,
-            mapping_version: mapping.version(),
-            as_of: args.as_of.as_deref(),
-        };
-        what_if_table(&run, output.state, basis)
-    };
-    let report = report.map_err(|cause| failed(&args.out, cause))?;
+    let report = trial.run((&args.out, &args.s3), &table)?;
     match args.format {
-        Format::Text => printer.data(&text::text(&report, &subject))?,
-        Format::Json => printer.data(&format!("{}\n", json::object(&report, &subject)))?,
+        Format::Text => printer.data(&trial.text(&report))?,
+        Format::Json => printer.data(&format!("{}\n", trial.object(&report)))?,
     }
-    Ok(if !change.current.whole || !change.whole {
+    Ok(if !current.whole || !change.whole {
         Exit::Incomplete
-    } else if args.fail_on.iter().any(|fail_on| fail_on.is_met(&report)) {
+    } else if fails(&args.fail_on, &report) {
         Exit::Threshold
     } else {
         Exit::Done
@@ -177,86 +242,9 @@ fn failed(out: &Location, cause: PipelineError) -> ProgramError {
     }
 }
 
-/// A change and both snapshots.
-struct Change {
-    current: LoadedSnapshot,
-    changed: Snapshot,
-    /// Whether the change leaves nothing that cannot be read.
-    whole: bool,
-    changes: Vec<OverlayChange>,
-    scope: ChangeScope,
-}
-
-impl Change {
-    fn load(iam: &Path, change: &Path, printer: &Printer) -> Result<Change, ProgramError> {
-        let path = change.display().to_string();
-        let base =
-            input::snapshot_files(iam).map_err(|cause| ProgramError::SnapshotUnreadable {
-                path: iam.display().to_string(),
-                cause,
-            })?;
-        let (current, issues) = input::snapshot_of(iam, &base)?;
-        input::warn(&issues, printer);
-        let change = input::snapshot_files(change).map_err(|cause| {
-            let path = path.clone();
-            ProgramError::ChangeUnreadable { path, cause }
-        })?;
-        let laid = overlay(&borrowed(&base), &borrowed(&change));
-        let laid = laid.map_err(|cause| ProgramError::Change {
-            path,
-            cause: Box::new(cause),
-        })?;
-        let files: Vec<(String, Vec<u8>)> = laid
-            .files
-            .into_iter()
-            .map(|(path, bytes)| (path.into_owned(), bytes.into_owned()))
-            .collect();
-        let (changed, after) = input::snapshot_of(iam, &files)?;
-        let known: BTreeSet<String> = issues.iter().map(without_place).collect();
-        let new: Vec<SnapshotIssue> = after
-            .into_iter()
-            .filter(|issue| !known.contains(&without_place(issue)))
-            .map(|issue| SnapshotIssue {
-                message: format!("with the change: {}", issue.message),
-                ..issue
-            })
-            .collect();
-        input::warn(&new, printer);
-        Ok(Change {
-            current,
-            changed: changed.snapshot,
-            whole: new.is_empty(),
-            changes: laid.changes,
-            scope: laid.scope,
-        })
-    }
-}
-
-fn borrowed(files: &[(String, Vec<u8>)]) -> Vec<SnapshotFile<'_>> {
-    files
-        .iter()
-        .map(|(path, bytes)| SnapshotFile { path, bytes })
-        .collect()
-}
-
-/// What is wrong with a snapshot, wherever it stands: a change moves what it leaves alone.
-fn without_place(issue: &SnapshotIssue) -> String {
-    issue
-        .message
-        .replace(|character: char| character.is_ascii_digit(), "")
-}
-
 fn threads(args: &WhatIfArgs) -> usize {
     args.threads.map_or_else(
         || thread::available_parallelism().map_or(1, |cores| cores.get()),
         |threads| threads.get(),
     )
-}
-
-/// `2026-11-02`
-fn day(text: &str) -> Result<String, String> {
-    match text.parse::<DayRange>() {
-        Ok(range) if range.first == range.last => Ok(range.first.to_string()),
-        _ => Err("expected a date such as `2026-11-02`".to_owned()),
-    }
 }
