@@ -145,6 +145,54 @@ fn the_training_role_keeps_what_it_uses_and_what_its_jobs_need() {
     assert!(has("ecr:GetAuthorizationToken", "*"), "{granted:?}");
 }
 
+/// What the truth says of the old execution role, asked of the proposed policies.
+#[test]
+fn the_old_role_loses_what_its_jobs_never_touched() {
+    let truth = fs::read(root().join("sample-logs/truth.json")).unwrap();
+    let truth: Value = serde_json::from_slice(&truth).unwrap();
+    let rows = truth["rightsizing"].as_array().unwrap();
+    let principal = rows[0]["principal_arn"].as_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--principal", principal, "--drop-unobservable"];
+    let (_, _, to, _) = proposed(folder.path(), "to", &arguments);
+    let folders = folders(&to);
+    assert_eq!(folders.len(), 1);
+    let policies: Vec<Value> = files_under(&folders[0])
+        .into_iter()
+        .filter(|(file, _)| file.starts_with("policy-"))
+        .map(|(_, bytes)| serde_json::from_slice(&bytes).unwrap())
+        .collect();
+    let details = root().join("sample-logs/iam/accounts/111122223333/authorization-details.json");
+    let details: Value = serde_json::from_slice(&fs::read(details).unwrap()).unwrap();
+    let roles = details["RoleDetailList"].as_array().unwrap();
+    let role = roles.iter().find(|role| role["Arn"] == principal).unwrap();
+    let current: Vec<Value> = role["RolePolicyList"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|policy| policy["PolicyDocument"].clone())
+        .collect();
+    let mut cases = String::new();
+    for row in rows {
+        assert_eq!(row["principal_arn"], principal);
+        let stays = row["stays"].as_bool().unwrap();
+        for (when, policies, expected) in [("before", &current, true), ("after", &policies, stays)]
+        {
+            let case = json!({
+                "id": format!("{when}: {} on {}, {}", row["action"], row["resource_arn"], row["why"]),
+                "request": {"principal": principal, "action": row["action"],
+                    "resource": {"arn": row["resource_arn"], "account": "111122223333"}},
+                "identity_policies": policies, "expected_allowed": expected,
+            });
+            cases += &format!("{case}\n");
+        }
+    }
+    let file = folder.path().join("cases.jsonl");
+    fs::write(&file, cases).unwrap();
+    let asked = retrial(&["simulate", "--cases", text(&file)]);
+    assert_eq!(asked.status, 0, "{}", asked.stdout);
+}
+
 #[test]
 fn equal_input_gives_equal_bytes() {
     let folder = tempfile::tempdir().unwrap();

@@ -185,6 +185,7 @@ pub(crate) fn files() -> Files {
     truth.insert("planted_duplicates".into(), json!(week.repeats));
     truth.insert("unused".into(), planted::unused(&people));
     truth.insert("role_needs".into(), planted::role_needs(&people));
+    truth.insert("rightsizing".into(), planted::rightsizing(&people));
     for file in logs {
         files.insert(
             file.key,

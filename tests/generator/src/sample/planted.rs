@@ -325,6 +325,60 @@ pub(super) fn role_needs(people: &People) -> Value {
     ])
 }
 
+/// What a least policy for the old execution role leaves of its statements, by what its jobs of the week read and
+/// write ([`super::research::training_job`]).
+pub(super) fn rightsizing(people: &People) -> Value {
+    let row = |action: &str, resource: &str, stays: bool, why: &str| json!({"principal_arn": people.old_training.arn(), "action": action, "resource_arn": resource, "stays": stays, "why": why});
+    let (input, output) = (
+        "arn:aws:s3:::research-datasets",
+        "arn:aws:s3:::research-training-output",
+    );
+    json!([
+        row(
+            "s3:GetObject",
+            &format!("{input}/churn/2026/07/part-00000.parquet"),
+            true,
+            "the data set that its jobs read"
+        ),
+        row(
+            "s3:PutObject",
+            &format!("{output}/models/churn-legacy-20261109-0/output/model.tar.gz"),
+            true,
+            "the next job will write below `models/` as those of the week did"
+        ),
+        row(
+            "ecr:GetAuthorizationToken",
+            "*",
+            true,
+            "every job pulls an image"
+        ),
+        row(
+            "s3:GetObject",
+            &format!("{input}/salaries/2026.csv"),
+            false,
+            "no job reads another data set"
+        ),
+        row(
+            "s3:PutObject",
+            &format!("{input}/churn/2026/07/part-00000.parquet"),
+            false,
+            "no job writes where its input lies"
+        ),
+        row(
+            "s3:PutObject",
+            &format!("{output}/reports/2026.csv"),
+            false,
+            "no job writes beside `models/`"
+        ),
+        row(
+            "s3:DeleteObject",
+            &format!("{output}/models/churn-legacy-20261102-0/output/model.tar.gz"),
+            false,
+            "no job deletes"
+        ),
+    ])
+}
+
 /// Statements of which no action, or not every action, was used in the week.
 pub(super) fn unused(people: &People) -> Value {
     let row = |who: &Identity, policy: &str, sid: &str, actions: &[&str]| json!({"principal_arn": who.arn(), "policy": policy, "sid": sid, "actions": actions});
