@@ -54,6 +54,7 @@ mod reject;
 mod source;
 mod span;
 mod time;
+mod whole;
 
 pub use frame::{FileKind, Framed, Framer, Sink};
 pub use json::{Json, JsonKind};

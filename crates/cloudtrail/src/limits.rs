@@ -21,6 +21,10 @@ const RECORD_BYTES: u64 = 16 * MIB;
 /// A file with more broken records than this is broken by design, or no log file.
 const REJECTS: u64 = 10_000;
 
+/// A file of up to this size is decompressed at once, which is faster, into a buffer of this size; 2,000
+/// records.
+const WHOLE_BYTES: u64 = 4 * MIB;
+
 /// The limits for reading one file. Beyond any of them is one [`crate::Reject`], never an
 /// exhausted machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +41,9 @@ pub struct Limits {
     pub depth: u64,
     /// broken records and strange documents in one file; the rest is not read
     pub rejects: u64,
+    /// bytes of a decompressed file up to which it is decompressed at once, and not as a stream; what comes
+    /// out is the same
+    pub whole_bytes: u64,
 }
 
 impl Default for Limits {
@@ -48,6 +55,7 @@ impl Default for Limits {
             record_bytes: RECORD_BYTES,
             depth: MAX_RECORD_DEPTH as u64,
             rejects: REJECTS,
+            whole_bytes: WHOLE_BYTES,
         }
     }
 }

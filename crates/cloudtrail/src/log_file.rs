@@ -52,7 +52,8 @@ impl Default for ReadBuffers {
 }
 
 impl ReadBuffers {
-    /// Half a megabyte, and the decompressor.
+    /// Three quarters of a megabyte, and the decompressors; [`Limits::whole_bytes`] once there was such a
+    /// file.
     pub fn new() -> Self {
         Self {
             source: SourceBuffers::new(),
@@ -73,6 +74,8 @@ pub struct LogFileReader<R> {
     /// The unframed part of the chunk.
     unframed: std::ops::Range<usize>,
     decompressed_bytes: u64,
+    /// Nothing was decompressed yet.
+    is_fresh: bool,
     /// A limit that was reached at the end of the chunk at hand.
     exceeded: Option<RejectReason>,
     /// Where the part at hand begins: where the one before it ended.
@@ -101,6 +104,7 @@ impl<R: Read> LogFileReader<R> {
             chunk,
             unframed: 0..0,
             decompressed_bytes: 0,
+            is_fresh: true,
             exceeded: None,
             part_begin: 0,
             end: None,
@@ -188,7 +192,15 @@ impl<R: Read> LogFileReader<R> {
         if let Some(reason) = self.exceeded.take() {
             return Some(self.framer.fail(reason, sink));
         }
-        match self.source.fill(&mut self.chunk) {
+        let limit = self.whole_limit();
+        if std::mem::take(&mut self.is_fresh)
+            && let Some(length) = self.source.fill_whole(&mut self.chunk, limit)
+        {
+            self.unframed = 0..self.within_limits(length);
+            return None;
+        }
+        let chunk = self.chunk.get_mut(..CHUNK_BYTES).unwrap_or_default();
+        match self.source.fill(chunk) {
             Ok(0) => Some(self.framer.finish(sink)),
             Ok(length) => {
                 self.unframed = 0..self.within_limits(length);
@@ -196,6 +208,16 @@ impl<R: Read> LogFileReader<R> {
             }
             Err(reason) => Some(self.framer.fail(reason, sink)),
         }
+    }
+
+    /// What is decompressed at once is within all limits by its size alone.
+    fn whole_limit(&self) -> usize {
+        let limits = self.limits;
+        let bytes = limits
+            .whole_bytes
+            .min(limits.decompressed_bytes)
+            .min(limits.ratio_floor_bytes);
+        usize::try_from(bytes).unwrap_or(0)
     }
 
     /// How much of a chunk of this length the limits admit.

@@ -3,16 +3,20 @@
 use std::io::{ErrorKind, Read};
 use std::ops::Range;
 
+use libdeflater::Decompressor;
+
 use crate::RejectReason;
 use crate::gunzip::{Gunzip, MAGIC};
+use crate::whole;
 
-/// Read at once: enough that the system call does not show.
-const INPUT_BYTES: usize = 256 * 1024;
+/// Read at once: enough that the system call does not show, and that most log files are whole in it.
+const INPUT_BYTES: usize = 512 * 1024;
 
 /// What reading a file's bytes needs.
 pub(crate) struct SourceBuffers {
     input: Vec<u8>,
     gunzip: Gunzip,
+    whole: Decompressor,
 }
 
 impl SourceBuffers {
@@ -20,6 +24,7 @@ impl SourceBuffers {
         Self {
             input: vec![0; INPUT_BYTES],
             gunzip: Gunzip::new(),
+            whole: Decompressor::new(),
         }
     }
 }
@@ -43,6 +48,8 @@ pub(crate) struct Source<R> {
     read_bytes: u64,
     /// What stopped the file, to be said once what came before it is used.
     failure: Option<RejectReason>,
+    /// What the storage said when more was read than was needed yet.
+    read_failure: Option<RejectReason>,
 }
 
 impl<R: Read> Source<R> {
@@ -56,6 +63,7 @@ impl<R: Read> Source<R> {
             compression: Compression::NotKnownYet,
             read_bytes: 0,
             failure: None,
+            read_failure: None,
         }
     }
 
@@ -71,6 +79,36 @@ impl<R: Read> Source<R> {
     /// Of these, the bytes that were decompressed.
     pub(crate) fn taken_bytes(&self) -> u64 {
         self.read_bytes - self.untaken.len() as u64
+    }
+
+    /// The content of the whole file at once, in the beginning of `output`: its length. `None` where it is
+    /// not to be had so, or is longer than `limit`: then [`Source::fill`] gives it from its beginning.
+    ///
+    /// To be asked before anything else.
+    pub(crate) fn fill_whole(&mut self, output: &mut Vec<u8>, limit: usize) -> Option<usize> {
+        if let Err((_, reason)) = self.sniff() {
+            self.failure = Some(reason);
+            return None;
+        }
+        if self.compression != Compression::Gzip || limit == 0 {
+            return None;
+        }
+        while !self.has_ended && self.untaken.len() < self.buffers.input.len() {
+            if let Err((_, reason)) = self.refill() {
+                self.read_failure = Some(reason);
+                return None;
+            }
+        }
+        if !self.has_ended {
+            return None;
+        }
+        let SourceBuffers { input, whole, .. } = &mut self.buffers;
+        let file = input.get(self.untaken.clone()).unwrap_or_default();
+        let length = whole::gunzip(whole, file, output, limit)?;
+        // Nothing is left, of whatever kind.
+        self.untaken.start = self.untaken.end;
+        self.compression = Compression::Plain;
+        Some(length)
     }
 
     /// Fills all of `output`, save at the end of the file, however its storage delivers: so that
@@ -138,7 +176,7 @@ impl<R: Read> Source<R> {
         if self.untaken.is_empty() && !self.has_ended {
             self.refill()?;
         }
-        let SourceBuffers { input, gunzip } = &mut self.buffers;
+        let SourceBuffers { input, gunzip, .. } = &mut self.buffers;
         let input = input.get(self.untaken.clone()).unwrap_or_default();
         let (progress, outcome) = gunzip.push(input, room);
         self.untaken.start += progress.read;
@@ -157,13 +195,15 @@ impl<R: Read> Source<R> {
             .unwrap_or_default()
     }
 
-    /// Reads more behind the untaken bytes, which are moved to the front: at most one is there.
+    /// Reads more behind the untaken bytes, which are at the front, or none.
     fn refill(&mut self) -> Result<(), (usize, RejectReason)> {
-        let input = &mut self.buffers.input;
-        if self.untaken.end <= input.len() {
-            input.copy_within(self.untaken.clone(), 0);
+        if let Some(reason) = self.read_failure.take() {
+            return Err((0, reason));
         }
-        self.untaken = 0..self.untaken.len();
+        let input = &mut self.buffers.input;
+        if self.untaken.is_empty() {
+            self.untaken = 0..0;
+        }
         let room = input.get_mut(self.untaken.end..).unwrap_or_default();
         let length = read(&mut self.reader, room)?;
         self.has_ended = length == 0;

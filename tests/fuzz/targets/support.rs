@@ -111,12 +111,23 @@ pub enum Yield {
     Rejected(String),
 }
 
-/// Reads a log file that comes in pieces of so many bytes, parses its records, and gives what it yields.
+/// Reads a log file that comes in pieces of so many bytes, parses its records, and gives what it yields:
+/// the same, whether it may be decompressed at once or not.
 pub fn read(bytes: &[u8], piece: usize) -> Vec<Yield> {
+    let streamed = Limits {
+        whole_bytes: 0,
+        ..LIMITS
+    };
+    let found = read_with(bytes, piece, LIMITS);
+    assert_eq!(read_with(bytes, piece, streamed), found, "as a stream");
+    found
+}
+
+fn read_with(bytes: &[u8], piece: usize, limits: Limits) -> Vec<Yield> {
     let pieces = Pieces { bytes, piece };
     let mut found = Vec::new();
     let mut parser = RecordParser::new();
-    let end = LogFileReader::new(pieces, LIMITS).read_part(PartBudget::UNLIMITED, &mut |framed| {
+    let end = LogFileReader::new(pieces, limits).read_part(PartBudget::UNLIMITED, &mut |framed| {
         found.push(match framed {
             Framed::Record {
                 index,
@@ -151,6 +162,7 @@ const LIMITS: Limits = Limits {
     record_bytes: 1 << 12,
     depth: 64,
     rejects: 100,
+    whole_bytes: 1 << 16,
 };
 
 /// Bytes that come a piece at a time.

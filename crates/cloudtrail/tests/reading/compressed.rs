@@ -203,3 +203,89 @@ fn counts() {
     assert_eq!(reader.decompressed_bytes(), text.len() as u64);
     assert_eq!(reader.records(), 2_000);
 }
+
+/// Reads `content` once where it may be decompressed at once, and once as a stream, in pieces of several
+/// sizes: the same must come out.
+#[track_caller]
+fn check_both_ways(content: &[u8]) -> Outcome {
+    let streamed = Limits {
+        whole_bytes: 0,
+        ..Limits::default()
+    };
+    let expected = read_with(content, streamed, PartBudget::UNLIMITED).0;
+    for size in [1, 7, content.len().max(1)] {
+        let pieces = || Trickle {
+            content,
+            size,
+            fails: false,
+            interrupts: false,
+        };
+        let found = read_with(pieces(), Limits::default(), PartBudget::UNLIMITED).0;
+        assert_eq!(found, expected, "{size}");
+        let found = read_with(pieces(), streamed, PartBudget::UNLIMITED).0;
+        assert_eq!(found, expected, "{size}, as a stream");
+    }
+    expected
+}
+
+#[test]
+fn at_once_or_as_a_stream() {
+    let small = gzip(log_file(40).as_bytes());
+    assert_eq!(check_both_ways(&small).records.len(), 40);
+    let twice = [small.clone(), small.clone()].concat();
+    assert_eq!(check_both_ways(&twice).records.len(), 80);
+    check_both_ways(&[&small[..], &[0; 8]].concat());
+    // What follows ends as the member does.
+    let trailer = &small[small.len() - 8..];
+    for behind in [trailer, &trailer[4..], &trailer[7..]] {
+        let outcome = check_both_ways(&[&small[..], behind].concat());
+        assert_eq!(outcome.rejects[0].0, "gzip_trailing_bytes");
+    }
+    for at in 0..small.len() {
+        check_both_ways(&small[..at]);
+        let mut damaged = small.clone();
+        damaged[at] ^= 0x10;
+        check_both_ways(&damaged);
+    }
+}
+
+#[test]
+fn a_storage_that_fails_behind_whole_records() {
+    let content = gzip(log_file(40).as_bytes());
+    let broken = || Trickle {
+        content: &content,
+        size: 1_000,
+        fails: true,
+        interrupts: false,
+    };
+    let streamed = Limits {
+        whole_bytes: 0,
+        ..Limits::default()
+    };
+    let expected = read_with(broken(), streamed, PartBudget::UNLIMITED).0;
+    let found = read_with(broken(), Limits::default(), PartBudget::UNLIMITED).0;
+    assert_eq!(found.records.len(), 40);
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_content_of_all_sizes_around_what_is_decompressed_at_once() {
+    for bytes in [
+        0,
+        1,
+        2,
+        3,
+        4,
+        255,
+        256,
+        65_535,
+        65_536,
+        1 << 20,
+        (4 << 20) - 1,
+        4 << 20,
+        (4 << 20) + 1,
+    ] {
+        let spaces = " ".repeat(bytes);
+        check_both_ways(&gzip(spaces.as_bytes()));
+    }
+}
