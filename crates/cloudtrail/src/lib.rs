@@ -38,6 +38,7 @@
     )
 )]
 
+mod block;
 mod document;
 mod fields;
 mod frame;

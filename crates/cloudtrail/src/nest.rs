@@ -2,6 +2,8 @@
 //!
 //! This runs over every byte of every log file.
 
+use crate::block::{BLOCK_BYTES, Block, Carry};
+
 /// A string whose end is searched, across chunks.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct InString {
@@ -40,7 +42,7 @@ impl InString {
 pub(crate) struct Nest {
     depth: u64,
     deepest: u64,
-    string: Option<InString>,
+    carry: Carry,
 }
 
 impl Nest {
@@ -50,44 +52,31 @@ impl Nest {
     }
 
     pub(crate) fn in_string(&self) -> bool {
-        self.string.is_some()
+        self.carry.in_string
     }
 
     /// The place behind the bracket that closes what the first bracket opened; `None` where it
     /// is not in `bytes`. That brackets match in kind is left to the parser.
     pub(crate) fn advance(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut at = 0;
-        if let Some(string) = &mut self.string {
-            at = string.advance(bytes)?;
-            self.string = None;
-        }
-        loop {
-            let byte = *bytes.get(at)?;
-            at += 1;
-            match byte {
-                b'"' => {
-                    let mut string = InString::default();
-                    match bytes.get(at..).and_then(|rest| string.advance(rest)) {
-                        Some(length) => at += length,
-                        None => {
-                            self.string = Some(string);
-                            return None;
-                        }
-                    }
-                }
-                b'{' | b'[' => {
+        let mut begin = 0;
+        while let Some(block) = Block::next(bytes, begin) {
+            let mut brackets = block.brackets(&mut self.carry);
+            while brackets != 0 {
+                let at = begin + brackets.trailing_zeros() as usize;
+                brackets &= brackets - 1;
+                if matches!(bytes.get(at), Some(b'{' | b'[')) {
                     self.depth += 1;
                     self.deepest = self.deepest.max(self.depth);
-                }
-                b'}' | b']' => {
+                } else {
                     self.depth = self.depth.saturating_sub(1);
                     if self.depth == 0 {
-                        return Some(at);
+                        return Some(at + 1);
                     }
                 }
-                _ => {}
             }
+            begin += BLOCK_BYTES;
         }
+        None
     }
 }
 
@@ -121,6 +110,21 @@ mod tests {
         check(r#"["\""]]"#, Some(6));
         check(r#"{"a":"}"#, None);
         check(r#"{"a":[]"#, None);
+    }
+
+    #[test]
+    fn ends_of_what_is_longer_than_a_block() {
+        for length in 40..140 {
+            let filler = "x".repeat(length);
+            let text = format!(r#"{{"a{filler}\\":["{filler}]\"","\\\"{filler}}}"],"b":1}}"#);
+            check(&text, Some(text.len()));
+            check(&format!("{text}]]"), Some(text.len()));
+        }
+    }
+
+    #[test]
+    fn a_backslash_outside_of_strings_hides_no_quote() {
+        check(r#"{\"}"}"#, Some(6));
     }
 
     #[test]

@@ -1,0 +1,144 @@
+//! Sixty-four bytes of JSON at once: where its quotes and brackets stand, as bit masks.
+
+use wide::u8x16;
+
+/// So many bytes are looked at together; a bit each.
+pub(crate) const BLOCK_BYTES: usize = 64;
+
+const PART_BYTES: usize = 16;
+
+/// Which bytes of a block are what; the lowest bit is the first byte's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Block {
+    quotes: u64,
+    backslashes: u64,
+    /// `{`, `}`, `[` and `]`, wherever they stand.
+    brackets: u64,
+    /// How many bytes of it are text.
+    length: usize,
+}
+
+/// What a block takes over from the one before it, and hands on.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Carry {
+    /// The block begins within a string.
+    pub(crate) in_string: bool,
+    /// Its first byte stands behind a backslash that is within a string.
+    escaped: bool,
+}
+
+impl Block {
+    /// The next block of `bytes`, from `at` on; the last one may be shorter. `None` at their end.
+    #[inline]
+    pub(crate) fn next(bytes: &[u8], at: usize) -> Option<Self> {
+        let rest = bytes.get(at..)?;
+        if let Some(block) = rest.first_chunk::<BLOCK_BYTES>() {
+            return Some(Self::of(block, BLOCK_BYTES));
+        }
+        if rest.is_empty() {
+            return None;
+        }
+        let mut block = [b' '; BLOCK_BYTES];
+        for (place, byte) in block.iter_mut().zip(rest) {
+            *place = *byte;
+        }
+        Some(Self::of(&block, rest.len()))
+    }
+
+    #[inline]
+    fn of(block: &[u8; BLOCK_BYTES], length: usize) -> Self {
+        let (mut quotes, mut backslashes, mut brackets) = (0, 0, 0);
+        // In parts of the width that every processor of the kind has: not the wider types, whose masks are
+        // put together bit by bit where the processor at hand is not named when building.
+        for part in block.as_chunks::<PART_BYTES>().0.iter().rev() {
+            let bytes = u8x16::from(*part);
+            let mask = |is: u8x16| u64::from(is.to_bitmask());
+            let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
+            // The square brackets differ from the curly ones in one bit, and no other byte becomes one.
+            let curled = bytes | u8x16::splat(0x20);
+            let curly = curled.simd_eq(u8x16::splat(b'{')) | curled.simd_eq(u8x16::splat(b'}'));
+            quotes = quotes << PART_BYTES | mask(is(b'"'));
+            backslashes = backslashes << PART_BYTES | mask(is(b'\\'));
+            brackets = brackets << PART_BYTES | mask(curly);
+        }
+        Self {
+            quotes,
+            backslashes,
+            brackets,
+            length,
+        }
+    }
+
+    /// The brackets that are in no string.
+    #[inline]
+    pub(crate) fn brackets(self, carry: &mut Carry) -> u64 {
+        let quotes = if self.backslashes == 0 && !carry.escaped {
+            self.quotes
+        } else {
+            self.unescaped_quotes(carry)
+        };
+        let begin = if carry.in_string { u64::MAX } else { 0 };
+        let in_string = parity(quotes) ^ begin;
+        carry.in_string = in_string >> (BLOCK_BYTES - 1) != 0;
+        self.brackets & !in_string
+    }
+
+    /// The quotes that open and close strings. A backslash outside of strings is an error, and none that
+    /// hides a quote.
+    fn unescaped_quotes(self, carry: &mut Carry) -> u64 {
+        let mut marks = self.quotes | self.backslashes;
+        if std::mem::take(&mut carry.escaped) {
+            marks &= !1;
+        }
+        let mut in_string = carry.in_string;
+        let mut quotes = 0;
+        while marks != 0 {
+            let at = marks.trailing_zeros() as usize;
+            marks &= marks - 1;
+            if self.quotes >> at & 1 != 0 {
+                quotes |= 1 << at;
+                in_string = !in_string;
+            } else if in_string && at + 1 < self.length {
+                marks &= !(2 << at);
+            } else {
+                carry.escaped = in_string;
+            }
+        }
+        quotes
+    }
+}
+
+/// Of each bit, whether an odd number of bits is set up to and with it: between a string's quotes, its
+/// opening one included.
+#[inline]
+fn parity(bits: u64) -> u64 {
+    let mut sum = bits;
+    for distance in [1, 2, 4, 8, 16, 32] {
+        sum ^= sum << distance;
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `marks` has a `^` under each bracket that is in no string.
+    #[track_caller]
+    fn check(text: &str, marks: &str) {
+        let mut carry = Carry::default();
+        let block = Block::next(text.as_bytes(), 0).unwrap();
+        let brackets = block.brackets(&mut carry);
+        let found: String = (0..text.len())
+            .map(|at| if brackets >> at & 1 != 0 { '^' } else { ' ' })
+            .collect();
+        assert_eq!(found.trim_end(), marks, "{text}");
+    }
+
+    #[test]
+    fn brackets() {
+        check(r#"{"a":[1,"{"]}"#, "^    ^     ^^");
+        check(r#"{"\"{":1,"a\\":[]}"#, "^              ^^^");
+        check(r#"\"{"{"#, "    ^");
+    }
+}
