@@ -1,14 +1,17 @@
 //! One JSON value inside a record, borrowed from the record's text.
-//!
-//! The parser behind it (simd-json's tape) is named here and in [`crate::parser`] only, so that it
-//! can be exchanged.
 
-use simd_json::prelude::*;
-use simd_json::tape;
+use std::fmt::{self, Write};
 
-/// A borrowed JSON value. Copying it copies a pointer and a length.
-#[derive(Debug, Clone, Copy)]
-pub struct Json<'a>(tape::Value<'a, 'a>);
+use simd_json::prelude::Writable;
+
+use crate::tree::{Node, Tree};
+
+/// A borrowed JSON value. Copying it copies a pointer and a number.
+#[derive(Clone, Copy)]
+pub struct Json<'a> {
+    tree: &'a Tree<'a>,
+    at: u32,
+}
 
 /// What a [`Json`] value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,30 +31,31 @@ pub enum JsonKind {
 }
 
 impl<'a> Json<'a> {
-    pub(crate) fn new(value: tape::Value<'a, 'a>) -> Self {
-        Self(value)
+    /// What the whole text is.
+    pub(crate) fn root(tree: &'a Tree<'a>) -> Self {
+        Self { tree, at: 0 }
+    }
+
+    fn node(self) -> Node {
+        self.tree.node(self.at)
     }
 
     /// What this value is.
     pub fn kind(self) -> JsonKind {
-        match self.0.value_type() {
-            ValueType::Bool => JsonKind::Bool,
-            ValueType::I64
-            | ValueType::I128
-            | ValueType::U64
-            | ValueType::U128
-            | ValueType::F64 => JsonKind::Number,
-            ValueType::String => JsonKind::String,
-            ValueType::Array => JsonKind::Array,
-            ValueType::Object => JsonKind::Object,
-            // The tape holds no other types than JSON's own.
-            ValueType::Null | ValueType::Extended(_) | ValueType::Custom(_) => JsonKind::Null,
+        match self.node() {
+            Node::Null => JsonKind::Null,
+            Node::Bool(_) => JsonKind::Bool,
+            Node::Number(_) => JsonKind::Number,
+            Node::Written(_) | Node::Unescaped(_) => JsonKind::String,
+            Node::Array { .. } => JsonKind::Array,
+            Node::Object { .. } => JsonKind::Object,
         }
     }
 
     /// The member `key` of an object; the first, where a key occurs twice.
     pub fn get(self, key: &str) -> Option<Json<'a>> {
-        self.0.as_object()?.get(key).map(Json)
+        self.byte_members()
+            .find_map(|(name, value)| (name == key.as_bytes()).then_some(value))
     }
 
     /// Follows `path` through objects: `["sessionContext", "sessionIssuer", "arn"]`.
@@ -65,16 +69,16 @@ impl<'a> Json<'a> {
 
     /// The text of a string; `None` for anything else.
     pub fn as_str(self) -> Option<&'a str> {
-        self.0.into_string()
+        self.tree.string(self.node())
     }
 
     /// A JSON boolean, or the strings `"true"` and `"false"`, which CloudTrail mixes.
     pub fn as_bool(self) -> Option<bool> {
-        match self.as_str() {
-            Some("true") => Some(true),
-            Some("false") => Some(false),
-            Some(_) => None,
-            None => self.0.as_bool(),
+        match (self.node(), self.as_str()) {
+            (Node::Bool(is), _) => Some(is),
+            (_, Some("true")) => Some(true),
+            (_, Some("false")) => Some(false),
+            _ => None,
         }
     }
 
@@ -83,38 +87,143 @@ impl<'a> Json<'a> {
     /// Integers of up to 64 bits are exact. A fraction, or an integer beyond 64 bits, is the
     /// nearest double's shortest form.
     pub fn number_text(self) -> Option<String> {
-        if let Some(integer) = self.0.as_i64() {
-            return Some(integer.to_string());
-        }
-        if let Some(integer) = self.0.as_u64() {
-            return Some(integer.to_string());
-        }
-        self.0.as_f64().map(|fraction| fraction.to_string())
+        let written = self.tree.number(self.node())?;
+        let fraction = || Some(written.parse::<f64>().ok()?.to_string());
+        integer_text(written).or_else(fraction)
     }
 
     /// The items of an array; empty for anything else.
     pub fn items(self) -> impl Iterator<Item = Json<'a>> + 'a {
-        let array = self.0.as_array();
-        array.into_iter().flat_map(|items| items.iter().map(Json))
+        let Self { tree, at } = self;
+        let behind = match self.node() {
+            Node::Array { behind } => behind,
+            _ => 0,
+        };
+        let mut next = at + 1;
+        std::iter::from_fn(move || {
+            let at = next;
+            if at >= behind {
+                return None;
+            }
+            next = tree.behind(at);
+            Some(Self { tree, at })
+        })
     }
 
     /// The members of an object in their order; empty for anything else.
     pub fn members(self) -> impl Iterator<Item = (&'a str, Json<'a>)> + 'a {
-        // Not `flat_map`, which asks at each step where it stands: every record's members pass here.
-        let mut members = self.0.as_object().map(|object| object.iter());
+        let tree = self.tree;
+        self.nodes_of_members()
+            .filter_map(move |(key, value)| Some((tree.string(key)?, value)))
+    }
+
+    /// As [`Json::members`], with keys that are only to be compared.
+    pub(crate) fn byte_members(self) -> impl Iterator<Item = (&'a [u8], Json<'a>)> + 'a {
+        let tree = self.tree;
+        self.nodes_of_members()
+            .filter_map(move |(key, value)| Some((tree.bytes(key)?, value)))
+    }
+
+    fn nodes_of_members(self) -> impl Iterator<Item = (Node, Json<'a>)> + 'a {
+        let Self { tree, at } = self;
+        let behind = match self.node() {
+            Node::Object { behind } => behind,
+            _ => 0,
+        };
+        let mut next = at + 1;
         std::iter::from_fn(move || {
-            let (key, value) = members.as_mut()?.next()?;
-            Some((key, Json(value)))
+            let (key, at) = (next, next + 1);
+            if at >= behind {
+                return None;
+            }
+            next = tree.behind(at);
+            Some((tree.node(key), Self { tree, at }))
         })
     }
 
     /// Whether this is `null`.
     pub fn is_null(self) -> bool {
-        self.kind() == JsonKind::Null
+        matches!(self.node(), Node::Null)
     }
 
     /// This value as compact JSON text.
     pub fn to_text(self) -> String {
-        self.0.encode()
+        let mut text = String::new();
+        // A string takes whatever is written.
+        let _ = self.write(&mut text);
+        text
     }
+
+    fn write(self, text: &mut String) -> fmt::Result {
+        match self.node() {
+            Node::Null => text.write_str("null"),
+            Node::Bool(is) => write!(text, "{is}"),
+            Node::Number(_) => {
+                let written = self.tree.number(self.node()).unwrap_or_default();
+                let fraction = || fraction_text(written);
+                text.write_str(&integer_text(written).unwrap_or_else(fraction))
+            }
+            Node::Written(_) | Node::Unescaped(_) => {
+                write_string(text, self.as_str().unwrap_or_default())
+            }
+            Node::Array { .. } => {
+                text.push('[');
+                for (number, item) in self.items().enumerate() {
+                    text.push_str(if number > 0 { "," } else { "" });
+                    item.write(text)?;
+                }
+                text.write_char(']')
+            }
+            Node::Object { .. } => {
+                text.push('{');
+                for (number, (key, value)) in self.members().enumerate() {
+                    text.push_str(if number > 0 { "," } else { "" });
+                    write_string(text, key)?;
+                    text.push(':');
+                    value.write(text)?;
+                }
+                text.write_char('}')
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_text())
+    }
+}
+
+/// An integer of up to 64 bits, without the sign of `-0`.
+fn integer_text(written: &str) -> Option<String> {
+    let signed = || Some(written.parse::<i64>().ok()?.to_string());
+    let unsigned = || Some(written.parse::<u64>().ok()?.to_string());
+    signed().or_else(unsigned)
+}
+
+/// A fraction's shortest form, in the way in which JSON is written.
+fn fraction_text(written: &str) -> String {
+    let mut text = written.as_bytes().to_vec();
+    match simd_json::to_tape(&mut text) {
+        Ok(tape) => tape.as_value().encode(),
+        Err(_) => written.to_owned(),
+    }
+}
+
+fn write_string(text: &mut String, string: &str) -> fmt::Result {
+    text.push('"');
+    for character in string.chars() {
+        match character {
+            '"' => text.push_str("\\\""),
+            '\\' => text.push_str("\\\\"),
+            '\u{8}' => text.push_str("\\b"),
+            '\u{c}' => text.push_str("\\f"),
+            '\n' => text.push_str("\\n"),
+            '\r' => text.push_str("\\r"),
+            '\t' => text.push_str("\\t"),
+            '\0'..'\u{20}' => write!(text, "\\u{:04x}", u32::from(character))?,
+            _ => text.push(character),
+        }
+    }
+    text.write_char('"')
 }

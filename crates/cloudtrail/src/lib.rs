@@ -54,7 +54,9 @@ mod record;
 mod reject;
 mod source;
 mod span;
+mod syntax;
 mod time;
+mod tree;
 mod whole;
 
 pub use frame::{FileKind, Framed, Framer, Sink};

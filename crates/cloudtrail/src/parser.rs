@@ -2,7 +2,9 @@
 
 use simd_json::{Buffers, ErrorType, Tape};
 
-use crate::{Json, JsonKind, Record, fields::Fields};
+use crate::fields::Fields;
+use crate::syntax::TreeBuffers;
+use crate::{Json, JsonKind, Record};
 
 /// How deep a record's JSON may nest. Real records stay below 20 levels; the limit keeps every
 /// recursive reader of a record (printing, policy documents) far from the end of its stack.
@@ -11,9 +13,6 @@ pub const MAX_RECORD_DEPTH: usize = 128;
 /// How many strings that hold a record may lie within each other: a SIEM's `message` around an
 /// EventBridge event or a `LookupEvents` entry is two; more is not seen.
 const MAX_WRAPPED_TEXTS: usize = 3;
-
-/// A record's text of this size needs no growing of the parser's buffers.
-const USUAL_RECORD_BYTES: usize = 16 * 1024;
 
 /// Why one record's text is not a record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -140,41 +139,16 @@ impl RecordError {
 /// Parses records, one after the other, in buffers that are used again.
 ///
 /// Memory: a few times the size of the largest record seen.
+#[derive(Default)]
 pub struct RecordParser {
-    levels: [Level; MAX_WRAPPED_TEXTS + 1],
-}
-
-/// What parsing one text needs: a record's own, or a text within it.
-struct Level {
-    buffers: Buffers,
-    tape: Tape<'static>,
-    /// The unescaped text of a wrapper's string; unused by the outermost level.
-    text: Vec<u8>,
-}
-
-impl Level {
-    fn new(usual_bytes: usize) -> Self {
-        Self {
-            buffers: Buffers::with_max_depth(usual_bytes, MAX_RECORD_DEPTH),
-            tape: Tape(Vec::new()),
-            text: Vec::new(),
-        }
-    }
-}
-
-impl Default for RecordParser {
-    fn default() -> Self {
-        Self::new()
-    }
+    /// What parsing one text needs: a record's own, or a text within it.
+    levels: [TreeBuffers; MAX_WRAPPED_TEXTS + 1],
 }
 
 impl RecordParser {
     /// A parser with empty buffers.
     pub fn new() -> Self {
-        let mut usual_bytes = USUAL_RECORD_BYTES;
-        Self {
-            levels: std::array::from_fn(|_| Level::new(std::mem::take(&mut usual_bytes))),
-        }
+        Self::default()
     }
 
     /// Parses `text` and hands the record in it to `read`.
@@ -182,18 +156,19 @@ impl RecordParser {
     /// A wrapper around one record (an EventBridge event, a `LookupEvents` entry, a SIEM's
     /// `message`) is taken off first. Any JSON object is a record, whatever it lacks: Insights
     /// and aggregated events have neither `eventSource` nor `eventName`.
-    ///
-    /// `text` is unescaped in place: take its hash, or a copy, before.
     pub fn parse<T>(
         &mut self,
-        text: &mut [u8],
+        text: &[u8],
         read: impl FnOnce(&Record<'_>) -> T,
     ) -> Result<T, RecordError> {
-        parse_text(&mut self.levels, text, read)
+        match simdutf8::basic::from_utf8(text) {
+            Ok(text) => parse_text(&mut self.levels, text, read),
+            Err(_) => Err(explain(text)),
+        }
     }
 }
 
-fn parse_text<T, F>(levels: &mut [Level], text: &mut [u8], read: F) -> Result<T, RecordError>
+fn parse_text<T, F>(levels: &mut [TreeBuffers], text: &str, read: F) -> Result<T, RecordError>
 where
     F: FnOnce(&Record<'_>) -> T,
 {
@@ -202,16 +177,13 @@ where
             limit: MAX_WRAPPED_TEXTS as u64,
         });
     };
-    let mut tape = std::mem::replace(&mut level.tape, Tape(Vec::new())).reset();
-    let outcome = match simd_json::fill_tape(text, &mut level.buffers, &mut tape) {
-        Ok(()) => Ok(read_value(inner_levels, Json::new(tape.as_value()), read)),
-        Err(error) => Err(error),
-    };
-    level.tape = tape.reset();
-    outcome.unwrap_or_else(|error| Err(explain(&error, text)))
+    match level.parse(text) {
+        Some(tree) => read_value(inner_levels, Json::root(&tree), read),
+        None => Err(explain(text.as_bytes())),
+    }
 }
 
-fn read_value<T, F>(levels: &mut [Level], json: Json<'_>, read: F) -> Result<T, RecordError>
+fn read_value<T, F>(levels: &mut [TreeBuffers], json: Json<'_>, read: F) -> Result<T, RecordError>
 where
     F: FnOnce(&Record<'_>) -> T,
 {
@@ -226,7 +198,7 @@ where
         return Ok(read(&fields.into_record(json)));
     };
     let outcome = match wrapped.as_str() {
-        Some(inner) => read_wrapped_text(levels, inner, read),
+        Some(inner) => parse_text(levels, inner, read),
         None => read_value(levels, wrapped, read),
     };
     outcome.map_err(|error| RecordError::InWrapper {
@@ -235,26 +207,22 @@ where
     })
 }
 
-fn read_wrapped_text<T, F>(levels: &mut [Level], inner: &str, read: F) -> Result<T, RecordError>
-where
-    F: FnOnce(&Record<'_>) -> T,
-{
-    let mut text = levels
-        .first_mut()
-        .map(|level| std::mem::take(&mut level.text))
-        .unwrap_or_default();
-    text.clear();
-    text.extend_from_slice(inner.as_bytes());
-    let outcome = parse_text(levels, &mut text, read);
-    if let Some(level) = levels.first_mut() {
-        level.text = text;
+/// What is wrong with a text that is no JSON, for which simd-json has the words.
+fn explain(text: &[u8]) -> RecordError {
+    let mut copy = text.to_vec();
+    let mut buffers = Buffers::with_max_depth(copy.len(), MAX_RECORD_DEPTH);
+    match simd_json::fill_tape(&mut copy, &mut buffers, &mut Tape(Vec::new())) {
+        Err(error) => in_our_words(&error, text),
+        // Not seen: both accept the same.
+        Ok(()) => RecordError::InvalidJson {
+            offset: 0,
+            problem: JsonProblem::Syntax,
+        },
     }
-    outcome
 }
 
-/// simd-json's error in our words. `text` is unchanged where its first stage (UTF-8, quotes)
-/// failed, which is when it gives no place.
-fn explain(error: &simd_json::Error, text: &[u8]) -> RecordError {
+/// simd-json's error. Where its first stage (UTF-8, quotes) failed, it gives no place.
+fn in_our_words(error: &simd_json::Error, text: &[u8]) -> RecordError {
     let offset = error.index() as u64;
     let problem = match error.error() {
         ErrorType::InvalidUtf8 if error.index() == 0 => {

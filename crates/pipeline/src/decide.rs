@@ -51,8 +51,6 @@ pub(crate) struct Worker<'s, 'x> {
     pub(crate) scratch: Scratch<'s>,
     /// What one call needs; emptied before the next.
     pub(crate) call: Bump,
-    /// A record's text.
-    pub(crate) text: Vec<u8>,
     /// What rows have in common; of the arenas of one round.
     pub(crate) texts: Texts<'s>,
     pub(crate) callers: KnownCallers<'s, 's, 'x>,
@@ -154,14 +152,11 @@ impl<'f, 'x> Worker<'f, 'x> {
         rows: &mut Rows<'f>,
         arena: &'f Bump,
     ) -> Option<Decided> {
-        self.text.clear();
-        self.text.extend_from_slice(text);
         self.call.reset();
         let Self {
             parser,
             scratch,
             call: call_arena,
-            text,
             texts,
             callers,
         } = self;

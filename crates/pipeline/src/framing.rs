@@ -175,8 +175,6 @@ struct ReadWorker {
     parser: RecordParser,
     /// What one record needs; emptied before the next.
     record: Bump,
-    /// A record's text.
-    text: Vec<u8>,
     signs: Signs,
     /// Of the last file that was read to its end.
     buffers: Option<ReadBuffers>,
@@ -187,7 +185,6 @@ impl Default for ReadWorker {
         Self {
             parser: RecordParser::new(),
             record: Bump::new(),
-            text: Vec::new(),
             signs: Signs::new(),
             buffers: None,
         }
@@ -344,15 +341,12 @@ impl Framing<'_, '_> {
         let ReadWorker {
             parser,
             record: record_arena,
-            text: copy,
             ..
         } = &mut **worker;
         record_arena.reset();
         let body = body_hash(text);
-        copy.clear();
-        copy.extend_from_slice(text);
         // One that cannot be parsed is rejected when it is decided.
-        let _ = parser.parse(copy, |record| {
+        let _ = parser.parse(text, |record| {
             let Some(issued) = issued_session(record, record_arena) else {
                 return;
             };

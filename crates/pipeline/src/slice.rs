@@ -163,7 +163,7 @@ fn decide_part<'f, 'x>(
 ) -> FilePart<'f> {
     let FramedPart {
         mut part,
-        mut text,
+        text,
         unread,
         issued,
     } = framed;
@@ -177,7 +177,7 @@ fn decide_part<'f, 'x>(
         part,
         worker,
     };
-    let mut rest = text.as_mut_slice();
+    let mut rest = text.as_slice();
     let mut session = 0;
     for (number, unread) in unread.into_iter().enumerate() {
         match unread {
@@ -186,7 +186,7 @@ fn decide_part<'f, 'x>(
                 offset,
                 length,
             } => {
-                let Some((text, behind)) = rest.split_at_mut_checked(length) else {
+                let Some((text, behind)) = rest.split_at_checked(length) else {
                     break;
                 };
                 rest = behind;
@@ -239,7 +239,7 @@ struct Deciding<'f, 'r, 'x> {
 
 impl Deciding<'_, '_, '_> {
     /// Takes a record, and the number of the session that it issued.
-    fn record(&mut self, (index, offset): (u64, u64), text: &mut [u8], session: Option<usize>) {
+    fn record(&mut self, (index, offset): (u64, u64), text: &[u8], session: Option<usize>) {
         let Self {
             run,
             known,
@@ -247,15 +247,11 @@ impl Deciding<'_, '_, '_> {
             part,
             worker,
         } = self;
-        // Parsing unescapes the text in place.
         let body = body_hash(text);
-        worker.text.clear();
-        worker.text.extend_from_slice(text);
         let Worker {
             parser,
             scratch,
             call: call_arena,
-            text: original,
             texts,
             callers,
         } = &mut **worker;
@@ -270,7 +266,7 @@ impl Deciding<'_, '_, '_> {
             callers,
             part,
             body,
-            original,
+            text,
             index,
             session,
         };
@@ -318,8 +314,8 @@ struct RecordTaker<'f, 'r, 'x> {
     callers: &'r mut KnownCallers<'f, 'f, 'x>,
     part: &'r mut FilePart<'f>,
     body: u64,
-    /// The record's text as it was before it was parsed.
-    original: &'r [u8],
+    /// The record's text.
+    text: &'r [u8],
     index: u64,
     /// The session that it issued.
     session: Option<usize>,
@@ -362,7 +358,7 @@ impl RecordTaker<'_, '_, '_> {
                     return self.filtered(minute);
                 }
                 let fate = Fate::Held {
-                    text: self.original.into(),
+                    text: self.text.into(),
                     record_index: self.index,
                 };
                 self.keep(record, account, minute, fate);

@@ -77,9 +77,8 @@ mod tests {
 
     #[track_caller]
     fn check(parameters: &str, expect: Option<Omission>) {
-        let mut text =
-            format!(r#"{{"eventName":"X","requestParameters":{parameters}}}"#).into_bytes();
-        let found = RecordParser::new().parse(&mut text, Omission::of);
+        let text = format!(r#"{{"eventName":"X","requestParameters":{parameters}}}"#);
+        let found = RecordParser::new().parse(text.as_bytes(), Omission::of);
         assert_eq!(found.unwrap(), expect, "{parameters}");
     }
 

@@ -95,8 +95,8 @@ fn replay<T>(record: &Value, read: impl FnOnce(&Call<'_>) -> T) -> T {
         Assumptions::Named,
     );
     let arena = Bump::new();
-    let mut text = record.to_string().into_bytes();
-    let replayed = RecordParser::new().parse(&mut text, |record| {
+    let text = record.to_string();
+    let replayed = RecordParser::new().parse(text.as_bytes(), |record| {
         let session = SessionKnowledge::NotSeen;
         read(&replayer.replay(record, session, &arena, &mut Scratch::default()))
     });

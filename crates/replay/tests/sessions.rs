@@ -101,9 +101,9 @@ fn replay<T>(record: &Value, session: Option<&Session>, read: impl FnOnce(&Call<
 }
 
 fn parse<T>(record: &Value, read: impl FnOnce(&retrial_cloudtrail::Record<'_>) -> T) -> T {
-    let mut text = record.to_string().into_bytes();
+    let text = record.to_string();
     RecordParser::new()
-        .parse(&mut text, |record| read(record))
+        .parse(text.as_bytes(), |record| read(record))
         .unwrap()
 }
 

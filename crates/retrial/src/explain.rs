@@ -52,7 +52,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, ProgramError> {
             .collect(),
     };
     for (text, session) in texts {
-        printer.data(&explain(&replayer, text, session.as_ref()))?;
+        printer.data(&explain(&replayer, &text, session.as_ref()))?;
     }
     Ok(if loaded.whole {
         Exit::Done
@@ -123,10 +123,7 @@ fn find(
             {
                 return false;
             }
-            // Parsing unescapes in place, so it gets a copy.
-            let is_it = parser.parse(&mut text.to_vec(), |record| {
-                record.event_id == Some(event_id)
-            });
+            let is_it = parser.parse(text, |record| record.event_id == Some(event_id));
             if matches!(is_it, Ok(true)) {
                 found = Some(text.to_vec());
             }
@@ -195,11 +192,11 @@ pub(crate) fn scan(
     unread
 }
 
-fn explain(replayer: &Replayer<'_>, mut text: Vec<u8>, session: Option<&Session>) -> String {
+fn explain(replayer: &Replayer<'_>, text: &[u8], session: Option<&Session>) -> String {
     let session = session.map_or(SessionKnowledge::NotSeen, SessionKnowledge::Known);
     let arena = Bump::new();
     let mut out = String::new();
-    let written = RecordParser::new().parse(&mut text, |record| {
+    let written = RecordParser::new().parse(text, |record| {
         let call = replayer.replay(record, session, &arena, &mut Scratch::default());
         let explanations = replayer.explain(record, session, &arena);
         write_call(&mut out, record, &call, &explanations)

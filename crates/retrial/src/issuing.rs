@@ -37,9 +37,8 @@ struct Link {
 /// The session of the record `text` of a file, with what it inherits; `None` where the record depends on
 /// none, and where nothing in `files` issued it. Files that cannot be read have nothing.
 pub(crate) fn session_of(text: &[u8], file: &str, files: &[LogFile<'_>]) -> Option<Session> {
-    // Parsing unescapes in place, so it gets a copy.
     let (mut key, mut minute) = RecordParser::new()
-        .parse(&mut text.to_vec(), |record| {
+        .parse(text, |record| {
             Some((session_key(record)?.to_owned(), minute_of(file, record)?))
         })
         .ok()??;
@@ -83,7 +82,7 @@ fn issued(
         scan(body, |text| {
             let names_key = text.windows(key.len()).any(|part| part == key.as_bytes());
             if names_key {
-                let link = parser.parse(&mut text.to_vec(), |record| {
+                let link = parser.parse(text, |record| {
                     let minute = minute_of(file.key, record)?;
                     let arena = bumpalo::Bump::new();
                     let issued = issued_session(record, &arena)?;

@@ -37,7 +37,7 @@ pub(crate) fn run(args: &MapArgs) -> Result<Exit, ProgramError> {
             other => other,
         };
         for text in explain::whole_file(&args.event, &printer).map_err(unread)? {
-            match of_record(&mapping, text, snapshot.as_ref()) {
+            match of_record(&mapping, &text, snapshot.as_ref()) {
                 Ok(mapped) => printer.data(&mapped.shown(args.format))?,
                 Err(message) => {
                     printer.warning(&format!("a record that cannot be read: {message}"));
@@ -101,11 +101,11 @@ struct ShownNeed {
 
 fn of_record(
     mapping: &Mapping,
-    mut text: Vec<u8>,
+    text: &[u8],
     snapshot: Option<&Snapshot>,
 ) -> Result<MappedEvent, String> {
     let arena = Bump::new();
-    let mapped = RecordParser::new().parse(&mut text, |record| {
+    let mapped = RecordParser::new().parse(text, |record| {
         let facts = Facts::of(record, Catalogue::bundled(), snapshot);
         let needs = mapping.needs(record, &facts, &arena);
         MappedEvent {

@@ -62,9 +62,9 @@ proptest! {
     }
 
     #[test]
-    fn parsing_survives_any_bytes(mut content in vec(any::<u8>(), 0..200), mut almost in pieces()) {
+    fn parsing_survives_any_bytes(content in vec(any::<u8>(), 0..200), almost in pieces()) {
         let mut parser = RecordParser::new();
-        for text in [&mut content, &mut almost] {
+        for text in [&content, &almost] {
             let _ = parser.parse(text, |record| record.json.to_text());
         }
     }

@@ -18,6 +18,7 @@ mod compressed;
 mod forms;
 mod fuzz;
 mod hostile;
+mod json;
 mod quirks;
 mod samples;
 mod support;

@@ -48,6 +48,7 @@ fn all_sample_records_are_read() {
         let part = reader.read_part(PartBudget::UNLIMITED, &mut |framed| match framed {
             Framed::Record { text, .. } => {
                 records += 1;
+                crate::json::check(text);
                 timed += parser
                     .parse(text, |record| u64::from(record.event_time.is_some()))
                     .unwrap();

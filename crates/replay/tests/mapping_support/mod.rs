@@ -19,10 +19,9 @@ pub fn map_text<T>(
     snapshot: Option<&Snapshot>,
     read: impl FnOnce(&Record<'_>, &Mapped<'_>) -> T,
 ) -> T {
-    let mut bytes = text.as_bytes().to_vec();
     let arena = Bump::new();
     RecordParser::new()
-        .parse(&mut bytes, |record| {
+        .parse(text.as_bytes(), |record| {
             let facts = Facts::of(record, Catalogue::bundled(), snapshot);
             let mapped = mapping.map(record, &facts, &arena);
             read(record, &mapped)

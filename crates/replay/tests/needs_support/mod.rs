@@ -21,14 +21,13 @@ pub fn needs<T>(mapping: &Mapping, event: &Event<'_>, read: impl FnOnce(&[Need<'
         .error
         .map(|code| format!(r#","errorCode":"{code}""#))
         .unwrap_or_default();
-    let mut text = format!(
+    let text = format!(
         r#"{{"eventVersion":"1.11","eventType":"AwsApiCall","eventSource":"{}","eventName":"{}","awsRegion":"eu-west-1","recipientAccountId":"{ACCOUNT}","userIdentity":{{"type":"IAMUser","arn":"arn:aws:iam::{ACCOUNT}:user/ana","accountId":"{ACCOUNT}","userName":"ana"}},"requestParameters":{}{error}}}"#,
         event.source, event.name, event.request
-    )
-    .into_bytes();
+    );
     let arena = Bump::new();
     RecordParser::new()
-        .parse(&mut text, |record| {
+        .parse(text.as_bytes(), |record| {
             let facts = Facts::of(record, Catalogue::bundled(), None);
             read(mapping.needs(record, &facts, &arena))
         })
