@@ -6,14 +6,14 @@ use wide::u8x16;
 pub(crate) const BLOCK_BYTES: usize = 64;
 
 const PART_BYTES: usize = 16;
+const PARTS: usize = BLOCK_BYTES / PART_BYTES;
 
-/// Which bytes of a block are what; the lowest bit is the first byte's.
+/// Some bytes of a JSON text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Block {
-    quotes: u64,
-    backslashes: u64,
-    /// `{`, `}`, `[` and `]`, wherever they stand.
-    brackets: u64,
+    /// In parts of the width that every processor of the kind has: not the wider types, whose masks are put
+    /// together bit by bit where the processor at hand is not named when building.
+    parts: [u8x16; PARTS],
     /// How many bytes of it are text.
     length: usize,
 }
@@ -47,46 +47,51 @@ impl Block {
 
     #[inline]
     fn of(block: &[u8; BLOCK_BYTES], length: usize) -> Self {
-        let (mut quotes, mut backslashes, mut brackets) = (0, 0, 0);
-        // In parts of the width that every processor of the kind has: not the wider types, whose masks are
-        // put together bit by bit where the processor at hand is not named when building.
-        for part in block.as_chunks::<PART_BYTES>().0.iter().rev() {
-            let bytes = u8x16::from(*part);
-            let mask = |is: u8x16| u64::from(is.to_bitmask());
-            let is = |byte: u8| bytes.simd_eq(u8x16::splat(byte));
-            // The square brackets differ from the curly ones in one bit, and no other byte becomes one.
-            let curled = bytes | u8x16::splat(0x20);
-            let curly = curled.simd_eq(u8x16::splat(b'{')) | curled.simd_eq(u8x16::splat(b'}'));
-            quotes = quotes << PART_BYTES | mask(is(b'"'));
-            backslashes = backslashes << PART_BYTES | mask(is(b'\\'));
-            brackets = brackets << PART_BYTES | mask(curly);
-        }
+        let (parts, _) = block.as_chunks::<PART_BYTES>();
+        let mut parts = parts.iter();
         Self {
-            quotes,
-            backslashes,
-            brackets,
+            parts: std::array::from_fn(|_| {
+                parts.next().copied().map(u8x16::from).unwrap_or_default()
+            }),
             length,
         }
     }
 
-    /// The brackets that are in no string.
+    /// The brackets that are in no string, a bit each; the lowest is the first byte's.
     #[inline]
-    pub(crate) fn brackets(self, carry: &mut Carry) -> u64 {
-        let quotes = if self.backslashes == 0 && !carry.escaped {
-            self.quotes
-        } else {
+    pub(crate) fn brackets(&self, carry: &mut Carry) -> u64 {
+        let quotes = self.are(b'"');
+        let quotes = if any(self.are(b'\\')) || carry.escaped {
             self.unescaped_quotes(carry)
+        } else {
+            mask(quotes)
         };
+        // The square brackets differ from the curly ones in one bit, and no other byte becomes one.
+        let brackets = self.parts.map(|part| {
+            let curled = part | u8x16::splat(0x20);
+            curled.simd_eq(u8x16::splat(b'{')) | curled.simd_eq(u8x16::splat(b'}'))
+        });
+        if !any(brackets) {
+            carry.in_string ^= quotes.count_ones() & 1 != 0;
+            return 0;
+        }
         let begin = if carry.in_string { u64::MAX } else { 0 };
         let in_string = parity(quotes) ^ begin;
         carry.in_string = in_string >> (BLOCK_BYTES - 1) != 0;
-        self.brackets & !in_string
+        mask(brackets) & !in_string
+    }
+
+    #[inline]
+    fn are(&self, byte: u8) -> [u8x16; PARTS] {
+        self.parts.map(|part| part.simd_eq(u8x16::splat(byte)))
     }
 
     /// The quotes that open and close strings. A backslash outside of strings is an error, and none that
     /// hides a quote.
-    fn unescaped_quotes(self, carry: &mut Carry) -> u64 {
-        let mut marks = self.quotes | self.backslashes;
+    #[inline(never)]
+    fn unescaped_quotes(&self, carry: &mut Carry) -> u64 {
+        let all_quotes = mask(self.are(b'"'));
+        let mut marks = all_quotes | mask(self.are(b'\\'));
         if std::mem::take(&mut carry.escaped) {
             marks &= !1;
         }
@@ -95,7 +100,7 @@ impl Block {
         while marks != 0 {
             let at = marks.trailing_zeros() as usize;
             marks &= marks - 1;
-            if self.quotes >> at & 1 != 0 {
+            if all_quotes >> at & 1 != 0 {
                 quotes |= 1 << at;
                 in_string = !in_string;
             } else if in_string && at + 1 < self.length {
@@ -106,6 +111,18 @@ impl Block {
         }
         quotes
     }
+}
+
+#[inline]
+fn any([a, b, c, d]: [u8x16; PARTS]) -> bool {
+    (a | b | c | d).to_bitmask() != 0
+}
+
+/// A bit for each byte, the lowest for the first.
+#[inline]
+fn mask(parts: [u8x16; PARTS]) -> u64 {
+    let [a, b, c, d] = parts.map(|part| u64::from(part.to_bitmask()));
+    a | b << PART_BYTES | c << (2 * PART_BYTES) | d << (3 * PART_BYTES)
 }
 
 /// Of each bit, whether an odd number of bits is set up to and with it: between a string's quotes, its

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use bumpalo::Bump;
+use memchr::memchr;
 use memchr::memmem::Finder;
 use rayon::prelude::*;
 use retrial_cloudtrail::{
@@ -208,7 +209,8 @@ impl Signs {
     }
 
     fn may_issue(&self, text: &[u8]) -> bool {
-        self.source.find(text).is_some() || self.escape.find(text).is_some()
+        let has_escape = || memchr(b'\\', text).is_some() && self.escape.find(text).is_some();
+        self.source.find(text).is_some() || has_escape()
     }
 }
 

@@ -200,9 +200,9 @@ fn what_is_remembered_of_a_caller_changes_nothing() {
             };
             // Behind each variation the record itself, which is remembered.
             for record in varied.iter().flat_map(|varied| [varied, record]) {
-                let mut text = record.to_string().into_bytes();
+                let text = record.to_string();
                 let arena = Bump::new();
-                let parsed = parser.parse(&mut text, |record| {
+                let parsed = parser.parse(text.as_bytes(), |record| {
                     let mut scratch = Scratch::default();
                     let session = SessionKnowledge::NotSeen;
                     let plain = replayer.replay(record, session, &arena, &mut scratch);
