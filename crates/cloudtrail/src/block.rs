@@ -60,12 +60,11 @@ impl Block {
     /// The brackets that are in no string, a bit each; the lowest is the first byte's.
     #[inline]
     pub(crate) fn brackets(&self, carry: &mut Carry) -> u64 {
-        let quotes = self.are(b'"');
-        let quotes = if any(self.are(b'\\')) || carry.escaped {
-            self.unescaped_quotes(carry)
-        } else {
-            mask(quotes)
-        };
+        let backslashes = self.are(b'\\');
+        let mut quotes = mask(self.are(b'"'));
+        if any(backslashes) || carry.escaped {
+            quotes = unescaped((quotes, mask(backslashes)), self.length, carry);
+        }
         // The square brackets differ from the curly ones in one bit, and no other byte becomes one.
         let brackets = self.parts.map(|part| {
             let curled = part | u8x16::splat(0x20);
@@ -85,32 +84,31 @@ impl Block {
     fn are(&self, byte: u8) -> [u8x16; PARTS] {
         self.parts.map(|part| part.simd_eq(u8x16::splat(byte)))
     }
+}
 
-    /// The quotes that open and close strings. A backslash outside of strings is an error, and none that
-    /// hides a quote.
-    #[inline(never)]
-    fn unescaped_quotes(&self, carry: &mut Carry) -> u64 {
-        let all_quotes = mask(self.are(b'"'));
-        let mut marks = all_quotes | mask(self.are(b'\\'));
-        if std::mem::take(&mut carry.escaped) {
-            marks &= !1;
-        }
-        let mut in_string = carry.in_string;
-        let mut quotes = 0;
-        while marks != 0 {
-            let at = marks.trailing_zeros() as usize;
-            marks &= marks - 1;
-            if all_quotes >> at & 1 != 0 {
-                quotes |= 1 << at;
-                in_string = !in_string;
-            } else if in_string && at + 1 < self.length {
-                marks &= !(2 << at);
-            } else {
-                carry.escaped = in_string;
-            }
-        }
-        quotes
+/// Of these quotes, those that open and close strings. A backslash outside of strings is an error, and none
+/// that hides a quote.
+#[inline(never)]
+fn unescaped((all, backslashes): (u64, u64), length: usize, carry: &mut Carry) -> u64 {
+    let mut marks = all | backslashes;
+    if std::mem::take(&mut carry.escaped) {
+        marks &= !1;
     }
+    let mut in_string = carry.in_string;
+    let mut quotes = 0;
+    while marks != 0 {
+        let at = marks.trailing_zeros() as usize;
+        marks &= marks - 1;
+        if all >> at & 1 != 0 {
+            quotes |= 1 << at;
+            in_string = !in_string;
+        } else if in_string && at + 1 < length {
+            marks &= !(2 << at);
+        } else {
+            carry.escaped = in_string;
+        }
+    }
+    quotes
 }
 
 #[inline]

@@ -197,7 +197,7 @@ impl Reader<'_, '_> {
     }
 
     /// A string that stands as written from `begin` to `at`.
-    #[inline(never)]
+    #[cold]
     fn string_with_escapes(&mut self, bytes: &[u8], begin: usize, at: usize) -> Option<usize> {
         let from = self.unescaped.len();
         let (mut begin, mut at) = (begin, at);
@@ -316,7 +316,7 @@ fn marks(part: &[u8; PART_BYTES]) -> u32 {
 }
 
 /// As [`plain_end`], of the last bytes of a text.
-#[inline(never)]
+#[cold]
 fn plain_bytes(rest: &[u8]) -> usize {
     rest.iter()
         .position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))
