@@ -67,61 +67,79 @@ struct Reader<'a, 'b> {
 impl Reader<'_, '_> {
     fn read(&mut self, bytes: &[u8]) -> Option<()> {
         let mut at = 0;
-        'value: loop {
-            let byte;
-            (at, byte) = next(bytes, at)?;
-            match byte {
-                b'"' => at = self.string(bytes, at)?,
-                b'{' => {
-                    self.open(Node::Object { behind: self.open })?;
-                    let (first, byte) = next(bytes, at + 1)?;
-                    if byte != b'}' {
-                        at = self.key(bytes, first)?;
-                        continue 'value;
-                    }
-                    self.close();
-                    at = first + 1;
-                }
-                b'[' => {
-                    self.open(Node::Array { behind: self.open })?;
-                    let (first, byte) = next(bytes, at + 1)?;
-                    at = first;
-                    if byte != b']' {
-                        continue 'value;
-                    }
-                    self.close();
-                    at += 1;
-                }
-                _ => at = self.word_or_number(bytes, at, byte)?,
+        let mut is_key = false;
+        loop {
+            let mut is_read = false;
+            if is_key {
+                (at, is_read) = self.members(bytes, at)?;
             }
-            while self.open != NONE {
+            if !is_read {
+                let byte;
+                (at, byte) = next(bytes, at)?;
+                match byte {
+                    b'"' => at = self.string(bytes, at)?,
+                    b'{' => {
+                        self.open(Node::Object { behind: self.open })?;
+                        (at, is_key) = next(bytes, at + 1).map(|(at, byte)| (at, byte != b'}'))?;
+                        if is_key {
+                            continue;
+                        }
+                        self.close();
+                        at += 1;
+                    }
+                    b'[' => {
+                        self.open(Node::Array { behind: self.open })?;
+                        let byte;
+                        (at, byte) = next(bytes, at + 1)?;
+                        is_key = false;
+                        if byte != b']' {
+                            continue;
+                        }
+                        self.close();
+                        at += 1;
+                    }
+                    _ => at = self.word_or_number(bytes, at, byte)?,
+                }
+            }
+            loop {
+                if self.open == NONE {
+                    return next(bytes, at).is_none().then_some(());
+                }
                 let byte;
                 (at, byte) = next(bytes, at)?;
                 at += 1;
                 match (byte, self.in_object) {
-                    (b',', true) => {
-                        (at, _) = next(bytes, at)?;
-                        at = self.key(bytes, at)?;
-                        continue 'value;
+                    (b',', in_object) => {
+                        is_key = in_object;
+                        break;
                     }
-                    (b',', false) => continue 'value,
                     (b'}', true) | (b']', false) => self.close(),
                     _ => return None,
                 }
             }
-            return next(bytes, at).is_none().then_some(());
         }
     }
 
-    /// A key, and the colon behind it. Says where it ends, as all of these do.
+    /// A key and what follows it: its value where that is a string, then the next key, and so on, as long
+    /// as there is no white space. Says how far it came, and whether that is behind a value, or before one.
     #[inline(always)]
-    fn key(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
-        if bytes.get(at) != Some(&b'"') {
+    fn members(&mut self, bytes: &[u8], at: usize) -> Option<(usize, bool)> {
+        let (mut at, byte) = next(bytes, at)?;
+        if byte != b'"' {
             return None;
         }
-        let end = self.string(bytes, at)?;
-        let (colon, byte) = next(bytes, end)?;
-        (byte == b':').then_some(colon + 1)
+        loop {
+            at = self.string(bytes, at)?;
+            if !follows(bytes, at, *b":\"") {
+                let (colon, byte) = next(bytes, at)?;
+                return (byte == b':').then_some((colon + 1, false));
+            }
+            at = self.string(bytes, at + 1)?;
+            if !follows(bytes, at, *b",\"") {
+                return Some((at, true));
+            }
+            at += 1;
+        }
     }
 
     /// A string, at its opening quote.
@@ -258,6 +276,11 @@ fn next(bytes: &[u8], mut at: usize) -> Option<(usize, u8)> {
         }
         at += 1;
     }
+}
+
+#[inline(always)]
+fn follows(bytes: &[u8], at: usize, marks: [u8; 2]) -> bool {
+    bytes.get(at..at + 2) == Some(&marks[..])
 }
 
 /// Where the digits end that begin at `at`.
