@@ -129,7 +129,7 @@ impl Reader<'_, '_> {
             return None;
         }
         loop {
-            at = self.string(bytes, at)?;
+            at = self.key(bytes, at)?;
             if !follows(bytes, at, *b":\"") {
                 let (colon, byte) = next(bytes, at)?;
                 return (byte == b':').then_some((colon + 1, false));
@@ -142,11 +142,29 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// A key, at its opening quote. Nearly all are shorter than one part.
+    #[inline(always)]
+    fn key(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        let begin = at + 1;
+        let marks = part(bytes, begin).map_or(0, marks);
+        let end = if marks != 0 {
+            begin + marks.trailing_zeros() as usize
+        } else {
+            plain_end(bytes, begin)
+        };
+        self.string_to(bytes, begin, end)
+    }
+
     /// A string, at its opening quote.
     #[inline(always)]
     fn string(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
         let begin = at + 1;
-        let end = plain_end(bytes, begin);
+        self.string_to(bytes, begin, plain_end(bytes, begin))
+    }
+
+    /// A string that begins behind its quote, and is plain up to `end`. Says where it ends, as all do.
+    #[inline(always)]
+    fn string_to(&mut self, bytes: &[u8], begin: usize, end: usize) -> Option<usize> {
         if *bytes.get(end)? != b'"' {
             return self.string_with_escapes(bytes, begin, end);
         }
@@ -328,6 +346,11 @@ fn plain_end(bytes: &[u8], mut at: usize) -> usize {
 fn parts(bytes: &[u8], at: usize) -> Option<(&[u8; PART_BYTES], &[u8; PART_BYTES])> {
     let both = bytes.get(at..)?.first_chunk::<{ 2 * PART_BYTES }>()?;
     Some((both.first_chunk()?, both.last_chunk()?))
+}
+
+#[inline(always)]
+fn part(bytes: &[u8], at: usize) -> Option<&[u8; PART_BYTES]> {
+    bytes.get(at..)?.first_chunk()
 }
 
 #[inline(always)]
