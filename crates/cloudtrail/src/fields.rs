@@ -55,64 +55,65 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    /// By length first: comparing each of 25 keys with each of 35 names is a tenth of the parsing.
+    /// By length first: comparing each of 25 keys with each of 35 names is a tenth of the parsing. Not by
+    /// patterns, which compare byte by byte.
     fn field(&mut self, key: &[u8]) -> Option<&mut Option<Json<'a>>> {
         Some(match key.len() {
             6 if key == b"detail" => &mut self.detail,
-            7 => match key {
-                b"eventID" => &mut self.event_id,
-                b"message" => &mut self.message,
-                b"Records" => &mut self.records,
+            7 => match () {
+                _ if key == b"eventID" => &mut self.event_id,
+                _ if key == b"message" => &mut self.message,
+                _ if key == b"Records" => &mut self.records,
                 _ => return None,
             },
-            8 => match key {
-                b"readOnly" => &mut self.read_only,
-                b"addendum" => &mut self.addendum,
+            8 => match () {
+                _ if key == b"readOnly" => &mut self.read_only,
+                _ if key == b"addendum" => &mut self.addendum,
                 _ => return None,
             },
-            9 => match key {
-                b"eventTime" => &mut self.event_time,
-                b"eventName" => &mut self.event_name,
-                b"eventType" => &mut self.event_type,
-                b"awsRegion" => &mut self.aws_region,
-                b"userAgent" => &mut self.user_agent,
-                b"requestID" => &mut self.request_id,
-                b"resources" => &mut self.resources,
-                b"errorCode" => &mut self.error_code,
+            9 => match () {
+                _ if key == b"eventTime" => &mut self.event_time,
+                _ if key == b"eventName" => &mut self.event_name,
+                _ if key == b"eventType" => &mut self.event_type,
+                _ if key == b"awsRegion" => &mut self.aws_region,
+                _ if key == b"userAgent" => &mut self.user_agent,
+                _ if key == b"requestID" => &mut self.request_id,
+                _ if key == b"resources" => &mut self.resources,
+                _ if key == b"errorCode" => &mut self.error_code,
                 _ => return None,
             },
             10 if key == b"tlsDetails" => &mut self.tls_details,
-            11 => match key {
-                b"eventSource" => &mut self.event_source,
-                b"detail-type" => &mut self.detail_type,
+            11 => match () {
+                _ if key == b"eventSource" => &mut self.event_source,
+                _ if key == b"detail-type" => &mut self.detail_type,
                 _ => return None,
             },
-            12 => match key {
-                b"eventVersion" => &mut self.event_version,
-                b"userIdentity" => &mut self.user_identity,
-                b"errorMessage" => &mut self.error_message,
-                b"eventContext" => &mut self.event_context,
+            12 => match () {
+                _ if key == b"eventVersion" => &mut self.event_version,
+                _ if key == b"userIdentity" => &mut self.user_identity,
+                _ if key == b"errorMessage" => &mut self.error_message,
+                _ if key == b"eventContext" => &mut self.event_context,
                 _ => return None,
             },
-            13 => match key {
-                b"eventCategory" => &mut self.event_category,
-                b"sharedEventID" => &mut self.shared_event_id,
-                b"vpcEndpointId" => &mut self.vpc_endpoint_id,
+            13 => match () {
+                _ if key == b"eventCategory" => &mut self.event_category,
+                _ if key == b"sharedEventID" => &mut self.shared_event_id,
+                _ if key == b"vpcEndpointId" => &mut self.vpc_endpoint_id,
                 _ => return None,
             },
             14 if key == b"insightDetails" => &mut self.insight_details,
-            15 => match key {
-                b"sourceIPAddress" => &mut self.source_ip_address,
-                b"managementEvent" => &mut self.management_event,
-                b"CloudTrailEvent" => &mut self.cloud_trail_event,
+            15 => match () {
+                _ if key == b"sourceIPAddress" => &mut self.source_ip_address,
+                _ if key == b"managementEvent" => &mut self.management_event,
+                _ if key == b"CloudTrailEvent" => &mut self.cloud_trail_event,
                 _ => return None,
             },
             16 if key == b"responseElements" => &mut self.response_elements,
             17 if key == b"requestParameters" => &mut self.request_parameters,
             18 if key == b"recipientAccountId" => &mut self.recipient_account_id,
-            19 => match key {
-                b"additionalEventData" => &mut self.additional_event_data,
-                b"serviceEventDetails" => &mut self.service_event_details,
+            19 => match () {
+                _ if key == b"additionalEventData" => &mut self.additional_event_data,
+                _ if key == b"serviceEventDetails" => &mut self.service_event_details,
                 _ => return None,
             },
             20 if key == b"vpcEndpointAccountId" => &mut self.vpc_endpoint_account_id,
@@ -231,16 +232,16 @@ fn user_identity(json: Json<'_>) -> Option<UserIdentity<'_>> {
     let mut identity = UserIdentity::default();
     let mut session_context = None;
     for (key, value) in json.byte_members() {
-        let field = match key {
-            b"type" => &mut identity.kind,
-            b"arn" => &mut identity.arn,
-            b"principalId" => &mut identity.principal_id,
-            b"accountId" => &mut identity.account_id,
-            b"accessKeyId" => &mut identity.access_key_id,
-            b"userName" => &mut identity.user_name,
-            b"invokedBy" => &mut identity.invoked_by,
-            b"identityProvider" => &mut identity.identity_provider,
-            b"sessionContext" => {
+        let field = match () {
+            _ if key == b"type" => &mut identity.kind,
+            _ if key == b"arn" => &mut identity.arn,
+            _ if key == b"principalId" => &mut identity.principal_id,
+            _ if key == b"accountId" => &mut identity.account_id,
+            _ if key == b"accessKeyId" => &mut identity.access_key_id,
+            _ if key == b"userName" => &mut identity.user_name,
+            _ if key == b"invokedBy" => &mut identity.invoked_by,
+            _ if key == b"identityProvider" => &mut identity.identity_provider,
+            _ if key == b"sessionContext" => {
                 session_context.get_or_insert(value);
                 continue;
             }

@@ -36,7 +36,7 @@ impl<'a> Json<'a> {
         Self { tree, at: 0 }
     }
 
-    fn node(self) -> Node {
+    fn node(self) -> &'a Node {
         self.tree.node(self.at)
     }
 
@@ -75,7 +75,7 @@ impl<'a> Json<'a> {
     /// A JSON boolean, or the strings `"true"` and `"false"`, which CloudTrail mixes.
     pub fn as_bool(self) -> Option<bool> {
         match (self.node(), self.as_str()) {
-            (Node::Bool(is), _) => Some(is),
+            (Node::Bool(is), _) => Some(*is),
             (_, Some("true")) => Some(true),
             (_, Some("false")) => Some(false),
             _ => None,
@@ -96,7 +96,7 @@ impl<'a> Json<'a> {
     pub fn items(self) -> impl Iterator<Item = Json<'a>> + 'a {
         let Self { tree, at } = self;
         let behind = match self.node() {
-            Node::Array { behind } => behind,
+            Node::Array { behind } => *behind,
             _ => 0,
         };
         let mut next = at + 1;
@@ -124,10 +124,10 @@ impl<'a> Json<'a> {
             .filter_map(move |(key, value)| Some((tree.bytes(key)?, value)))
     }
 
-    fn nodes_of_members(self) -> impl Iterator<Item = (Node, Json<'a>)> + 'a {
+    fn nodes_of_members(self) -> impl Iterator<Item = (&'a Node, Json<'a>)> + 'a {
         let Self { tree, at } = self;
         let behind = match self.node() {
-            Node::Object { behind } => behind,
+            Node::Object { behind } => *behind,
             _ => 0,
         };
         let mut next = at + 1;

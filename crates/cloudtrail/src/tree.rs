@@ -45,12 +45,12 @@ pub(crate) struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    pub(crate) fn node(&self, at: u32) -> Node {
-        self.nodes.get(at as usize).copied().unwrap_or(Node::Null)
+    pub(crate) fn node(&self, at: u32) -> &'a Node {
+        self.nodes.get(at as usize).unwrap_or(&Node::Null)
     }
 
     /// The text of a string.
-    pub(crate) fn string(&self, node: Node) -> Option<&'a str> {
+    pub(crate) fn string(&self, node: &Node) -> Option<&'a str> {
         match node {
             Node::Written(place) => Some(place.of(self.text)),
             Node::Unescaped(place) => Some(place.of(self.unescaped)),
@@ -59,7 +59,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The text of a string, as bytes: cheaper where it is only compared.
-    pub(crate) fn bytes(&self, node: Node) -> Option<&'a [u8]> {
+    pub(crate) fn bytes(&self, node: &Node) -> Option<&'a [u8]> {
         let (text, place) = match node {
             Node::Written(place) => (self.text, place),
             Node::Unescaped(place) => (self.unescaped, place),
@@ -70,7 +70,7 @@ impl<'a> Tree<'a> {
     }
 
     /// A number, as written.
-    pub(crate) fn number(&self, node: Node) -> Option<&'a str> {
+    pub(crate) fn number(&self, node: &Node) -> Option<&'a str> {
         match node {
             Node::Number(place) => Some(place.of(self.text)),
             _ => None,
@@ -80,7 +80,7 @@ impl<'a> Tree<'a> {
     /// The number of the first node behind the value at `at`.
     pub(crate) fn behind(&self, at: u32) -> u32 {
         match self.node(at) {
-            Node::Array { behind } | Node::Object { behind } => behind,
+            Node::Array { behind } | Node::Object { behind } => *behind,
             _ => at + 1,
         }
     }
