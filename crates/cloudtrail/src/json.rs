@@ -54,8 +54,19 @@ impl<'a> Json<'a> {
 
     /// The member `key` of an object; the first, where a key occurs twice.
     pub fn get(self, key: &str) -> Option<Json<'a>> {
-        self.byte_members()
-            .find_map(|(name, value)| (name == key.as_bytes()).then_some(value))
+        let Node::Object { behind } = *self.node() else {
+            return None;
+        };
+        let tree = self.tree;
+        let mut name = self.at + 1;
+        while name < behind {
+            let at = name + 1;
+            if tree.is(name, key) {
+                return Some(Self { tree, at });
+            }
+            name = tree.behind(at);
+        }
+        None
     }
 
     /// Follows `path` through objects: `["sessionContext", "sessionIssuer", "arn"]`.

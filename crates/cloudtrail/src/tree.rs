@@ -30,6 +30,10 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    fn length(self) -> usize {
+        self.end.wrapping_sub(self.begin) as usize
+    }
+
     fn of(self, text: &str) -> &str {
         text.get(self.begin as usize..self.end as usize)
             .unwrap_or_default()
@@ -45,6 +49,7 @@ pub(crate) struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
+    #[inline]
     pub(crate) fn node(&self, at: u32) -> &'a Node {
         self.nodes.get(at as usize).unwrap_or(&Node::Null)
     }
@@ -59,6 +64,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The text of a string, as bytes: cheaper where it is only compared.
+    #[inline]
     pub(crate) fn bytes(&self, node: &Node) -> Option<&'a [u8]> {
         let (text, place) = match node {
             Node::Written(place) => (self.text, place),
@@ -67,6 +73,18 @@ impl<'a> Tree<'a> {
         };
         let place = place.begin as usize..place.end as usize;
         text.as_bytes().get(place)
+    }
+
+    /// Whether the node at `at` is this string. Most are of another length.
+    #[inline]
+    pub(crate) fn is(&self, at: u32, string: &str) -> bool {
+        let node = self.node(at);
+        match node {
+            Node::Written(place) | Node::Unescaped(place) => {
+                place.length() == string.len() && self.bytes(node) == Some(string.as_bytes())
+            }
+            _ => false,
+        }
     }
 
     /// A number, as written.
@@ -78,6 +96,7 @@ impl<'a> Tree<'a> {
     }
 
     /// The number of the first node behind the value at `at`.
+    #[inline]
     pub(crate) fn behind(&self, at: u32) -> u32 {
         match self.node(at) {
             Node::Array { behind } | Node::Object { behind } => *behind,
