@@ -68,9 +68,12 @@ pub(crate) fn arn_part(arn: &str, number: usize) -> Option<&str> {
     for _ in 0..number {
         rest = rest.get(colon(rest)? + 1..)?;
     }
+    if number + 1 >= PARTS {
+        return Some(rest);
+    }
     match colon(rest) {
-        Some(end) if number + 1 < PARTS => rest.get(..end),
-        _ => Some(rest),
+        Some(end) => rest.get(..end),
+        None => Some(rest),
     }
 }
 
