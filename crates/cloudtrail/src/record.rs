@@ -178,12 +178,24 @@ impl<'a> Record<'a> {
             .into_iter()
             .flat_map(|list| list.items())
             .map(|item| {
-                let text = |key: &str| item.get(key).and_then(Json::as_str);
+                // In one walk: of a member that occurs twice the first counts.
+                let [mut arn, mut lower, mut arn_prefix, mut account_id, mut kind] = [None; 5];
+                for (name, value) in item.members() {
+                    let place = match name {
+                        "ARN" => &mut arn,
+                        "arn" => &mut lower,
+                        "ARNPrefix" => &mut arn_prefix,
+                        "accountId" => &mut account_id,
+                        "type" => &mut kind,
+                        _ => continue,
+                    };
+                    place.get_or_insert(value.as_str());
+                }
                 RecordResource {
-                    arn: text("ARN").or_else(|| text("arn")),
-                    arn_prefix: text("ARNPrefix"),
-                    account_id: text("accountId"),
-                    kind: text("type"),
+                    arn: arn.flatten().or(lower.flatten()),
+                    arn_prefix: arn_prefix.flatten(),
+                    account_id: account_id.flatten(),
+                    kind: kind.flatten(),
                 }
             })
     }

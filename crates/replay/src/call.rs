@@ -747,11 +747,9 @@ fn sorted_by_key<'a>(
     arena: &'a Bump,
 ) -> &'a [(&'a str, &'a [&'a str])] {
     let mut order: BumpVec<'_, u128> = BumpVec::with_capacity_in(column.len(), arena);
-    // Of few numbers, each is in its place sooner than a sort has looked at them.
-    for (at, (key, _)) in (0..=u8::MAX).zip(column) {
-        let number = beginning(key) | u128::from(at);
-        order.insert(order.partition_point(|other| *other < number), number);
-    }
+    let numbers = (0..=u8::MAX).zip(column);
+    order.extend(numbers.map(|(at, (key, _))| beginning(key) | u128::from(at)));
+    order.sort_unstable();
     let mut sorted = BumpVec::with_capacity_in(column.len(), arena);
     sorted.extend(
         order
@@ -760,18 +758,20 @@ fn sorted_by_key<'a>(
     );
     // More entries than a byte can number.
     sorted.extend(column.iter().skip(order.len()).copied());
-    let is_sorted = |pair: &[(&str, &[&str])]| match pair {
-        [(a, _), (b, _)] => a <= b,
+    // Only keys that begin alike can still be out of order.
+    let mut pairs = order.windows(2).zip(sorted.windows(2));
+    let is_sorted = pairs.all(|pair| match pair {
+        ([a, b], [(key, _), (behind, _)]) => a >> u8::BITS != b >> u8::BITS || key <= behind,
         _ => true,
-    };
-    if !sorted.windows(2).all(is_sorted) {
+    });
+    if !is_sorted || order.len() < column.len() {
         sorted.sort_unstable_by_key(|(key, _)| *key);
     }
     sorted.into_bump_slice()
 }
 
 /// The first 15 bytes of a key, as a number of the same order whose last byte is 0.
-fn beginning(key: &str) -> u128 {
+pub(crate) fn beginning(key: &str) -> u128 {
     let bytes = key.as_bytes();
     let number = match bytes.first_chunk() {
         Some(whole) => u128::from_be_bytes(*whole),

@@ -59,14 +59,14 @@ type Keys<'a> = BumpVec<'a, (&'a str, KeyState<'a>)>;
 
 impl KeyPlan {
     /// Adds the key's state, where the record says anything of it.
-    pub(super) fn add<'a>(&self, view: &View<'a, '_>, keys: &mut Keys<'a>) {
+    pub(super) fn add<'a>(&'a self, view: &View<'a, '_>, keys: &mut Keys<'a>) {
         let clouded = |path: &Path| path.is_sent(view) != Sent::No;
         if self.unknown_if_sent.as_ref().is_some_and(clouded) {
             return;
         }
-        let own = |state| (&*view.arena.alloc_str(&self.key), state);
+        let own = |state| (&*self.key, state);
         match &self.source {
-            KeySource::Value(value) => keys.push(own(one(view.arena.alloc_str(value)))),
+            KeySource::Value(value) => keys.push(own(one(value))),
             KeySource::Absent => keys.push(own(KeyState::Absent)),
             KeySource::Unknown => {}
             KeySource::Fields { .. } => keys.extend(self.fields(view).map(own)),
@@ -85,7 +85,7 @@ impl KeyPlan {
         }
     }
 
-    fn fields<'a>(&self, view: &View<'a, '_>) -> Option<KeyState<'a>> {
+    fn fields<'a>(&'a self, view: &View<'a, '_>) -> Option<KeyState<'a>> {
         let KeySource::Fields {
             from,
             part,
@@ -155,13 +155,13 @@ impl KeyPlan {
             (Some(text), _) if texts.iter().all(|other| *other == text) => Some(one(text)),
             // Several values for a key that holds one: which of them AWS compares is not documented.
             (Some(_), _) => Some(KeyState::Unknown),
-            (None, Some(default)) => Some(one(view.arena.alloc_str(default))),
+            (None, Some(default)) => Some(one(default)),
             (None, None) if *unknown_if_not_sent => None,
             (None, None) => Some(KeyState::Absent),
         }
     }
 
-    fn map<'a>(&self, path: &Path, view: &View<'a, '_>, keys: &mut Keys<'a>) {
+    fn map<'a>(&'a self, path: &Path, view: &View<'a, '_>, keys: &mut Keys<'a>) {
         let mut hidden = false;
         let sent = path.values(view, &mut |object| {
             hidden |= object.as_str().is_some_and(is_hidden);
@@ -171,10 +171,10 @@ impl KeyPlan {
                 }
             }
         });
-        self.no_others(if hidden { Sent::Hidden } else { sent }, view, keys);
+        self.no_others(if hidden { Sent::Hidden } else { sent }, keys);
     }
 
-    fn tags<'a>(&self, paths: &[Path], view: &View<'a, '_>, keys: &mut Keys<'a>) {
+    fn tags<'a>(&'a self, paths: &[Path], view: &View<'a, '_>, keys: &mut Keys<'a>) {
         let sent = all_pairs(paths, view, &mut |name, value| {
             // A tag whose value is not shown, or not sent, is in the request all the same.
             keys.push((
@@ -182,12 +182,12 @@ impl KeyPlan {
                 value.map_or(KeyState::Unknown, shown),
             ));
         });
-        self.no_others(sent, view, keys);
+        self.no_others(sent, keys);
     }
 
-    fn no_others<'a>(&self, sent: Sent, view: &View<'a, '_>, keys: &mut Keys<'a>) {
+    fn no_others<'a>(&'a self, sent: Sent, keys: &mut Keys<'a>) {
         if sent != Sent::Hidden {
-            keys.push((view.arena.alloc_str(&self.key), KeyState::Absent));
+            keys.push((&self.key, KeyState::Absent));
         }
     }
 

@@ -14,6 +14,8 @@ struct Kind {
     name: &'static str,
     /// Service, region, account and resource.
     parts: [Part; 4],
+    /// Which of them are empty, and so must an ARN's be: that tells most types apart.
+    empty: [bool; 4],
     /// How many characters the template fixes: the most specific type wins.
     fixed: usize,
 }
@@ -55,9 +57,11 @@ impl Kinds {
         let (region, rest) = split_at_mark(rest, b':')?;
         let (account, resource) = split_at_mark(rest, b':')?;
         let fields = [service, region, account, resource];
+        let empty = fields.map(str::is_empty);
         let mut best: Option<&Kind> = None;
         for kind in &self.0 {
-            if best.is_none_or(|best| kind.fixed > best.fixed)
+            if kind.empty == empty
+                && best.is_none_or(|best| kind.fixed > best.fixed)
                 && kind
                     .parts
                     .iter()
@@ -79,7 +83,12 @@ impl Kind {
         let mut next = || fields.next().map(Part::parse);
         let parts = [next()?, next()?, next()?, next()?];
         let fixed = parts.iter().map(Part::fixed).sum();
-        Some(Self { name, parts, fixed })
+        Some(Self {
+            name,
+            empty: parts.each_ref().map(Part::is_empty),
+            parts,
+            fixed,
+        })
     }
 }
 
@@ -97,6 +106,11 @@ impl Part {
             })
             .collect();
         part
+    }
+
+    /// Whether only the empty text has this form.
+    fn is_empty(&self) -> bool {
+        self.before.is_empty() && self.after.is_empty()
     }
 
     fn fixed(&self) -> usize {

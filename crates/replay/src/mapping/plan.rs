@@ -103,7 +103,7 @@ impl EventPlan {
     /// The requests for one record.
     pub(super) fn fill<'a>(
         &'a self,
-        service: &ServicePlan,
+        service: &'a ServicePlan,
         catalogue: &Catalogue,
         view: &View<'a, '_>,
     ) -> Mapped<'a> {
@@ -125,7 +125,7 @@ impl EventPlan {
 impl RequestPlan {
     fn fill<'a>(
         &'a self,
-        service: &ServicePlan,
+        service: &'a ServicePlan,
         catalogue: &Catalogue,
         view: &View<'a, '_>,
         requests: &mut BumpVec<'a, MappedRequest<'a>>,
@@ -206,8 +206,8 @@ impl RequestPlan {
     }
 
     fn keys<'a>(
-        &self,
-        service: &ServicePlan,
+        &'a self,
+        service: &'a ServicePlan,
         catalogue: &Catalogue,
         view: &View<'a, '_>,
     ) -> &'a [(&'a str, KeyState<'a>)] {

@@ -22,6 +22,8 @@ pub(super) struct View<'a, 'r> {
     /// The resource types of the event's service.
     pub(super) kinds: Option<&'a Kinds>,
     copy_source: OnceCell<Option<CopySource<'a>>>,
+    access_point: OnceCell<Option<&'a str>>,
+    members: OnceCell<&'a [(&'a str, Json<'a>)]>,
     recorded: OnceCell<&'a [Recorded<'a>]>,
     sent: OnceCell<&'a [Recorded<'a>]>,
 }
@@ -83,6 +85,8 @@ impl<'a, 'r> View<'a, 'r> {
             shown,
             kinds: None,
             copy_source: OnceCell::new(),
+            access_point: OnceCell::new(),
+            members: OnceCell::new(),
             recorded: OnceCell::new(),
             sent: OnceCell::new(),
         }
@@ -97,9 +101,24 @@ impl<'a, 'r> View<'a, 'r> {
             shown: Shown::Object(object),
             kinds: self.kinds,
             copy_source: OnceCell::new(),
+            access_point: OnceCell::new(),
+            members: OnceCell::new(),
             recorded: OnceCell::new(),
             sent: OnceCell::new(),
         }
+    }
+
+    /// A member of the request; the first, where a name occurs twice.
+    pub(super) fn member(&self, name: &str) -> Option<Json<'a>> {
+        let members = self.members.get_or_init(|| {
+            let mut members = BumpVec::new_in(self.arena);
+            if let Shown::Object(parameters) = self.shown {
+                members.extend(parameters.members());
+            }
+            members.into_bump_slice()
+        });
+        let (_, value) = members.iter().find(|(own, _)| *own == name)?;
+        Some(*value)
     }
 
     fn kind_of(&self, arn: &str) -> Option<&'static str> {
@@ -223,8 +242,15 @@ impl<'a, 'r> View<'a, 'r> {
         })
     }
 
-    /// The access point that the request went through, or its alias, which hides the ARN.
+    /// The access point that the request went through, or its alias, which hides the ARN. Three keys and
+    /// as many conditions ask for it.
     fn access_point_arn(&self) -> Option<&'a str> {
+        *self
+            .access_point
+            .get_or_init(|| self.find_access_point_arn())
+    }
+
+    fn find_access_point_arn(&self) -> Option<&'a str> {
         let recorded = self.record.resources().find_map(|item| {
             let arn = item.arn?;
             item.kind?.ends_with("AccessPoint").then_some(arn)
