@@ -76,6 +76,11 @@ pub(crate) struct Decided {
 }
 
 impl<'f> Rows<'f> {
+    /// Makes room for the rows of so many records, most of which have one: growing copies long rows.
+    pub(crate) fn reserve(&mut self, records: usize) {
+        self.decisions.reserve(records + records / 4);
+    }
+
     /// Adds the rows of a replayed record.
     pub(crate) fn add(
         &mut self,
@@ -212,6 +217,7 @@ pub(crate) fn decide_waiting<'f>(
                 records: Vec::with_capacity(records.len()),
                 report: Report::default(),
             };
+            chunk.rows.reserve(records.len());
             let mut log_file = "";
             for (at, record) in (before..).zip(records) {
                 if log_file != &*record.log_file {

@@ -243,22 +243,17 @@ impl Report {
     }
 
     fn count_service(&mut self, service: &str, verdict: Verdict) {
-        if !self.services.contains_key(service) {
-            let name = if self.services.len() < MAX_GROUPS {
-                service
-            } else {
-                "(others)"
-            };
-            self.services.entry(name.to_owned()).or_default();
+        if let Some(verdicts) = self.services.get_mut(service) {
+            *verdicts.entry(verdict).or_default() += 1;
+            return;
         }
-        let name = if self.services.contains_key(service) {
+        let name = if self.services.len() < MAX_GROUPS {
             service
         } else {
             "(others)"
         };
-        if let Some(verdicts) = self.services.get_mut(name) {
-            *verdicts.entry(verdict).or_default() += 1;
-        }
+        let verdicts = self.services.entry(name.to_owned()).or_default();
+        *verdicts.entry(verdict).or_default() += 1;
     }
 
     fn count_difference<'c>(

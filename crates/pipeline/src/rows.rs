@@ -140,22 +140,25 @@ impl<'f> RowPlace<'f, '_> {
 
     /// A request's context: its own keys, and those that all requests of its caller have.
     fn context(&self, request: &CallRequest<'_>) -> TextListMap<'f> {
-        let mut own = request
+        let own = request
             .context
             .iter()
             .map(|(key, values)| (self.keep(key), self.keep_all(values)));
-        let shared = match self.known {
-            Some(known) if !request.context_is_whole => known.context,
+        let known = match self.known {
+            Some(known) if !request.context_is_whole => known,
             _ => return self.arena.alloc_slice_fill_iter(own),
         };
-        let room = shared.len() + request.context.len();
+        let room = known.context.len() + request.context.len();
         let mut context = BumpVec::with_capacity_in(room, self.arena);
-        let mut rest = shared;
-        for entry in &mut own {
-            let (before, behind) = rest.split_at(rest.partition_point(|(key, _)| *key < entry.0));
+        let (mut rest, mut done) = (known.context, 0);
+        for entry in own {
+            let place = known.place_of(entry.0);
+            let (before, behind) = rest
+                .split_at_checked(place.saturating_sub(done))
+                .unwrap_or((rest, &[]));
             context.extend_from_slice_copy(before);
             context.push(entry);
-            rest = behind;
+            (rest, done) = (behind, place);
         }
         context.extend_from_slice_copy(rest);
         context.into_bump_slice()

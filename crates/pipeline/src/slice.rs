@@ -170,6 +170,7 @@ fn decide_part<'f, 'x>(
     let mut sessions = issued.iter().map(|issued| issued.unread).peekable();
     part.sessions = issued.iter().map(|issued| issued.row).collect();
     part.items.reserve_exact(unread.len());
+    part.rows.reserve(unread.len());
     let mut deciding = Deciding {
         run,
         known,
