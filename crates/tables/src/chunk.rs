@@ -16,6 +16,7 @@ use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 use zstd::bulk::Compressor;
 
+use crate::delta;
 use crate::hybrid;
 use crate::leaf::{Leaf, Levels, PageEnd, Values};
 
@@ -34,6 +35,7 @@ pub(crate) struct ChunkEncoder {
     compressor: Compressor<'static>,
     level: ZstdLevel,
     raw: Vec<u8>,
+    packed: Vec<u8>,
 }
 
 /// The distinct values of a leaf, or all of them.
@@ -42,11 +44,18 @@ enum Distinct<'r> {
     Integers(Vec<i64>),
 }
 
-impl Distinct<'_> {
+impl<'r> Distinct<'r> {
     fn len(&self) -> usize {
         match self {
             Self::Texts(texts) => texts.len(),
             Self::Integers(integers) => integers.len(),
+        }
+    }
+
+    fn texts(&self) -> &[&'r str] {
+        match self {
+            Self::Texts(texts) => texts,
+            Self::Integers(_) => &[],
         }
     }
 
@@ -94,6 +103,7 @@ impl ChunkEncoder {
             compressor: Compressor::new(level)?,
             level: ZstdLevel::try_new(level)?,
             raw: Vec::new(),
+            packed: Vec::new(),
         })
     }
 
@@ -108,6 +118,7 @@ impl ChunkEncoder {
             values,
             pages,
             rows,
+            ..
         } = leaf;
         let leaf = Paged {
             levels,
@@ -155,9 +166,10 @@ impl ChunkEncoder {
                 self.raw.len(),
             )?;
         }
-        let encoding = match dictionary {
-            Some(_) => Encoding::RLE_DICTIONARY,
-            None => Encoding::PLAIN,
+        let encoding = match (dictionary, numbers) {
+            (Some(_), _) => Encoding::RLE_DICTIONARY,
+            (None, Some(_)) => Encoding::PLAIN,
+            (None, None) => Encoding::DELTA_LENGTH_BYTE_ARRAY,
         };
         let mut begin = PageEnd::default();
         for end in &leaf.pages {
@@ -173,6 +185,7 @@ impl ChunkEncoder {
             match (dictionary, numbers) {
                 (Some(numbers), _) => {
                     let width = hybrid::width_of(distinct.len().saturating_sub(1) as u32);
+                    let width = hybrid::whole_bytes(width);
                     self.raw.push(width);
                     let numbers = numbers.get(values).unwrap_or_default();
                     hybrid::encode(numbers, width, &mut self.raw);
@@ -182,7 +195,10 @@ impl ChunkEncoder {
                         distinct.write(*number as usize, &mut self.raw);
                     }
                 }
-                (None, None) => values.for_each(|number| distinct.write(number, &mut self.raw)),
+                (None, None) => {
+                    let texts = distinct.texts().get(values).unwrap_or_default();
+                    delta::encode_texts(texts, &mut self.raw);
+                }
             }
             let buf = self.compressed()?;
             writer.write(
@@ -205,7 +221,12 @@ impl ChunkEncoder {
         if i32::try_from(self.raw.len()).is_err() {
             return Err(ParquetError::General("a page of more than 2 GB".to_owned()));
         }
-        Ok(self.compressor.compress(&self.raw)?.into())
+        self.packed.clear();
+        self.packed
+            .reserve(zstd::zstd_safe::compress_bound(self.raw.len()));
+        self.compressor
+            .compress_to_buffer(&self.raw, &mut self.packed)?;
+        Ok(Bytes::copy_from_slice(&self.packed))
     }
 }
 
@@ -271,11 +292,11 @@ fn statistics(
     }
     let values = numbers.map_or(texts.len(), <[u32]>::len);
     let nulls = leaf.slots().saturating_sub(values) as u64;
-    let least = texts.iter().min().map(|text| floor(text));
-    let greatest = texts.iter().max();
-    let ceiling = greatest.and_then(|text| ceiling(text));
-    let is_exact = |text: Option<&&str>| text.is_none_or(|text| text.len() <= STATISTICS_BYTES);
-    let (min_exact, max_exact) = (is_exact(texts.iter().min()), is_exact(greatest));
+    let (smallest, greatest) = extremes(texts).unzip();
+    let least = smallest.map(floor);
+    let ceiling = greatest.and_then(ceiling);
+    let is_exact = |text: Option<&str>| text.is_none_or(|text| text.len() <= STATISTICS_BYTES);
+    let (min_exact, max_exact) = (is_exact(smallest), is_exact(greatest));
     let (least, ceiling) = match (least, ceiling) {
         (Some(least), Some(ceiling)) => (Some(least), Some(ceiling)),
         _ => (None, None),
@@ -290,6 +311,27 @@ fn statistics(
     .with_min_is_exact(min_exact)
     .with_max_is_exact(max_exact);
     Some(statistics.into())
+}
+
+/// The least and greatest of some texts. Most are told apart by their beginnings, as numbers.
+fn extremes<'t>(texts: &[&'t str]) -> Option<(&'t str, &'t str)> {
+    let begins = |text: &str| match text.as_bytes().first_chunk() {
+        Some(whole) => u64::from_be_bytes(*whole),
+        None => (0..8).fold(0, |number, at| {
+            number << 8 | u64::from(text.as_bytes().get(at).copied().unwrap_or_default())
+        }),
+    };
+    let first = *texts.first()?;
+    let (mut least, mut greatest) = ((begins(first), first), (begins(first), first));
+    for text in texts {
+        let text = (begins(text), *text);
+        if text < least {
+            least = text;
+        } else if text > greatest {
+            greatest = text;
+        }
+    }
+    Some((least.1, greatest.1))
 }
 
 /// A text not above this one, of few bytes.

@@ -18,8 +18,18 @@ pub(crate) struct Dictionary<'r> {
 }
 
 impl<'r> Dictionary<'r> {
+    /// The number of a text, which is probably `guess`.
+    #[inline]
+    pub(crate) fn number_near(&mut self, text: &'r str, guess: Option<u32>) -> u32 {
+        let known = guess.and_then(|guess| Some((guess, *self.texts.get(guess as usize)?)));
+        match known {
+            Some((guess, known)) if std::ptr::eq(known, text) || known == text => guess,
+            _ => self.number(text),
+        }
+    }
+
     /// The number of a text.
-    pub(crate) fn number(&mut self, text: &'r str) -> u32 {
+    fn number(&mut self, text: &'r str) -> u32 {
         if self.places.is_empty() {
             self.places.resize(PLACES, ("", u32::MAX));
         }
@@ -32,8 +42,10 @@ impl<'r> Dictionary<'r> {
         }
         let next = self.texts.len() as u32;
         let number = *self.numbers.entry(text).or_insert(next);
-        if number == next {
-            self.texts.push(text);
+        match self.texts.get_mut(number as usize) {
+            // Where it lies now, the next is likely to lie, too.
+            Some(known) => *known = text,
+            None => self.texts.push(text),
         }
         if let Some(place) = self.places.get_mut(place_of(text)) {
             *place = (text, number);
@@ -69,6 +81,11 @@ mod tests {
             &text[1..2],
         ];
         let numbers: Vec<u32> = parts.iter().map(|part| dictionary.number(part)).collect();
+        for guess in 0..6 {
+            let parts = parts.iter();
+            let near = parts.map(|part| dictionary.number_near(part, Some(guess)));
+            assert_eq!(near.collect::<Vec<u32>>(), numbers);
+        }
         assert_eq!(numbers, [0, 0, 1, 2, 2, 3]);
         let again: Vec<u32> = parts.iter().map(|part| dictionary.number(part)).collect();
         assert_eq!(again, numbers);

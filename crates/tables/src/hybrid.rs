@@ -15,13 +15,19 @@ pub(crate) fn width_of(greatest: u32) -> u8 {
     (u32::BITS - greatest.leading_zeros()).max(1) as u8
 }
 
+/// The next width of whole bytes. Packed bits hide from zstd that a row's numbers are those of the row
+/// before.
+pub(crate) fn whole_bytes(width: u8) -> u8 {
+    width.next_multiple_of(8)
+}
+
 /// Writes `values`, of `width` bits each, behind `out`.
 pub(crate) fn encode<V: Copy + PartialEq + Into<u32>>(values: &[V], width: u8, out: &mut Vec<u8>) {
     let mut rest = values;
     let mut packed = 0;
     while let Some(first) = rest.get(packed) {
         let behind = rest.get(packed..).unwrap_or_default();
-        let run = behind.iter().take_while(|value| *value == first).count();
+        let run = run_of(*first, behind);
         if run < GROUP {
             packed = rest.len().min(packed + GROUP);
             continue;
@@ -38,31 +44,79 @@ pub(crate) fn encode<V: Copy + PartialEq + Into<u32>>(values: &[V], width: u8, o
     pack(rest, width, out);
 }
 
+/// How many values are equal to `first` before one is not.
+fn run_of<V: Copy + PartialEq>(first: V, values: &[V]) -> usize {
+    /// So many are compared at once.
+    const BLOCK: usize = 32;
+    let is_equal = |block: &[V]| {
+        block
+            .iter()
+            .fold(true, |equal, value| equal & (*value == first))
+    };
+    let short = values.iter().take(GROUP);
+    let run = short.take_while(|value| **value == first).count();
+    if run < GROUP {
+        return run;
+    }
+    let blocks = values.chunks_exact(BLOCK);
+    let whole = blocks.take_while(|block| is_equal(block)).count() * BLOCK;
+    let rest = values.get(whole..).unwrap_or_default();
+    whole + rest.iter().take_while(|value| **value == first).count()
+}
+
 /// Writes values as packed bits; all but the last run are whole groups.
 fn pack<V: Copy + Into<u32>>(values: &[V], width: u8, out: &mut Vec<u8>) {
     for run in values.chunks(GROUPS_A_RUN * GROUP) {
         let groups = run.len().div_ceil(GROUP);
         push_varint((groups as u64) << 1 | 1, out);
         let end = out.len() + groups * usize::from(width);
-        // Never more than 31 bits wait, and 32 join them.
-        let (mut bits, mut waiting) = (0_u64, 0_u32);
-        for value in run {
-            let value: u32 = (*value).into();
-            bits |= u64::from(value) << waiting;
-            waiting += u32::from(width);
-            if waiting >= u32::BITS {
-                out.extend_from_slice(&(bits as u32).to_le_bytes());
-                bits >>= u32::BITS;
-                waiting -= u32::BITS;
-            }
-        }
-        let bytes = waiting.div_ceil(8) as usize;
-        out.extend(bits.to_le_bytes().iter().take(bytes));
+        pack_bits(run, width, out);
         out.resize(end, 0);
     }
 }
 
-fn push_varint(mut number: u64, out: &mut Vec<u8>) {
+/// Packs values of `width` bits each, least significant bits first; what is over of the last byte is 0.
+pub(crate) fn pack_bits<V: Copy + Into<u32>>(values: &[V], width: u8, out: &mut Vec<u8>) {
+    match width {
+        0 => {}
+        8 => out.extend(values.iter().map(|value| (*value).into() as u8)),
+        16 => values
+            .iter()
+            .for_each(|value| out.extend(((*value).into() as u16).to_le_bytes())),
+        _ => {
+            let mut rest = values;
+            if width < 8 {
+                let groups = values.chunks_exact(GROUP);
+                rest = groups.remainder();
+                for group in groups {
+                    let bits = (0..).zip(group).fold(0_u64, |bits, (at, value)| {
+                        let value: u32 = (*value).into();
+                        bits | u64::from(value) << (at * u32::from(width))
+                    });
+                    out.extend_from_slice(&bits.to_le_bytes());
+                    out.truncate(out.len() + usize::from(width) - GROUP);
+                }
+            }
+            // Never more than 31 bits wait, and 32 join them.
+            let (mut bits, mut waiting) = (0_u64, 0_u32);
+            for value in rest {
+                let value: u32 = (*value).into();
+                bits |= u64::from(value) << waiting;
+                waiting += u32::from(width);
+                if waiting >= u32::BITS {
+                    out.extend_from_slice(&(bits as u32).to_le_bytes());
+                    bits >>= u32::BITS;
+                    waiting -= u32::BITS;
+                }
+            }
+            let bytes = waiting.div_ceil(8) as usize;
+            out.extend(bits.to_le_bytes().iter().take(bytes));
+        }
+    }
+}
+
+/// Writes a number in groups of 7 bits.
+pub(crate) fn push_varint(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -115,6 +169,10 @@ mod tests {
         let mut bytes = Vec::new();
         encode(values, width, &mut bytes);
         assert_eq!(decode(&bytes, width.into(), values.len()), values);
+        let width = whole_bytes(width);
+        bytes.clear();
+        encode(values, width, &mut bytes);
+        assert_eq!(decode(&bytes, width.into(), values.len()), values);
     }
 
     #[test]
@@ -135,5 +193,6 @@ mod tests {
     #[test]
     fn widths() {
         assert_eq!([0, 1, 2, 3, 4, u32::MAX].map(width_of), [1, 1, 2, 2, 3, 32]);
+        assert_eq!([1, 7, 8, 9, 32].map(whole_bytes), [8, 8, 8, 16, 32]);
     }
 }

@@ -20,6 +20,9 @@ pub(crate) struct Leaf<'r> {
     /// Where pages begin and end.
     pub(crate) pages: Vec<PageEnd>,
     pub(crate) rows: usize,
+    /// How many values the row before had that had any: what stands in one place of a list, stood there in
+    /// the list before, most often.
+    stride: usize,
 }
 
 /// Repetition and definition levels of a leaf; either is empty where it is always 0.
@@ -90,25 +93,33 @@ impl Part {
 }
 
 impl<'r> Leaf<'r> {
-    pub(crate) fn new<T: Table>(column: &Column<T>, part: Part) -> Self {
+    /// An empty one, of a row group of so many rows.
+    pub(crate) fn new<T: Table>(column: &Column<T>, part: Part, rows: usize) -> Self {
         let values = match (column.cells(), column.encoding()) {
             (Cells::OptionalTimestamp(..) | Cells::Integer(..) | Cells::OptionalInteger(..), _) => {
-                Values::Numbers(Vec::new())
+                Values::Numbers(Vec::with_capacity(rows))
             }
-            (Cells::Boolean(..) | Cells::OptionalBoolean(..), _) => Values::Booleans(Vec::new()),
+            (Cells::Boolean(..) | Cells::OptionalBoolean(..), _) => {
+                Values::Booleans(Vec::with_capacity(rows))
+            }
             (Cells::DeterminedBy(..), _) if part == Part::Index => {
                 Values::Integers(HashMap::new(), Vec::new(), Vec::new())
             }
             (Cells::Text(..) | Cells::OptionalText(..), Encoding::Plain) => {
-                Values::Unique(Vec::new())
+                Values::Unique(Vec::with_capacity(rows))
             }
-            _ => Values::Repeated(Dictionary::default(), Vec::new()),
+            _ => Values::Repeated(Dictionary::default(), Vec::with_capacity(rows)),
         };
+        let mut levels = Levels::default();
+        if column.nullable() || column.kind().is_nested() {
+            levels.definition.reserve(rows);
+        }
         Self {
-            levels: Levels::default(),
+            levels,
             values,
             pages: Vec::new(),
             rows: 0,
+            stride: 1,
         }
     }
 
@@ -137,23 +148,29 @@ impl<'r> Leaf<'r> {
         self.rows += rows.len();
         let rows = rows.iter().copied();
         match *cells {
-            Cells::Text(get, _) => rows.for_each(|row| self.values.push(get(row))),
+            Cells::Text(get, _) => rows.for_each(|row| self.values.push(get(row), 1)),
             Cells::OptionalText(get, _) => rows.for_each(|row| {
                 let text = get(row);
                 self.levels.definition.push(u8::from(text.is_some()));
                 if let Some(text) = text {
-                    self.values.push(text);
+                    self.values.push(text, 1);
                 }
             }),
             Cells::TextList(get, _) => rows.for_each(|row| {
-                self.list(get(row), |values, text| values.push(text));
+                self.list(get(row), |values, text, stride| values.push(text, stride));
             }),
             Cells::TextMap(get, _) => rows.for_each(|row| match part {
-                Part::Key => self.list(get(row), |values, (key, _)| values.push(key)),
-                _ => self.list(get(row), |values, (_, value)| values.push(value)),
+                Part::Key => self.list(get(row), |values, (key, _), stride| {
+                    values.push(key, stride)
+                }),
+                _ => self.list(get(row), |values, (_, value), stride| {
+                    values.push(value, stride)
+                }),
             }),
             Cells::TextListMap(get, _) => rows.for_each(|row| match part {
-                Part::Key => self.list(get(row), |values, (key, _)| values.push(key)),
+                Part::Key => self.list(get(row), |values, (key, _), stride| {
+                    values.push(key, stride)
+                }),
                 _ => self.lists(get(row).iter().map(|(_, list)| *list)),
             }),
             Cells::DeterminedBy(get, _) => rows.for_each(|row| self.statements(part, get(row))),
@@ -181,7 +198,7 @@ impl<'r> Leaf<'r> {
     }
 
     /// The items of one row, each a value.
-    fn list<I>(&mut self, items: &'r [I], mut push: impl FnMut(&mut Values<'r>, &'r I)) {
+    fn list<I>(&mut self, items: &'r [I], mut push: impl FnMut(&mut Values<'r>, &'r I, usize)) {
         let Levels {
             repetition,
             definition,
@@ -194,7 +211,11 @@ impl<'r> Leaf<'r> {
         repetition.push(0);
         repetition.resize(repetition.len() + items.len() - 1, 1);
         definition.resize(definition.len() + items.len(), 1);
-        items.iter().for_each(|item| push(&mut self.values, item));
+        let (before, stride) = (self.values.len(), self.stride);
+        items
+            .iter()
+            .for_each(|item| push(&mut self.values, item, stride));
+        self.stride = (self.values.len() - before).max(1);
     }
 
     /// The lists of one row's map.
@@ -203,6 +224,7 @@ impl<'r> Leaf<'r> {
             repetition,
             definition,
         } = &mut self.levels;
+        let (before, stride) = (self.values.len(), self.stride);
         let mut of_entry = 0;
         for list in lists {
             repetition.push(of_entry);
@@ -211,10 +233,15 @@ impl<'r> Leaf<'r> {
                 definition.push(1);
                 continue;
             }
-            repetition.resize(repetition.len() + list.len() - 1, 2);
-            definition.resize(definition.len() + list.len(), 2);
-            list.iter().for_each(|text| self.values.push(text));
+            // Nearly every list is of one.
+            definition.push(2);
+            if list.len() > 1 {
+                repetition.resize(repetition.len() + list.len() - 1, 2);
+                definition.resize(definition.len() + list.len() - 1, 2);
+            }
+            list.iter().for_each(|text| self.values.push(text, stride));
         }
+        self.stride = (self.values.len() - before).max(1);
         if of_entry == 0 {
             repetition.push(0);
             definition.push(0);
@@ -224,15 +251,21 @@ impl<'r> Leaf<'r> {
     /// One member of each of a row's statements.
     fn statements(&mut self, part: Part, statements: &'r [DeterminedBy<'r>]) {
         match part {
-            Part::Layer => self.list(statements, |values, s| values.push(s.layer)),
-            Part::Policy => self.list(statements, |values, s| values.push(s.policy)),
-            Part::Index => self.list(statements, |values, s| values.push_integer(s.index.into())),
-            Part::Effect => self.list(statements, |values, s| values.push(s.effect)),
+            Part::Layer => self.list(statements, |values, s, stride| values.push(s.layer, stride)),
+            Part::Policy => self.list(statements, |values, s, stride| {
+                values.push(s.policy, stride)
+            }),
+            Part::Index => self.list(statements, |values, s, _| {
+                values.push_integer(s.index.into())
+            }),
+            Part::Effect => self.list(statements, |values, s, stride| {
+                values.push(s.effect, stride)
+            }),
             Part::Sid | Part::Whole | Part::Key | Part::Value => {
                 let begin = self.levels.definition.len();
-                self.list(statements, |values, s| {
+                self.list(statements, |values, s, stride| {
                     if let Some(sid) = s.sid {
-                        values.push(sid);
+                        values.push(sid, stride);
                     }
                 });
                 // One level more tells null from a text.
@@ -274,10 +307,14 @@ impl<'r> Values<'r> {
         }
     }
 
+    /// A text, which is probably that of so many values before.
     #[inline]
-    fn push(&mut self, text: &'r str) {
+    fn push(&mut self, text: &'r str, before: usize) {
         match self {
-            Self::Repeated(dictionary, numbers) => numbers.push(dictionary.number(text)),
+            Self::Repeated(dictionary, numbers) => {
+                let guess = numbers.get(numbers.len().wrapping_sub(before)).copied();
+                numbers.push(dictionary.number_near(text, guess));
+            }
             Self::Unique(texts) => texts.push(text),
             Self::Integers(..) | Self::Numbers(_) | Self::Booleans(_) => {}
         }
@@ -285,6 +322,12 @@ impl<'r> Values<'r> {
 
     fn push_integer(&mut self, integer: i64) {
         if let Self::Integers(known, distinct, numbers) = self {
+            if let Some(last) = numbers.last()
+                && distinct.get(*last as usize) == Some(&integer)
+            {
+                numbers.push(*last);
+                return;
+            }
             let next = distinct.len() as u32;
             let number = *known.entry(integer).or_insert(next);
             if number == next {

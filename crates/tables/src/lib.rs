@@ -69,6 +69,7 @@
 mod chunk;
 mod column;
 mod copy;
+mod delta;
 mod dictionary;
 mod error;
 mod hybrid;

@@ -141,7 +141,7 @@ impl<T: Table, W: Write + Send> TableWriter<T, W> {
                 column,
                 part,
                 descriptor: descriptor.clone(),
-                leaf: Leaf::new(column, part),
+                leaf: Leaf::new(column, part, rows.len()),
             })
             .collect();
         // Maps and lists take longest: begun last, one thread would end them alone.
