@@ -50,24 +50,12 @@ impl CompiledPolicy {
 impl<'p, 'c> Allowance<'p, 'c> {
     fn of(statement: &'p Statement, catalogue: &'c Catalogue) -> Self {
         let element = &statement.action;
-        let mut actions = Vec::new();
-        let mut buffer = String::new();
-        for service in catalogue.services() {
-            let slot = element.slot(service.prefix);
-            if slot.is_none() && element.is_limited_to_services() {
-                continue;
-            }
-            for action in catalogue.actions(service.prefix) {
-                let name = ActionName::fold(action.full_name, &mut buffer);
-                if element.matches(name, slot) {
-                    actions.push(AllowedAction {
-                        action,
-                        spelled: element.spells(name, slot),
-                    });
-                }
-            }
-        }
+        let mut actions = match names_actions(element) {
+            true => named(element, catalogue),
+            false => matching(element, catalogue),
+        };
         actions.sort_unstable_by_key(|allowed| allowed.action.full_name);
+        actions.dedup_by_key(|allowed| allowed.action.full_name);
         Allowance {
             index: statement.index,
             sid: statement.sid.as_deref(),
@@ -77,6 +65,45 @@ impl<'p, 'c> Allowance<'p, 'c> {
             passed_to: kept_to(statement, "iam:PassedToService"),
         }
     }
+}
+
+/// Whether an `Action` has names and no patterns: then nothing else has to be looked at.
+fn names_actions(element: &ActionElement) -> bool {
+    let mut source = element.source().iter();
+    !element.is_negated() && source.all(|name| name.contains(':') && !name.contains(['*', '?']))
+}
+
+/// The actions of an element that has only names.
+fn named<'c>(element: &ActionElement, catalogue: &'c Catalogue) -> Vec<AllowedAction<'c>> {
+    let names = element.source().iter();
+    let found = names.filter_map(|name| catalogue.action_named(name));
+    let spelled = |action| AllowedAction {
+        action,
+        spelled: true,
+    };
+    found.map(spelled).collect()
+}
+
+/// The actions that an element matches, of all that there are.
+fn matching<'c>(element: &ActionElement, catalogue: &'c Catalogue) -> Vec<AllowedAction<'c>> {
+    let mut actions = Vec::new();
+    let mut buffer = String::new();
+    for service in catalogue.services() {
+        let slot = element.slot(service.prefix);
+        if slot.is_none() && element.is_limited_to_services() {
+            continue;
+        }
+        for action in catalogue.actions(service.prefix) {
+            let name = ActionName::fold(action.full_name, &mut buffer);
+            if element.matches(name, slot) {
+                actions.push(AllowedAction {
+                    action,
+                    spelled: element.spells(name, slot),
+                });
+            }
+        }
+    }
+    actions
 }
 
 /// The patterns of an `Action` that match nothing.
@@ -260,4 +287,48 @@ fn denies_all(policy: &CompiledPolicy, action: ActionName<'_>) -> bool {
                 .iter()
                 .any(|pattern| **pattern == *"*")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names are looked up, patterns compared with all there is: both must find the same.
+    #[test]
+    fn names_are_found_as_patterns_are() {
+        let catalogue = Catalogue::bundled();
+        let mut names: Vec<String> = catalogue
+            .services()
+            .flat_map(|service| catalogue.actions(service.prefix).step_by(7))
+            .map(|action| action.full_name.to_owned())
+            .collect();
+        names.extend(["S3:getobject", "s3:GetObject", "s3:NoSuch", "no:Such"].map(str::to_owned));
+        let shown = |mut found: Vec<AllowedAction<'_>>| -> Vec<(String, bool)> {
+            found.sort_unstable_by_key(|allowed| allowed.action.full_name);
+            found.dedup_by_key(|allowed| allowed.action.full_name);
+            let found = found.into_iter();
+            found
+                .map(|allowed| (allowed.action.full_name.to_owned(), allowed.spelled))
+                .collect()
+        };
+        for names in names.chunks(40) {
+            let element = ActionElement::new(false, names);
+            assert!(names_actions(&element));
+            let found = shown(named(&element, catalogue));
+            assert_eq!(found, shown(matching(&element, catalogue)));
+        }
+    }
+
+    #[test]
+    fn patterns_are_no_names() {
+        let is_names = |negated, names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            names_actions(&ActionElement::new(negated, &names))
+        };
+        assert!(is_names(false, &["s3:GetObject", "ec2:RunInstances"]));
+        assert!(!is_names(false, &["s3:GetObject", "ec2:Run*"]));
+        assert!(!is_names(false, &["*"]));
+        assert!(!is_names(false, &["s3:?etObject"]));
+        assert!(!is_names(true, &["s3:GetObject"]));
+    }
 }

@@ -99,6 +99,11 @@ pub(crate) fn rules_of(action: ActionName<'_>) -> &'static ServiceRules {
 }
 
 impl ServiceRules {
+    /// Whether nothing but identity policies grants actions of the service.
+    pub(crate) fn have_no_source(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// What could grant `action`, one of the service's, on `resource`.
     pub(crate) fn granting_sources<'a>(
         &self,

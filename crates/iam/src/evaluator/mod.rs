@@ -24,7 +24,7 @@ use crate::caller::{Caller, CallerIdentity};
 use crate::context::Keys;
 use crate::pattern::{ActionName, ResourceText};
 use crate::request::{Request, Resource};
-use crate::snapshot::{Principal, Snapshot};
+use crate::snapshot::{AttachedPolicy, Principal, PrincipalKind, Snapshot};
 use crate::truth::Truth;
 use crate::{Catalogue, Decision, Effect, Evaluation, Explanation, Layer, Scratch, TurningKey};
 pub(crate) use case::{CaseLayers, CaseLevels, CasePolicy, decide_case, turning_keys_of_case};
@@ -99,6 +99,24 @@ impl<'s> Evaluator<'s> {
         };
         scratch.action = buffer;
         scratch.evaluation(decision, layer)
+    }
+
+    /// Whether the principal is denied an action on every resource of its own account, whatever the context: no
+    /// policy of its own allows anything of it, and nothing else could. `false` says nothing.
+    pub fn is_out_of_reach(&self, principal: &Principal, action: &str) -> bool {
+        let mut buffer = String::new();
+        let action = ActionName::fold(action, &mut buffer);
+        let is_silent = |attached: &AttachedPolicy| match &attached.policy {
+            Ok(policy) => policy
+                .about(action)
+                .all(|statement| statement.effect == Effect::Deny),
+            // What it says is unknown.
+            Err(_) => false,
+        };
+        principal.kind != PrincipalKind::Root
+            && !is_always_allowed(action)
+            && rules_of(action).have_no_source()
+            && principal.identity.iter().all(is_silent)
     }
 
     /// What each unknown key of an undetermined request would have to be to turn the decision; as in

@@ -78,42 +78,59 @@ impl Form {
 
     /// Whether some text has both forms.
     pub(super) fn meets(&self, other: &Form) -> bool {
-        // The places in `other` that are reached before each piece of `self`.
-        let mut reached = vec![false; other.0.len() + 1];
-        set(&mut reached, 0);
-        other.skip_gaps(&mut reached);
-        for piece in &self.0 {
-            let mut next = vec![false; reached.len()];
-            if matches!(piece, Piece::Many(_)) {
-                next.clone_from(&reached);
-            }
-            for (place, their) in other.0.iter().enumerate() {
-                // A `Many` of ours goes on from the places that it has reached itself.
-                let here = match piece {
-                    Piece::Many(_) => is_set(&next, place),
-                    _ => is_set(&reached, place),
-                };
-                if here && overlap(*piece, *their) {
-                    set(&mut next, place + 1);
-                    if matches!(their, Piece::Many(_)) {
-                        set(&mut next, place);
-                    }
-                }
-                if matches!(their, Piece::Many(_)) && is_set(&next, place) {
-                    set(&mut next, place + 1);
-                }
-            }
-            reached = next;
+        // Most pairs differ in their first letters, or have none but letters.
+        let is_text = |(left, right): &(&Piece, &Piece)| {
+            matches!((left, right), (Piece::Character(_), Piece::Character(_)))
+        };
+        let both = || self.0.iter().zip(&other.0).take_while(is_text);
+        if both().any(|(left, right)| left != right) {
+            return false;
         }
-        is_set(&reached, other.0.len())
+        let alike = both().count();
+        meet(
+            self.0.get(alike..).unwrap_or_default(),
+            other.0.get(alike..).unwrap_or_default(),
+        )
     }
+}
 
-    /// A gap may be empty.
-    fn skip_gaps(&self, reached: &mut [bool]) {
-        for (place, piece) in self.0.iter().enumerate() {
-            if matches!(piece, Piece::Many(_)) && is_set(reached, place) {
-                set(reached, place + 1);
+fn meet(ours: &[Piece], theirs: &[Piece]) -> bool {
+    // The places in `theirs` that are reached before each piece of `ours`.
+    let mut reached = vec![false; theirs.len() + 1];
+    let mut next = reached.clone();
+    set(&mut reached, 0);
+    skip_gaps(theirs, &mut reached);
+    for piece in ours {
+        match piece {
+            Piece::Many(_) => next.clone_from(&reached),
+            _ => next.fill(false),
+        }
+        for (place, their) in theirs.iter().enumerate() {
+            // A `Many` of ours goes on from the places that it has reached itself.
+            let here = match piece {
+                Piece::Many(_) => is_set(&next, place),
+                _ => is_set(&reached, place),
+            };
+            if here && overlap(*piece, *their) {
+                set(&mut next, place + 1);
+                if matches!(their, Piece::Many(_)) {
+                    set(&mut next, place);
+                }
             }
+            if matches!(their, Piece::Many(_)) && is_set(&next, place) {
+                set(&mut next, place + 1);
+            }
+        }
+        std::mem::swap(&mut reached, &mut next);
+    }
+    is_set(&reached, theirs.len())
+}
+
+/// A gap may be empty.
+fn skip_gaps(pieces: &[Piece], reached: &mut [bool]) {
+    for (place, piece) in pieces.iter().enumerate() {
+        if matches!(piece, Piece::Many(_)) && is_set(reached, place) {
+            set(reached, place + 1);
         }
     }
 }
@@ -156,6 +173,22 @@ mod tests {
             expect,
             "{template} {pattern}"
         );
+        // What is skipped at the beginning changes nothing.
+        assert_eq!(meet(&pattern_form.0, &template_form.0), expect);
+        for before in ["a", "arn:aws:", "*", "${X}"] {
+            let pattern = format!("{before}{pattern}");
+            let template = format!("{before}{template}");
+            let forms = (
+                Form::of_pattern(&pattern),
+                Form::of_template(&template, slash),
+            );
+            let (pattern, template) = forms;
+            assert_eq!(
+                pattern.meets(&template),
+                meet(&pattern.0, &template.0),
+                "{pattern:?} {template:?}"
+            );
+        }
     }
 
     #[test]

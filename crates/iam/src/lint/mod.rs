@@ -31,9 +31,11 @@ mod resource;
 mod rule;
 mod snapshot;
 mod suggest;
+mod type_forms;
 mod variable;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use kind::PolicyKind;
 pub use pairs::acts_on;
@@ -45,6 +47,7 @@ use document::{Policy, Reader, Statement};
 use pairs::Pairs;
 use repair::Read;
 use report::Report;
+use type_forms::TypeForms;
 
 /// Something wrong at one place of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +70,7 @@ pub struct LintFinding {
 #[derive(Debug, Clone)]
 pub struct Linter<'c> {
     catalogue: &'c Catalogue,
+    type_forms: Arc<TypeForms<'c>>,
     definitions: BTreeMap<String, String>,
 }
 
@@ -80,6 +84,7 @@ impl<'c> Linter<'c> {
     pub fn new(catalogue: &'c Catalogue, definitions: BTreeMap<String, String>) -> Self {
         Self {
             catalogue,
+            type_forms: Arc::new(TypeForms::new(catalogue)),
             definitions,
         }
     }
@@ -146,7 +151,7 @@ impl<'c> Linter<'c> {
         report: &mut Report<'_>,
     ) {
         let actions = action::expand(statement, self.catalogue, report);
-        let resources = resource::forms(statement, self.catalogue, report);
+        let resources = resource::forms(statement, &self.type_forms, report);
         resource::unfilled(statement, report);
         variable::check(policy, statement, self.catalogue, report);
         action::breadth(statement, &actions, kind, report);
@@ -156,6 +161,7 @@ impl<'c> Linter<'c> {
             actions: &actions,
             resources: &resources,
             catalogue: self.catalogue,
+            type_forms: &self.type_forms,
             kind,
         };
         let no_pair = pairs.check(report);

@@ -3,10 +3,13 @@
 //! Which resource types an action takes is the catalogue's word; where AWS's prose says otherwise the
 //! catalogue is followed, and findings name its source.
 
+use std::sync::Arc;
+
 use super::action::{Expanded, is_all_stars, short_name};
 use super::document::Statement;
 use super::report::Report;
 use super::resource::{ResourceForm, Shape, TypeForm};
+use super::type_forms::TypeForms;
 use super::{LintRule, PolicyKind, source};
 use crate::{Action, Catalogue, Effect};
 
@@ -19,6 +22,7 @@ pub(super) struct Pairs<'a, 'c> {
     pub(super) actions: &'a [Expanded<'c>],
     pub(super) resources: &'a [ResourceForm],
     pub(super) catalogue: &'c Catalogue,
+    pub(super) type_forms: &'a TypeForms<'c>,
     pub(super) kind: PolicyKind,
 }
 
@@ -94,7 +98,7 @@ impl<'c> Pairs<'_, 'c> {
     }
 
     fn row(&self, action: Action<'c>) -> Row<'c> {
-        let types = types_of(action, self.catalogue);
+        let types = types_of(action, self.type_forms);
         let takes_none = types.is_empty();
         let meets = self
             .resources
@@ -103,7 +107,10 @@ impl<'c> Pairs<'_, 'c> {
                 if takes_none {
                     is_every_bucket(&action, &resource.text)
                 } else {
-                    types.iter().any(|of_type| resource.meets(of_type))
+                    types
+                        .iter()
+                        .flat_map(|forms| &**forms)
+                        .any(|of_type| resource.meets(of_type))
                 }
             })
             .collect();
@@ -256,12 +263,13 @@ impl<'c> Pairs<'_, 'c> {
 }
 
 /// The forms of the resources that an action acts on; none for one that supports only `*`.
-fn types_of(action: Action<'_>, catalogue: &Catalogue) -> Vec<TypeForm> {
+fn types_of<'c>(action: Action<'c>, type_forms: &TypeForms<'c>) -> Vec<Arc<[TypeForm]>> {
     let service = service_of(&action);
+    let catalogue = type_forms.catalogue();
     catalogue
         .resource_types(action)
         .filter_map(|used| catalogue.resource_type(service, used.name))
-        .flat_map(|resource_type| TypeForm::all(resource_type.arn, catalogue, service))
+        .map(|resource_type| type_forms.of_template(service, resource_type.arn))
         .collect()
 }
 

@@ -7,6 +7,7 @@ use super::document::{Located, Statement};
 use super::form::Form;
 use super::placeholder;
 use super::report::Report;
+use super::type_forms::TypeForms;
 use super::{LintRule, source};
 use crate::{Catalogue, Effect};
 
@@ -58,6 +59,7 @@ impl ResourceForm {
 }
 
 /// The six parts of a resource type's ARN.
+#[derive(Debug)]
 pub(super) struct TypeForm(Vec<Form>);
 
 impl TypeForm {
@@ -84,7 +86,7 @@ impl TypeForm {
 /// The resources of a statement, with findings for those whose form is wrong.
 pub(super) fn forms(
     statement: &Statement,
-    catalogue: &Catalogue,
+    type_forms: &TypeForms<'_>,
     report: &mut Report<'_>,
 ) -> Vec<ResourceForm> {
     let Some(element) = &statement.resource else {
@@ -95,7 +97,7 @@ pub(super) fn forms(
         .values
         .iter()
         .map(|value| {
-            let shape = shape(value, catalogue, report);
+            let shape = shape(value, type_forms, report);
             if allows && matches!(shape, Shape::Arn(_)) {
                 any_account(value, report);
             }
@@ -108,7 +110,7 @@ pub(super) fn forms(
         .collect()
 }
 
-fn shape(value: &Located, catalogue: &Catalogue, report: &mut Report<'_>) -> Shape {
+fn shape(value: &Located, type_forms: &TypeForms<'_>, report: &mut Report<'_>) -> Shape {
     let text = value.text.as_str();
     if is_all_stars(text) {
         return Shape::Everything;
@@ -158,7 +160,7 @@ fn shape(value: &Located, catalogue: &Catalogue, report: &mut Report<'_>) -> Sha
         text: text.to_owned(),
         shape: Shape::Arn(parts.iter().map(|part| Form::of_pattern(part)).collect()),
     };
-    if !service_has_form(&form, &parts, catalogue, report) {
+    if !service_has_form(&form, &parts, type_forms, report) {
         return Shape::Broken;
     }
     form.shape
@@ -277,24 +279,24 @@ fn bad_account(value: &Located, account: &str, report: &mut Report<'_>) -> bool 
 fn service_has_form(
     form: &ResourceForm,
     parts: &[&str],
-    catalogue: &Catalogue,
+    type_forms: &TypeForms<'_>,
     report: &mut Report<'_>,
 ) -> bool {
     let [partition, service, region, account, resource] = parts.get(1..).unwrap_or_default() else {
         return true;
     };
-    let templates: Vec<&str> = catalogue
-        .all_resource_types(service)
-        .map(|resource_type| resource_type.arn)
-        .filter(|arn| arn.split(':').nth(2) == Some(*service))
-        .collect();
-    if templates.is_empty() {
+    let catalogue = type_forms.catalogue();
+    let types = type_forms.of_service(service);
+    if types.templates.is_empty() {
         return true;
     }
-    let types: Vec<TypeForm> = templates
-        .iter()
-        .flat_map(|template| TypeForm::all(template, catalogue, service))
-        .collect();
+    let meets = |form: &ResourceForm| {
+        let mut forms = types.forms.iter().flat_map(|forms| &**forms);
+        forms.any(|of_type| form.meets(of_type))
+    };
+    if meets(form) {
+        return true;
+    }
     let fits = |region: &str, account: &str| {
         let parts = ["arn", *partition, *service, region, account, *resource];
         let form = ResourceForm {
@@ -302,11 +304,8 @@ fn service_has_form(
             text: String::new(),
             shape: Shape::Arn(parts.iter().map(|part| Form::of_pattern(part)).collect()),
         };
-        types.iter().any(|of_type| form.meets(of_type))
+        meets(&form)
     };
-    if fits(region, account) {
-        return true;
-    }
     let or_any = |field: &str| {
         if field.is_empty() {
             "*".to_owned()
@@ -342,7 +341,7 @@ fn service_has_form(
     );
     report
         .add(LintRule::ArnMatchesNoType, form.offset, message)
-        .hint(match nearest_template(resource, &templates) {
+        .hint(match nearest_template(resource, &types.templates) {
             Some(template) => format!("the nearest is `{template}`, by {}", source(catalogue)),
             None => format!("by {}", source(catalogue)),
         });

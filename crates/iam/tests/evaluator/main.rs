@@ -18,6 +18,7 @@ mod kleene;
 mod laws;
 mod layers;
 mod policy_errors;
+mod reach;
 mod s3;
 mod simulation;
 mod support;

@@ -36,6 +36,11 @@ impl<'s> Asker<'s> {
         }
     }
 
+    /// Whether the principal may do `action` on nothing at all; `false` says nothing.
+    pub(crate) fn is_out_of_reach(&self, principal: &Principal, action: &str) -> bool {
+        self.evaluator.is_out_of_reach(principal, action)
+    }
+
     /// Whether the principal may do `action`, with these keys in the request.
     pub(crate) fn ask(
         &mut self,
@@ -44,6 +49,10 @@ impl<'s> Asker<'s> {
         resource: Resource<'_>,
         keys: &[(&str, &str)],
     ) -> Answer {
+        // Most principals have nothing to do with most of what is asked.
+        if self.is_out_of_reach(principal, action) {
+            return Answer::No;
+        }
         let tags: Vec<(String, &str)> = principal
             .tags
             .iter()

@@ -9,6 +9,7 @@
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html>
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use retrial_iam::{Principal, PrincipalKind, Resource};
 
@@ -210,6 +211,7 @@ pub(crate) fn escalations(occasion: &Occasion<'_>) -> (Vec<Finding>, Vec<String>
         asker: Asker::new(occasion),
         administrators: BTreeSet::new(),
         strength: BTreeMap::new(),
+        roles: BTreeMap::new(),
     };
     let principals: Vec<&Principal> = occasion
         .snapshot
@@ -240,7 +242,45 @@ struct Ways<'s> {
     asker: Asker<'s>,
     administrators: BTreeSet<&'s str>,
     /// Of a principal: what of [`WORTH_HAVING`] it may do, on some resource at least.
-    strength: BTreeMap<&'s str, BTreeSet<&'static str>>,
+    strength: BTreeMap<&'s str, Strength>,
+    /// Of an account: the roles that services may run as.
+    roles: BTreeMap<&'s str, Rc<[Role<'s>]>>,
+}
+
+/// A role that a principal may hand to a service.
+struct Role<'s> {
+    principal: &'s Principal,
+    is_administrator: bool,
+    strength: Strength,
+}
+
+/// Actions of [`WORTH_HAVING`], a bit for each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Strength(u32);
+
+const _: () = assert!(WORTH_HAVING.len() <= u32::BITS as usize);
+
+impl Strength {
+    fn add(&mut self, place: usize) {
+        self.0 |= 1 << place;
+    }
+
+    /// What the other has besides.
+    fn lacks(self, other: Strength) -> Strength {
+        Strength(other.0 & !self.0)
+    }
+
+    fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    fn actions(self) -> BTreeSet<&'static str> {
+        let actions = WORTH_HAVING.iter().enumerate();
+        actions
+            .filter(|(place, _)| self.0 & (1 << place) != 0)
+            .map(|(_, action)| *action)
+            .collect()
+    }
 }
 
 impl<'s> Ways<'s> {
@@ -255,6 +295,9 @@ impl<'s> Ways<'s> {
 
     /// The answer of the kind of resource that `action` acts on: the best of all targets.
     fn on_target(&mut self, principal: &'s Principal, action: &str, target: Target) -> Answer {
+        if self.asker.is_out_of_reach(principal, action) {
+            return Answer::No;
+        }
         let account = &principal.account;
         let partition = principal.arn.split(':').nth(1).unwrap_or("aws");
         let any = |kind: &str| format!("arn:{partition}:iam::{account}:{kind}/*");
@@ -408,8 +451,11 @@ impl<'s> Ways<'s> {
             let Some(job) = self.job(principal, service) else {
                 continue;
             };
-            for role in all {
-                if !self.is_worth(principal, role) {
+            let own = self.strength_of(principal);
+            for role in self.roles_of(principal, all).iter() {
+                let is_worth = role.is_administrator || !own.lacks(role.strength).is_none();
+                let role = role.principal;
+                if !is_worth || role.arn == principal.arn {
                     continue;
                 }
                 let keys = [("iam:PassedToService", service.principal)];
@@ -424,11 +470,8 @@ impl<'s> Ways<'s> {
         }
         let own = self.strength_of(principal);
         let gained = roles.iter().filter_map(|role| self.strength.get(*role));
-        let gains: BTreeSet<&'static str> = gained
-            .flatten()
-            .copied()
-            .filter(|action| !own.contains(action))
-            .collect();
+        let gained = gained.fold(Strength::default(), |sum, role| Strength(sum.0 | role.0));
+        let gains = own.lacks(gained).actions();
         let administrator = roles
             .iter()
             .find(|role| self.administrators.contains(**role))
@@ -452,37 +495,47 @@ impl<'s> Ways<'s> {
         })
     }
 
-    /// Whether acting as the role gives what the principal does not have.
-    fn is_worth(&mut self, principal: &'s Principal, role: &'s Principal) -> bool {
-        if role.kind != PrincipalKind::Role
-            || role.account != principal.account
-            || role.arn == principal.arn
-            || role.is_service_linked()
-        {
-            return false;
+    /// The roles of a principal's account, and what acting as each gives.
+    fn roles_of(&mut self, principal: &'s Principal, all: &[&'s Principal]) -> Rc<[Role<'s>]> {
+        if let Some(known) = self.roles.get(principal.account.as_str()) {
+            return Rc::clone(known);
         }
-        if self.administrators.contains(role.arn.as_str()) {
-            return true;
+        let of_account = all.iter().filter(|role| {
+            role.kind == PrincipalKind::Role
+                && role.account == principal.account
+                && !role.is_service_linked()
+        });
+        let mut roles = Vec::new();
+        for principal in of_account {
+            let is_administrator = self.administrators.contains(principal.arn.as_str());
+            roles.push(Role {
+                principal,
+                is_administrator,
+                strength: match is_administrator {
+                    true => Strength::default(),
+                    false => self.strength_of(principal),
+                },
+            });
         }
-        let own = self.strength_of(principal);
-        let of_role = self.strength_of(role);
-        of_role.difference(&own).next().is_some()
+        let roles: Rc<[Role<'s>]> = roles.into();
+        self.roles.insert(&principal.account, Rc::clone(&roles));
+        roles
     }
 
-    fn strength_of(&mut self, principal: &'s Principal) -> BTreeSet<&'static str> {
+    fn strength_of(&mut self, principal: &'s Principal) -> Strength {
         if let Some(known) = self.strength.get(principal.arn.as_str()) {
-            return known.clone();
+            return *known;
         }
-        let mut strength = BTreeSet::new();
-        for action in WORTH_HAVING {
+        let mut strength = Strength::default();
+        for (place, action) in WORTH_HAVING.iter().enumerate() {
             let answer = self
                 .asker
                 .ask(principal, action, Resource::Unknown("*"), &[]);
             if matches!(answer, Answer::Yes | Answer::OnSome) {
-                strength.insert(*action);
+                strength.add(place);
             }
         }
-        self.strength.insert(&principal.arn, strength.clone());
+        self.strength.insert(&principal.arn, strength);
         strength
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::documents::Actions;
@@ -11,11 +12,16 @@ use super::standing::Found;
 #[derive(Default)]
 pub(super) struct ActionSets {
     pub(super) by_name: BTreeMap<String, Vec<u32>>,
+    /// The same the other way round: thousands of principals have the same few sets.
+    names: FxHashMap<Vec<u32>, String>,
 }
 
 impl ActionSets {
     /// Names a set by a hash of its actions.
     pub(super) fn name(&mut self, set: &[u32], actions: &Actions<'_>) -> String {
+        if let Some(name) = self.names.get(set) {
+            return name.clone();
+        }
         let mut hash = Sha256::new();
         for action in set {
             hash.update(actions.name(*action).as_bytes());
@@ -30,6 +36,7 @@ impl ActionSets {
         if !self.by_name.contains_key(&name) {
             self.by_name.insert(name.clone(), set.to_vec());
         }
+        self.names.insert(set.to_vec(), name.clone());
         name
     }
 }
