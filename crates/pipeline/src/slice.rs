@@ -198,7 +198,9 @@ fn decide_part<'f, 'x>(
             Unread::Rejected(reject) => deciding.reject(&reject),
         }
     }
-    let part = deciding.part;
+    let mut part = deciding.part;
+    part.rows.decisions.shrink_to_fit();
+    part.rows.needs.shrink_to_fit();
     run.progress.records(part.report.books.records_read);
     part
 }

@@ -137,7 +137,7 @@ pub(crate) fn work(
         snapshot,
         changes: &changes,
     };
-    let evidence = source.gather(|| Evidence {
+    let evidence = source.gather(stored::COLUMNS_OF_EVIDENCE, || Evidence {
         permissions: PermissionUses::new(snapshot),
         findings: FindingEvidence::new(looked_up),
     })?;

@@ -5,9 +5,7 @@ use std::sync::atomic::Ordering;
 use bumpalo::Bump;
 use rayon::prelude::*;
 use retrial_iam::Scratch;
-use retrial_replay::{
-    EVALUATOR_VERSION, Gather, RecordedCall, Replayed, SeenCall, SessionKnowledge, Verdict,
-};
+use retrial_replay::{EVALUATOR_VERSION, Gather, RecordedCall, Replayed, SeenCall, Verdict};
 use retrial_storage::Store;
 use retrial_tables::{DecisionRow, ReadError, Table};
 
@@ -15,7 +13,9 @@ use super::stored::{COLUMNS, COLUMNS_OF_A_REPLAY, is_strict, kept, replayed};
 use super::{AsOf, Derive};
 use crate::analyze::PipelineError;
 use crate::manifest::ManifestFile;
-use crate::replay::{OpenTable, Replay, Window, each_call, is_same_call, known, question_of};
+use crate::replay::{
+    OpenTable, Replay, Window, call_of, each_call, is_same_call, known, question_of,
+};
 use crate::sessions::Sessions;
 use crate::stored_file::StoredFile;
 
@@ -41,13 +41,19 @@ struct OpenFile<'s> {
 }
 
 impl<'s> Source<'s> {
-    /// Shows every call of the window to a gatherer, and gives what it gathered.
-    pub(super) fn gather<G: Gather>(&self, new: impl Fn() -> G + Sync) -> Result<G, PipelineError> {
+    /// Shows every call of the window to a gatherer, and gives what it gathered. Of calls that need not be decided
+    /// again it is shown what stands in `columns`, some of [`COLUMNS`].
+    pub(super) fn gather<G: Gather>(
+        &self,
+        columns: &[&str],
+        new: impl Fn() -> G + Sync,
+    ) -> Result<G, PipelineError> {
         let replay = self.replay();
         let mut gathered = new();
         let dates = replay.dates();
         for date in dates.into_iter().filter(|date| self.window.has_date(date)) {
-            self.date((&replay, date), &new, &mut gathered)?;
+            let files = self.open((&replay, date), columns)?;
+            self.date((&replay, date), &files, &new, &mut gathered)?;
         }
         Ok(gathered)
     }
@@ -65,10 +71,10 @@ impl<'s> Source<'s> {
     fn date<G: Gather>(
         &self,
         (replay, date): (&Replay<'s>, &str),
+        files: &[OpenFile<'s>],
         new: &(impl Fn() -> G + Sync),
         gathered: &mut G,
     ) -> Result<(), PipelineError> {
-        let files = self.open((replay, date))?;
         let sessions = match files.iter().all(|file| file.stands) {
             true => Sessions::default(),
             false => replay.sessions(date)?,
@@ -133,6 +139,7 @@ impl<'s> Source<'s> {
     fn open(
         &self,
         (replay, date): (&Replay<'s>, &str),
+        columns: &[&str],
     ) -> Result<Vec<OpenFile<'s>>, PipelineError> {
         let snapshot_id = self.derive.replayer.snapshot().id();
         let strict = is_strict(self.derive.replayer.assumptions());
@@ -142,10 +149,10 @@ impl<'s> Source<'s> {
                 && file.mapping_versions == [self.derive.mapping_version]
                 && file.evaluator_versions == [EVALUATOR_VERSION]
                 && file.strict == strict;
-            let mut columns = COLUMNS.to_vec();
-            if !stands {
-                columns.extend(COLUMNS_OF_A_REPLAY);
-            }
+            let columns = match stands {
+                true => columns.to_vec(),
+                false => [COLUMNS, COLUMNS_OF_A_REPLAY].concat(),
+            };
             let table = replay.open_file(file, &columns)?;
             files.push(OpenFile { table, stands });
         }
@@ -260,8 +267,7 @@ impl<'s> Seer<'_, 's> {
         else {
             return Ok(());
         };
-        let (call, session) = question_of(rows, self.sessions, arena)?;
-        let replayed = self.replayed(rows, (&call, session), (arena, scratch))?;
+        let (call, replayed) = self.replayed(rows, (arena, scratch))?;
         gathered.see(&SeenCall {
             event_id: row.event_id,
             event_time: row.event_time,
@@ -285,19 +291,19 @@ impl<'s> Seer<'_, 's> {
     fn replayed<'a>(
         &self,
         rows: &[DecisionRow<'a>],
-        (call, session): (&RecordedCall<'a>, SessionKnowledge<'_>),
         (arena, scratch): (&'a Bump, &mut Scratch<'s>),
-    ) -> Result<Replayed<'a>, ReadError>
+    ) -> Result<(RecordedCall<'a>, Replayed<'a>), ReadError>
     where
         's: 'a,
     {
-        match self.file.stands {
-            true => replayed(rows, call.requests, arena),
-            false => Ok(self
-                .source
-                .derive
-                .replayer
-                .replay_recorded(call, session, arena, scratch)),
+        if self.file.stands {
+            let call = call_of(rows, arena)?;
+            let replayed = replayed(rows, call.requests, arena)?;
+            return Ok((call, replayed));
         }
+        let (call, session) = question_of(rows, self.sessions, arena)?;
+        let replayer = self.source.derive.replayer;
+        let replayed = replayer.replay_recorded(&call, session, arena, scratch);
+        Ok((call, replayed))
     }
 }

@@ -123,7 +123,7 @@ fn work(
         uses: PermissionUses::new(snapshot),
         resources: RightsizingEvidence::new(snapshot, catalogue, asked.chosen),
     };
-    let Parts { first, all, .. } = source.gather(|| Parts {
+    let Parts { first, all, .. } = source.gather(super::stored::COLUMNS, || Parts {
         split: window.split,
         first: new(),
         all: new(),

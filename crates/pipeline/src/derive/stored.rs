@@ -51,6 +51,39 @@ pub(super) const COLUMNS: &[&str] = &[
     "spellings",
 ];
 
+/// What of them [`super::Evidence`] is made of. The others cost a fifth of reading all.
+pub(super) const COLUMNS_OF_EVIDENCE: &[&str] = &[
+    "event_id",
+    "event_time",
+    "account_id",
+    "event_source",
+    "event_name",
+    "principal_arn",
+    "caller_account_id",
+    "invoked_by",
+    "denied_action",
+    "action",
+    "resource_arn",
+    "resource_account",
+    "required",
+    "outcome",
+    "decision",
+    "call_decision",
+    "verdict",
+    "reason",
+    "mapping",
+    "layer",
+    "determined_by",
+    "unknown_keys",
+    "assumes",
+    "copy",
+    "log_file",
+    "record_index",
+    "unknown_layers",
+    "resource_known",
+    "identity_provider",
+];
+
 /// What is needed besides where it is.
 pub(super) const COLUMNS_OF_A_REPLAY: &[&str] = &["context", "hidden_keys"];
 

@@ -18,7 +18,7 @@
 //! # How
 //!
 //! What was kept since the last commit is held in sorted levels in memory, and in sorted scratch files
-//! beyond a million records; a commit merges it into one sorted *run* in the store (24 bytes a record),
+//! beyond a quarter of a million records; a commit merges it into one sorted *run* in the store (24 bytes a record),
 //! which the manifest names. A slice's fingerprints are sorted and looked up in all that is within
 //! reach of their minutes; a filter for each run answers for most of them without reading. Runs are read
 //! in place where the store is a local folder; from any other store each is copied to a scratch file
@@ -26,8 +26,8 @@
 //!
 //! # Memory
 //!
-//! Besides the slice: at most 24 MiB of levels (and half of that again while some are merged) with a
-//! filter of 2 MiB; all filters of runs together 64 MiB (16 bits for each record; fewer where
+//! Besides the slice: at most 6 MiB of levels (and half of that again while some are merged) with a
+//! filter of half a MiB; all filters of runs together 64 MiB (16 bits for each record; fewer where
 //! there are more than 32 million: then more look-ups read in vain); for each run 64 KiB of cached
 //! blocks and 24 bytes for each 340 entries. A test holds it to that.
 //!
@@ -130,7 +130,9 @@ struct Caps {
 
 impl Caps {
     const DEFAULT: Self = Self {
-        pending: 1 << 20,
+        // Larger days go through scratch files, which costs each of their records one more filter for each of
+        // these; four times as many took 26 MiB more and were no faster.
+        pending: 1 << 18,
         filter_bytes: 64 << 20,
     };
 

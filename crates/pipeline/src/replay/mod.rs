@@ -37,7 +37,7 @@ pub use what_if::{
 };
 
 use part::{Joiner, Part};
-pub(crate) use rows::{known, question_of};
+pub(crate) use rows::{call_of, known, question_of};
 
 /// What a thread remembers of answers, in bytes.
 const MEMO_BYTES: usize = 16 << 20;

@@ -85,11 +85,7 @@ pub(crate) fn question_of<'a, 'x>(
 ) -> Result<(RecordedCall<'a>, SessionKnowledge<'x>), ReadError> {
     let none = DecisionRow::default();
     let row = rows.first().unwrap_or(&none);
-    let mut requests = BumpVec::with_capacity_in(rows.len(), arena);
-    for row in rows {
-        requests.extend(request(row)?);
-    }
-    let call = call(row, requests.into_bump_slice())?;
+    let call = call_of(rows, arena)?;
     let session = match call.session_key(row.access_key_id) {
         Some(key) => match sessions.find(key, minute(row.log_file, row.event_time), u32::MAX) {
             Found::Known(session) => SessionKnowledge::Known(session),
@@ -98,6 +94,19 @@ pub(crate) fn question_of<'a, 'x>(
         None => SessionKnowledge::NotSeen,
     };
     Ok((call, session))
+}
+
+/// The call that rows are of, whoever's session it was made in.
+pub(crate) fn call_of<'a>(
+    rows: &[DecisionRow<'a>],
+    arena: &'a Bump,
+) -> Result<RecordedCall<'a>, ReadError> {
+    let none = DecisionRow::default();
+    let mut requests = BumpVec::with_capacity_in(rows.len(), arena);
+    for row in rows {
+        requests.extend(request(row)?);
+    }
+    call(rows.first().unwrap_or(&none), requests.into_bump_slice())
 }
 
 /// Judges the rows of one call; `None` where it is outside the window.

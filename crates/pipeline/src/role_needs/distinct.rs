@@ -1,28 +1,31 @@
 //! The distinct needs of an output, in order, in bounded memory.
 //!
-//! Needs are held in a map; when they come to [`HELD_BYTES`], they are written in their order to a
+//! Needs are held once each; when they come to [`HELD_BYTES`], they are written in their order to a
 //! scratch file, and all is merged at the end: memory does not grow with the number of distinct
-//! resources.
+//! resources. A row whose need is held already is only counted: nothing of it is copied.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+use std::hash::{BuildHasher, Hash};
+use std::io::{self, BufRead, BufReader, BufWriter, Seek};
 
 use retrial_tables::NeedRow;
-use serde::{Deserialize, Serialize};
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
+use super::spilled::Spilled;
 use crate::analyze::PipelineError;
 use crate::merge::{SortedSource, merge};
 use crate::scratch::Scratch;
 
-/// What the needs in memory may come to.
-const HELD_BYTES: usize = 8 << 20;
+/// What the needs in memory may come to. A window whose needs all fit writes none of them and meets each again: a
+/// slice, which is gone when needs are looked at, takes more.
+const HELD_BYTES: usize = 24 << 20;
 
 /// What a need costs beside its texts, as estimated.
 const NEED_BYTES: usize = 2 * size_of::<(Asked, Sums)>();
 
 /// What is asked of a role, in the order in which roles are worked.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Asked {
     pub(crate) account_id: Option<String>,
     pub(crate) role_arn: String,
@@ -34,7 +37,7 @@ pub(crate) struct Asked {
 }
 
 /// What the jobs that need it have in common.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Sums {
     pub(crate) jobs: u64,
     pub(crate) required: bool,
@@ -47,9 +50,9 @@ pub(crate) struct Sums {
 }
 
 /// One job's need: the least is the first.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Sample {
-    no_time: bool,
+    pub(super) no_time: bool,
     pub(crate) time: Option<i64>,
     pub(crate) event_id: Option<String>,
     pub(crate) event_source: Option<String>,
@@ -62,15 +65,70 @@ pub(crate) struct Sample {
 /// A need, once for all jobs that have it.
 pub(crate) type DistinctNeed = (Asked, Sums);
 
+/// What a row asks of a role; the role may be better known than the row has it.
+#[derive(Clone, Copy)]
+struct Asking<'r> {
+    row: &'r NeedRow<'r>,
+    role_arn: &'r str,
+}
+
+impl<'r> Asking<'r> {
+    fn resource_arn(self) -> &'r str {
+        self.row.resource_arn.unwrap_or("*")
+    }
+
+    fn hash(self) -> u64 {
+        let row = self.row;
+        let texts = (row.account_id, self.role_arn, row.action);
+        let resource = (self.resource_arn(), row.resource_known, row.spellings);
+        FxBuildHasher.hash_one((texts, resource, Context(row.context)))
+    }
+}
+
+/// Hashes and compares as what is kept of it does.
+struct Context<'r>(&'r [(&'r str, &'r [&'r str])]);
+
+impl Hash for Context<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        for (key, values) in self.0 {
+            (key, values).hash(state);
+        }
+    }
+}
+
+impl Context<'_> {
+    fn is(&self, kept: &[(String, Vec<String>)]) -> bool {
+        self.0.len() == kept.len()
+            && self
+                .0
+                .iter()
+                .zip(kept)
+                .all(|((key, values), (known, others))| {
+                    key == known && *values == others.as_slice()
+                })
+    }
+}
+
 impl Asked {
-    /// Of a row; `role_arn` may be better known than the row has it.
-    pub(crate) fn of(row: &NeedRow<'_>, role_arn: &str) -> Self {
+    fn is(&self, asking: Asking<'_>) -> bool {
+        let Asking { row, role_arn } = asking;
+        self.resource_arn == asking.resource_arn()
+            && self.action == row.action
+            && self.role_arn == role_arn
+            && self.account_id.as_deref() == row.account_id
+            && self.resource_known == row.resource_known
+            && *row.spellings == *self.spellings
+            && Context(row.context).is(&self.context)
+    }
+
+    fn of(asking: Asking<'_>) -> Self {
+        let Asking { row, role_arn } = asking;
         let context = row.context.iter();
         Self {
             account_id: row.account_id.map(str::to_owned),
             role_arn: role_arn.to_owned(),
             action: row.action.to_owned(),
-            resource_arn: row.resource_arn.unwrap_or("*").to_owned(),
+            resource_arn: asking.resource_arn().to_owned(),
             resource_known: row.resource_known,
             spellings: row
                 .spellings
@@ -99,25 +157,37 @@ impl Asked {
 }
 
 impl Sums {
-    /// Of one row.
-    pub(crate) fn of(row: &NeedRow<'_>) -> Self {
-        let owned = |text: Option<&str>| text.map(str::to_owned);
+    fn of(row: &NeedRow<'_>) -> Self {
         Self {
             jobs: 1,
             required: row.required,
             mapping: Some(row.mapping.to_owned()),
             last_time: row.event_time,
             event_names: row.event_name.map(str::to_owned).into_iter().collect(),
-            first: Sample {
-                no_time: row.event_time.is_none(),
-                time: row.event_time,
-                event_id: owned(row.event_id),
-                event_source: owned(row.event_source),
-                event_name: owned(row.event_name),
-                why: row.why.to_owned(),
-                source_field: owned(row.source_field),
-                page: row.page.to_owned(),
-            },
+            first: Sample::of(row),
+        }
+    }
+
+    /// Takes in one more row.
+    fn see(&mut self, row: &NeedRow<'_>) {
+        self.jobs += 1;
+        self.required |= row.required;
+        self.last_time = self.last_time.max(row.event_time);
+        if let Some(name) = row.event_name
+            && !self.event_names.contains(name)
+        {
+            self.event_names.insert(name.to_owned());
+        }
+        if surety(Some(row.mapping)) > surety(self.mapping.as_deref()) {
+            self.mapping = Some(row.mapping.to_owned());
+        }
+        // Most rows come later than the first one, and that is all there is to know of them.
+        let time = (row.event_time.is_none(), row.event_time);
+        if time <= (self.first.no_time, self.first.time) {
+            let sample = Sample::of(row);
+            if sample < self.first {
+                self.first = sample;
+            }
         }
     }
 
@@ -144,6 +214,22 @@ impl Sums {
     }
 }
 
+impl Sample {
+    fn of(row: &NeedRow<'_>) -> Self {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Self {
+            no_time: row.event_time.is_none(),
+            time: row.event_time,
+            event_id: owned(row.event_id),
+            event_source: owned(row.event_source),
+            event_name: owned(row.event_name),
+            why: row.why.to_owned(),
+            source_field: owned(row.source_field),
+            page: row.page.to_owned(),
+        }
+    }
+}
+
 fn surety(mapping: Option<&str>) -> u8 {
     match mapping {
         Some("verified") => 2,
@@ -156,9 +242,18 @@ fn surety(mapping: Option<&str>) -> u8 {
 pub(crate) struct DistinctNeeds<'s> {
     scratch: &'s Scratch,
     cap: usize,
-    held: BTreeMap<Asked, Sums>,
+    held: Vec<Held>,
+    /// Where the last need of each hash stands.
+    places: FxHashMap<u64, usize>,
     bytes: usize,
     spilled: Vec<File>,
+}
+
+/// A need in memory.
+struct Held {
+    need: DistinctNeed,
+    /// Where the one before it stands that has the same hash.
+    before: Option<usize>,
 }
 
 impl<'s> DistinctNeeds<'s> {
@@ -170,20 +265,31 @@ impl<'s> DistinctNeeds<'s> {
         Self {
             scratch,
             cap,
-            held: BTreeMap::new(),
+            held: Vec::new(),
+            places: FxHashMap::default(),
             bytes: 0,
             spilled: Vec::new(),
         }
     }
 
-    /// Counts a need.
-    pub(crate) fn add(&mut self, asked: Asked, sums: Sums) -> Result<(), PipelineError> {
-        if let Some(known) = self.held.get_mut(&asked) {
-            known.add(sums);
-            return Ok(());
+    /// Counts the need of a row, whose role may be better known than the row has it.
+    pub(crate) fn add(&mut self, row: &NeedRow<'_>, role_arn: &str) -> Result<(), PipelineError> {
+        let asking = Asking { row, role_arn };
+        let hash = asking.hash();
+        let last = self.places.get(&hash).copied();
+        let mut place = last;
+        while let Some(held) = place.and_then(|place| self.held.get_mut(place)) {
+            let (asked, sums) = &mut held.need;
+            if asked.is(asking) {
+                sums.see(row);
+                return Ok(());
+            }
+            place = held.before;
         }
-        self.bytes += NEED_BYTES + asked.text_bytes() + sums.text_bytes();
-        self.held.insert(asked, sums);
+        let need = (Asked::of(asking), Sums::of(row));
+        self.bytes += NEED_BYTES + need.0.text_bytes() + need.1.text_bytes();
+        self.places.insert(hash, self.held.len());
+        self.held.push(Held { need, before: last });
         if self.bytes >= self.cap {
             self.spill()?;
         }
@@ -192,21 +298,21 @@ impl<'s> DistinctNeeds<'s> {
 
     /// Gives all needs in order.
     pub(crate) fn finish(
-        self,
+        mut self,
         mut each: impl FnMut(DistinctNeed) -> Result<(), PipelineError>,
     ) -> Result<(), PipelineError> {
         let scratch = self.scratch;
+        let held = self.take_held();
         let mut sources: Vec<SortedSource<'_, DistinctNeed>> = Vec::new();
         for mut file in self.spilled {
             file.rewind().map_err(|cause| scratch.failed(cause))?;
-            let lines = BufReader::new(file).lines();
-            sources.push(Box::new(lines.map(|line| {
-                let need =
-                    line.and_then(|line| serde_json::from_str(&line).map_err(io::Error::from));
-                need.map_err(|cause| scratch.failed(cause))
+            let mut file = BufReader::new(file);
+            sources.push(Box::new(std::iter::from_fn(move || {
+                let need = next_need(&mut file).transpose()?;
+                Some(need.map_err(|cause| scratch.failed(cause)))
             })));
         }
-        sources.push(Box::new(self.held.into_iter().map(Ok)));
+        sources.push(Box::new(held.into_iter().map(Ok)));
         let mut last: Option<DistinctNeed> = None;
         merge(sources, |(asked, sums)| {
             match &mut last {
@@ -222,19 +328,34 @@ impl<'s> DistinctNeeds<'s> {
         last.map_or(Ok(()), each)
     }
 
-    fn spill(&mut self) -> Result<(), PipelineError> {
-        let mut out = BufWriter::new(self.scratch.file()?);
-        let failed = |cause| self.scratch.failed(cause);
+    /// What is in memory, in order.
+    fn take_held(&mut self) -> Vec<DistinctNeed> {
         self.bytes = 0;
-        for need in std::mem::take(&mut self.held) {
-            serde_json::to_writer(&mut out, &need)
-                .map_err(io::Error::from)
-                .and_then(|()| out.write_all(b"\n"))
-                .map_err(failed)?;
+        self.places.clear();
+        let held = std::mem::take(&mut self.held).into_iter();
+        let mut needs: Vec<DistinctNeed> = held.map(|held| held.need).collect();
+        needs.sort_unstable();
+        needs
+    }
+
+    fn spill(&mut self) -> Result<(), PipelineError> {
+        let scratch = self.scratch;
+        let mut out = BufWriter::new(scratch.file()?);
+        let failed = |cause| scratch.failed(cause);
+        for need in self.take_held() {
+            need.write(&mut out).map_err(failed)?;
         }
         let file = out.into_inner().map_err(io::Error::from).map_err(failed)?;
         self.spilled.push(file);
         Ok(())
+    }
+}
+
+/// The next need of a scratch file; `None` at its end.
+fn next_need(file: &mut impl BufRead) -> io::Result<Option<DistinctNeed>> {
+    match file.fill_buf()?.is_empty() {
+        true => Ok(None),
+        false => DistinctNeed::read(file).map(Some),
     }
 }
 
@@ -268,7 +389,7 @@ mod tests {
                 let resource = format!("arn:aws:s3:::b/{}*", number % 7);
                 let id = format!("e{number:02}");
                 let row = row(&role, &resource, 100 - number, &id);
-                needs.add(Asked::of(&row, &role), Sums::of(&row)).unwrap();
+                needs.add(&row, &role).unwrap();
             }
             let mut all = Vec::new();
             needs

@@ -9,6 +9,7 @@
 //! it is granted.
 
 mod distinct;
+mod spilled;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +26,7 @@ use crate::analyze::PipelineError;
 use crate::manifest::ManifestFile;
 use crate::scratch::Scratch;
 use crate::stored_file::StoredFile;
-use distinct::{Asked, DistinctNeed, DistinctNeeds, Sums};
+use distinct::{Asked, DistinctNeed, DistinctNeeds};
 
 /// Models whose role is looked for; the jobs of any further ones stay without a role.
 const MAX_MODELS: usize = 100_000;
@@ -76,7 +77,7 @@ pub(crate) fn role_needs(
         let known = row.role_of.filter(|_| !is_told(row.role_arn));
         let role = known.and_then(|model| models.get(model)?.as_ref());
         let role_arn = role.map_or(row.role_arn, |(_, role)| role);
-        distinct.add(Asked::of(row, role_arn), Sums::of(row))
+        distinct.add(row, role_arn)
     })?;
     let mut of_role: Option<Checked<'_>> = None;
     distinct.finish(|need| {
@@ -179,6 +180,8 @@ struct Checked<'s> {
     account_id: Option<String>,
     role_arn: String,
     check: RoleCheck<'s>,
+    /// The kinds of jobs that the check was told of: most needs are of the same few.
+    ran: BTreeSet<String>,
     uses: Option<&'s PermissionUses<'s>>,
 }
 
@@ -189,6 +192,7 @@ impl<'s> Checked<'s> {
             account_id: asked.account_id.clone(),
             role_arn: asked.role_arn.clone(),
             check: RoleCheck::new(knowledge, checking.snapshot, &asked.role_arn),
+            ran: BTreeSet::new(),
             uses: checking.uses,
         }
     }
@@ -203,7 +207,10 @@ impl<'s> Checked<'s> {
         each: EachRow<'_>,
     ) -> Result<(), PipelineError> {
         for event_name in &sums.event_names {
-            self.check.ran(event_name);
+            if !self.ran.contains(event_name) {
+                self.check.ran(event_name);
+                self.ran.insert(event_name.clone());
+            }
         }
         let spellings: Vec<&str> = asked.spellings.iter().map(String::as_str).collect();
         let context: Vec<(&str, Vec<&str>)> = asked
@@ -252,6 +259,7 @@ impl<'s> Checked<'s> {
             role_arn,
             check,
             uses,
+            ..
         } = self;
         for grant in check.finish() {
             let ExcessGrant {
