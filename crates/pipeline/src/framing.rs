@@ -28,6 +28,7 @@ use crate::report::Report;
 use crate::retry::{Retry, class};
 use crate::rows::session_row;
 use crate::slice::{Failure, FilePart, failed_part};
+use crate::workers::Workers;
 
 /// What one file contributes to a slice at most; a larger file goes on in further rounds, so that one
 /// file, however large or however it was made, never decides how much memory a run needs.
@@ -145,12 +146,11 @@ pub(crate) fn read_round<'f>(
     files: &mut [OpenFile<'_>],
     arenas: &'f mut [Bump],
 ) -> Vec<FramedPart<'f>> {
+    let workers = Workers::<ReadWorker>::default();
     files
         .par_iter_mut()
         .zip(arenas.par_iter_mut())
-        .map_init(ReadWorker::default, |worker, (file, arena)| {
-            read_part(reading, worker, file, arena)
-        })
+        .map(|(file, arena)| workers.with(|worker| read_part(reading, worker, file, arena)))
         .collect()
 }
 

@@ -23,6 +23,7 @@ use crate::retry::class;
 use crate::rows::Origin;
 use crate::shards::Recorded;
 use crate::texts::{Keeping, Texts};
+use crate::workers::Workers;
 
 /// Why the storage did not deliver a file: a later run may have it.
 #[derive(Debug, Clone)]
@@ -92,17 +93,18 @@ pub(crate) enum Fate {
 }
 
 /// Parses and replays the records of a round. The rows live in `arenas`, one per part.
-pub(crate) fn decide_round<'f>(
+pub(crate) fn decide_round<'f, 'x>(
     run: &Run<'f>,
-    known: Knowledge<'_>,
+    known: Knowledge<'x>,
     framed: Vec<FramedPart<'f>>,
     arenas: &'f mut [Bump],
 ) -> Vec<FilePart<'f>> {
+    let workers = Workers::<Worker<'f, 'x>>::default();
     framed
         .into_par_iter()
         .zip(arenas.par_iter_mut())
-        .map_init(Worker::default, |worker, (framed, arena)| {
-            decide_part((run, known), worker, framed, arena)
+        .map(|(framed, arena)| {
+            workers.with(|worker| decide_part((run, known), worker, framed, arena))
         })
         .collect()
 }
