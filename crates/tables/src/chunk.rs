@@ -3,14 +3,15 @@
 //! The Parquet library would hash and compare each text anew; here a text has a number from the start.
 //! What the library is for stays its own: page headers, metadata, the footer.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, PageType, ZstdLevel};
 use parquet::column::page::{CompressedPage, Page, PageWriter};
-use parquet::column::writer::{ColumnCloseResult, ColumnWriterImpl};
-use parquet::data_type::{BoolType, ByteArray, DataType, Int64Type};
+use parquet::column::writer::ColumnCloseResult;
+use parquet::data_type::ByteArray;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, PageEncodingStats};
-use parquet::file::properties::WriterPropertiesPtr;
 use parquet::file::statistics::{Statistics, ValueStatistics};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
@@ -44,18 +45,11 @@ enum Distinct<'r> {
     Integers(Vec<i64>),
 }
 
-impl<'r> Distinct<'r> {
+impl Distinct<'_> {
     fn len(&self) -> usize {
         match self {
             Self::Texts(texts) => texts.len(),
             Self::Integers(integers) => integers.len(),
-        }
-    }
-
-    fn texts(&self) -> &[&'r str] {
-        match self {
-            Self::Texts(texts) => texts,
-            Self::Integers(_) => &[],
         }
     }
 
@@ -84,16 +78,21 @@ impl<'r> Distinct<'r> {
 }
 
 /// A leaf without its values.
-struct Paged {
+struct Paged<'d> {
     levels: Levels,
     pages: Vec<PageEnd>,
     rows: usize,
+    descriptor: &'d ColumnDescPtr,
 }
 
-impl Paged {
+impl Paged<'_> {
     /// Values, null and nothing among them.
     fn slots(&self) -> usize {
         self.pages.last().map_or(0, |page| page.slots)
+    }
+
+    fn nulls(&self, values: usize) -> u64 {
+        self.slots().saturating_sub(values) as u64
     }
 }
 
@@ -111,7 +110,7 @@ impl ChunkEncoder {
     pub(crate) fn encode(
         &mut self,
         leaf: Leaf<'_>,
-        (descriptor, properties): (&ColumnDescPtr, &WriterPropertiesPtr),
+        descriptor: &ColumnDescPtr,
     ) -> Result<Chunk, ParquetError> {
         let Leaf {
             levels,
@@ -124,82 +123,116 @@ impl ChunkEncoder {
             levels,
             pages,
             rows,
+            descriptor,
         };
-        let column = (descriptor, properties);
         match values {
             Values::Repeated(dictionary, numbers) => {
                 let distinct = Distinct::Texts(dictionary.into_texts());
-                self.texts(&leaf, (&distinct, Some(&numbers)), descriptor)
+                self.numbered(&leaf, &distinct, &numbers)
             }
-            Values::Integers(_, distinct, numbers) => self.texts(
-                &leaf,
-                (&Distinct::Integers(distinct), Some(&numbers)),
-                descriptor,
-            ),
-            Values::Unique(texts) => self.texts(&leaf, (&Distinct::Texts(texts), None), descriptor),
-            Values::Numbers(numbers) => plain::<Int64Type>(&leaf, &numbers, column),
-            Values::Booleans(truths) => plain::<BoolType>(&leaf, &truths, column),
+            Values::Integers(_, distinct, numbers) => {
+                self.numbered(&leaf, &Distinct::Integers(distinct), &numbers)
+            }
+            Values::Unique(texts) => self.unique(&leaf, &texts),
+            Values::Numbers(numbers) => self.numbers(&leaf, &numbers),
+            Values::Booleans(truths) => self.truths(&leaf, &truths),
         }
     }
 
-    fn texts(
+    /// Texts and integers of which each is a number of a distinct one.
+    fn numbered(
         &mut self,
-        leaf: &Paged,
-        (distinct, numbers): (&Distinct<'_>, Option<&[u32]>),
-        descriptor: &ColumnDescPtr,
+        leaf: &Paged<'_>,
+        distinct: &Distinct<'_>,
+        numbers: &[u32],
     ) -> Result<Chunk, ParquetError> {
-        let statistics = statistics(leaf, distinct, numbers, descriptor);
-        let dictionary = numbers.filter(|numbers| pays(distinct, numbers));
-        let mut writer = ChunkWriter::new();
-        if dictionary.is_some() {
-            self.raw.clear();
-            (0..distinct.len()).for_each(|number| distinct.write(number, &mut self.raw));
-            let buf = self.compressed()?;
-            writer.write(
-                Page::DictionaryPage {
-                    buf,
-                    num_values: distinct.len() as u32,
-                    // As the first version of the format calls it, which the pages have.
-                    encoding: Encoding::PLAIN_DICTIONARY,
-                    is_sorted: false,
-                },
-                self.raw.len(),
-            )?;
-        }
-        let encoding = match (dictionary, numbers) {
-            (Some(_), _) => Encoding::RLE_DICTIONARY,
-            (None, Some(_)) => Encoding::PLAIN,
-            (None, None) => Encoding::DELTA_LENGTH_BYTE_ARRAY,
+        let statistics = match distinct {
+            Distinct::Texts(texts) => text_statistics(leaf, texts, numbers.len()),
+            Distinct::Integers(_) => None,
         };
+        let mut writer = ChunkWriter::new(leaf, self.level);
+        if !pays(distinct, numbers) {
+            self.pages(&mut writer, Encoding::PLAIN, |values, raw| {
+                for number in numbers.get(values).unwrap_or_default() {
+                    distinct.write(*number as usize, raw);
+                }
+            })?;
+            return writer.close(statistics);
+        }
+        self.raw.clear();
+        (0..distinct.len()).for_each(|number| distinct.write(number, &mut self.raw));
+        let buf = self.compressed()?;
+        writer.write(
+            Page::DictionaryPage {
+                buf,
+                num_values: distinct.len() as u32,
+                // As the first version of the format calls it, which the pages have.
+                encoding: Encoding::PLAIN_DICTIONARY,
+                is_sorted: false,
+            },
+            self.raw.len(),
+        )?;
+        let width = hybrid::width_of(distinct.len().saturating_sub(1) as u32);
+        let width = hybrid::whole_bytes(width);
+        self.pages(&mut writer, Encoding::RLE_DICTIONARY, |values, raw| {
+            raw.push(width);
+            hybrid::encode(numbers.get(values).unwrap_or_default(), width, raw);
+        })?;
+        writer.close(statistics)
+    }
+
+    fn unique(&mut self, leaf: &Paged<'_>, texts: &[&str]) -> Result<Chunk, ParquetError> {
+        let mut writer = ChunkWriter::new(leaf, self.level);
+        let encoding = Encoding::DELTA_LENGTH_BYTE_ARRAY;
+        self.pages(&mut writer, encoding, |values, raw| {
+            delta::encode_texts(texts.get(values).unwrap_or_default(), raw);
+        })?;
+        writer.close(text_statistics(leaf, texts, texts.len()))
+    }
+
+    /// Counts and times.
+    fn numbers(&mut self, leaf: &Paged<'_>, numbers: &[i64]) -> Result<Chunk, ParquetError> {
+        let mut writer = ChunkWriter::new(leaf, self.level);
+        self.pages(&mut writer, Encoding::DELTA_BINARY_PACKED, |values, raw| {
+            delta::encode_integers(numbers.get(values).unwrap_or_default(), raw);
+        })?;
+        let (least, greatest) = (numbers.iter().min(), numbers.iter().max());
+        let nulls = Some(leaf.nulls(numbers.len()));
+        let statistics = Statistics::int64(least.copied(), greatest.copied(), None, nulls, false);
+        writer.close(Some(statistics))
+    }
+
+    fn truths(&mut self, leaf: &Paged<'_>, truths: &[bool]) -> Result<Chunk, ParquetError> {
+        let mut writer = ChunkWriter::new(leaf, self.level);
+        self.pages(&mut writer, Encoding::PLAIN, |values, raw| {
+            hybrid::pack_bits(truths.get(values).unwrap_or_default(), 1, raw);
+        })?;
+        let (least, greatest) = (truths.iter().min(), truths.iter().max());
+        let nulls = Some(leaf.nulls(truths.len()));
+        let statistics = Statistics::boolean(least.copied(), greatest.copied(), None, nulls, false);
+        writer.close(Some(statistics))
+    }
+
+    /// The data pages, with the values that `write` writes.
+    fn pages(
+        &mut self,
+        writer: &mut ChunkWriter<'_>,
+        encoding: Encoding,
+        write: impl Fn(Range<usize>, &mut Vec<u8>),
+    ) -> Result<(), ParquetError> {
+        let leaf = writer.leaf;
+        writer.encoding = encoding;
         let mut begin = PageEnd::default();
         for end in &leaf.pages {
             self.raw.clear();
             for (levels, greatest) in [
-                (&leaf.levels.repetition, descriptor.max_rep_level()),
-                (&leaf.levels.definition, descriptor.max_def_level()),
+                (&leaf.levels.repetition, leaf.descriptor.max_rep_level()),
+                (&leaf.levels.definition, leaf.descriptor.max_def_level()),
             ] {
                 let levels = levels.get(begin.slots..end.slots).unwrap_or_default();
                 push_levels(levels, greatest, &mut self.raw);
             }
-            let values = begin.values..end.values;
-            match (dictionary, numbers) {
-                (Some(numbers), _) => {
-                    let width = hybrid::width_of(distinct.len().saturating_sub(1) as u32);
-                    let width = hybrid::whole_bytes(width);
-                    self.raw.push(width);
-                    let numbers = numbers.get(values).unwrap_or_default();
-                    hybrid::encode(numbers, width, &mut self.raw);
-                }
-                (None, Some(numbers)) => {
-                    for number in numbers.get(values).unwrap_or_default() {
-                        distinct.write(*number as usize, &mut self.raw);
-                    }
-                }
-                (None, None) => {
-                    let texts = distinct.texts().get(values).unwrap_or_default();
-                    delta::encode_texts(texts, &mut self.raw);
-                }
-            }
+            write(begin.values..end.values, &mut self.raw);
             let buf = self.compressed()?;
             writer.write(
                 Page::DataPage {
@@ -214,7 +247,7 @@ impl ChunkEncoder {
             )?;
             begin = *end;
         }
-        writer.close(leaf, (descriptor, encoding, self.level), statistics)
+        Ok(())
     }
 
     fn compressed(&mut self) -> Result<Bytes, ParquetError> {
@@ -228,28 +261,6 @@ impl ChunkEncoder {
             .compress_to_buffer(&self.raw, &mut self.packed)?;
         Ok(Bytes::copy_from_slice(&self.packed))
     }
-}
-
-/// Numbers and truths, which have no dictionary: the library's own encodings.
-fn plain<D: DataType>(
-    leaf: &Paged,
-    values: &[D::T],
-    (descriptor, properties): (&ColumnDescPtr, &WriterPropertiesPtr),
-) -> Result<Chunk, ParquetError> {
-    let definition: Vec<i16> = leaf
-        .levels
-        .definition
-        .iter()
-        .map(|l| i16::from(*l))
-        .collect();
-    let definition = (descriptor.max_def_level() > 0).then_some(&*definition);
-    let mut out = TrackedWrite::new(Vec::new());
-    let pages = Box::new(SerializedPageWriter::new(&mut out));
-    let mut writer = ColumnWriterImpl::<D>::new(descriptor.clone(), properties.clone(), pages);
-    writer.write_batch(values, definition, None)?;
-    let close = writer.close()?;
-    let bytes = out.into_inner()?.into();
-    Ok(Chunk { bytes, close })
 }
 
 /// Whether numbers and the texts they stand for take clearly less than the texts in their places: where
@@ -277,21 +288,11 @@ fn push_levels(levels: &[u8], greatest: i16, out: &mut Vec<u8>) {
     }
 }
 
-/// The least and greatest of all values, where a reader could use them: not within lists and maps.
-fn statistics(
-    leaf: &Paged,
-    distinct: &Distinct<'_>,
-    numbers: Option<&[u32]>,
-    descriptor: &ColumnDescPtr,
-) -> Option<Statistics> {
-    let Distinct::Texts(texts) = distinct else {
-        return None;
-    };
-    if descriptor.max_rep_level() > 0 {
+/// The least and greatest of some texts, where a reader could use them: not within lists and maps.
+fn text_statistics(leaf: &Paged<'_>, texts: &[&str], values: usize) -> Option<Statistics> {
+    if leaf.descriptor.max_rep_level() > 0 {
         return None;
     }
-    let values = numbers.map_or(texts.len(), <[u32]>::len);
-    let nulls = leaf.slots().saturating_sub(values) as u64;
     let (smallest, greatest) = extremes(texts).unzip();
     let least = smallest.map(floor);
     let ceiling = greatest.and_then(ceiling);
@@ -305,7 +306,7 @@ fn statistics(
         least.map(ByteArray::from),
         ceiling.map(ByteArray::from),
         None,
-        Some(nulls),
+        Some(leaf.nulls(values)),
         false,
     )
     .with_min_is_exact(min_exact)
@@ -357,7 +358,11 @@ fn ceiling(text: &str) -> Option<Vec<u8>> {
 }
 
 /// The pages of a chunk, as they come.
-struct ChunkWriter {
+struct ChunkWriter<'l> {
+    leaf: &'l Paged<'l>,
+    level: ZstdLevel,
+    /// Of the values.
+    encoding: Encoding,
     out: TrackedWrite<Vec<u8>>,
     dictionary: bool,
     data_page_offset: Option<u64>,
@@ -366,9 +371,12 @@ struct ChunkWriter {
     data_pages: i32,
 }
 
-impl ChunkWriter {
-    fn new() -> Self {
+impl<'l> ChunkWriter<'l> {
+    fn new(leaf: &'l Paged<'l>, level: ZstdLevel) -> Self {
         Self {
+            leaf,
+            level,
+            encoding: Encoding::PLAIN,
             out: TrackedWrite::new(Vec::new()),
             dictionary: false,
             data_page_offset: None,
@@ -392,12 +400,13 @@ impl ChunkWriter {
         Ok(())
     }
 
-    fn close(
-        self,
-        leaf: &Paged,
-        (descriptor, encoding, level): (&ColumnDescPtr, Encoding, ZstdLevel),
-        statistics: Option<Statistics>,
-    ) -> Result<Chunk, ParquetError> {
+    fn close(self, statistics: Option<Statistics>) -> Result<Chunk, ParquetError> {
+        let Self {
+            leaf,
+            level,
+            encoding,
+            ..
+        } = self;
         let slots = leaf.slots();
         let mut pages = Vec::new();
         if self.dictionary {
@@ -415,7 +424,7 @@ impl ChunkWriter {
         let mut encodings: Vec<Encoding> = pages.iter().map(|page| page.encoding).collect();
         // Of the levels.
         encodings.push(Encoding::RLE);
-        let mut metadata = ColumnChunkMetaData::builder(descriptor.clone())
+        let mut metadata = ColumnChunkMetaData::builder(leaf.descriptor.clone())
             .set_compression(Compression::ZSTD(level))
             .set_encodings(encodings)
             .set_page_encoding_stats(pages)

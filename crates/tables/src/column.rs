@@ -36,7 +36,8 @@ pub struct DeterminedBy<'a> {
 pub enum Encoding {
     /// Through a dictionary, until it outgrows its page: values repeat.
     Dictionary,
-    /// As they are: values are unique, and a dictionary would only be built to be thrown away.
+    /// As they are, texts behind all their lengths: values are unique, and a dictionary would only be
+    /// built to be thrown away.
     Plain,
     /// As differences: numbers near each other, and times (a third smaller than through a
     /// dictionary, and cheaper).

@@ -20,10 +20,9 @@ pub(crate) struct Dictionary<'r> {
 impl<'r> Dictionary<'r> {
     /// The number of a text, which is probably `guess`.
     #[inline]
-    pub(crate) fn number_near(&mut self, text: &'r str, guess: Option<u32>) -> u32 {
-        let known = guess.and_then(|guess| Some((guess, *self.texts.get(guess as usize)?)));
-        match known {
-            Some((guess, known)) if std::ptr::eq(known, text) || known == text => guess,
+    pub(crate) fn number_near(&mut self, text: &'r str, guess: u32) -> u32 {
+        match self.texts.get(guess as usize) {
+            Some(known) if std::ptr::eq(*known, text) || *known == text => guess,
             _ => self.number(text),
         }
     }
@@ -83,7 +82,7 @@ mod tests {
         let numbers: Vec<u32> = parts.iter().map(|part| dictionary.number(part)).collect();
         for guess in 0..6 {
             let parts = parts.iter();
-            let near = parts.map(|part| dictionary.number_near(part, Some(guess)));
+            let near = parts.map(|part| dictionary.number_near(part, guess));
             assert_eq!(near.collect::<Vec<u32>>(), numbers);
         }
         assert_eq!(numbers, [0, 0, 1, 2, 2, 3]);

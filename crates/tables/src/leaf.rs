@@ -3,9 +3,9 @@
 //! Repetition and definition levels as the format has them
 //! (<https://parquet.apache.org/docs/file-format/nestedencoding/>), for the shapes that our columns have.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
-use crate::column::{Cells, Column, DeterminedBy, Encoding};
+use crate::column::{Cells, Column, DeterminedBy, Encoding, TextListMap};
 use crate::dictionary::Dictionary;
 use crate::table::Table;
 
@@ -39,7 +39,7 @@ pub(crate) enum Values<'r> {
     /// Texts that do not.
     Unique(Vec<&'r str>),
     /// Integers, which repeat: their numbers.
-    Integers(HashMap<i64, u32>, Vec<i64>, Vec<u32>),
+    Integers(FxHashMap<i64, u32>, Vec<i64>, Vec<u32>),
     /// Counts and times.
     Numbers(Vec<i64>),
     Booleans(Vec<bool>),
@@ -103,7 +103,7 @@ impl<'r> Leaf<'r> {
                 Values::Booleans(Vec::with_capacity(rows))
             }
             (Cells::DeterminedBy(..), _) if part == Part::Index => {
-                Values::Integers(HashMap::new(), Vec::new(), Vec::new())
+                Values::Integers(FxHashMap::default(), Vec::new(), Vec::new())
             }
             (Cells::Text(..) | Cells::OptionalText(..), Encoding::Plain) => {
                 Values::Unique(Vec::with_capacity(rows))
@@ -148,30 +148,26 @@ impl<'r> Leaf<'r> {
         self.rows += rows.len();
         let rows = rows.iter().copied();
         match *cells {
-            Cells::Text(get, _) => rows.for_each(|row| self.values.push(get(row), 1)),
-            Cells::OptionalText(get, _) => rows.for_each(|row| {
-                let text = get(row);
-                self.levels.definition.push(u8::from(text.is_some()));
-                if let Some(text) = text {
-                    self.values.push(text, 1);
-                }
-            }),
-            Cells::TextList(get, _) => rows.for_each(|row| {
-                self.list(get(row), |values, text, stride| values.push(text, stride));
-            }),
+            Cells::Text(get, _) => self.values.push_run(rows.map(get)),
+            Cells::OptionalText(get, _) => {
+                let definition = &mut self.levels.definition;
+                let texts = rows.filter_map(|row| {
+                    let text = get(row);
+                    definition.push(u8::from(text.is_some()));
+                    text
+                });
+                self.values.push_run(texts);
+            }
+            Cells::TextList(get, _) => {
+                rows.for_each(|row| self.list(get(row), |texts| texts.iter().copied()));
+            }
             Cells::TextMap(get, _) => rows.for_each(|row| match part {
-                Part::Key => self.list(get(row), |values, (key, _), stride| {
-                    values.push(key, stride)
-                }),
-                _ => self.list(get(row), |values, (_, value), stride| {
-                    values.push(value, stride)
-                }),
+                Part::Key => self.list(get(row), |map| map.iter().map(|(key, _)| *key)),
+                _ => self.list(get(row), |map| map.iter().map(|(_, value)| *value)),
             }),
             Cells::TextListMap(get, _) => rows.for_each(|row| match part {
-                Part::Key => self.list(get(row), |values, (key, _), stride| {
-                    values.push(key, stride)
-                }),
-                _ => self.lists(get(row).iter().map(|(_, list)| *list)),
+                Part::Key => self.list(get(row), |map| map.iter().map(|(key, _)| *key)),
+                _ => self.lists(get(row)),
             }),
             Cells::DeterminedBy(get, _) => rows.for_each(|row| self.statements(part, get(row))),
             Cells::OptionalTimestamp(get, _) => rows.for_each(|row| self.optional(get(row))),
@@ -198,76 +194,84 @@ impl<'r> Leaf<'r> {
     }
 
     /// The items of one row, each a value.
-    fn list<I>(&mut self, items: &'r [I], mut push: impl FnMut(&mut Values<'r>, &'r I, usize)) {
+    fn list<I, T>(&mut self, items: &'r [I], texts: impl Fn(&'r [I]) -> T)
+    where
+        T: Iterator<Item = &'r str>,
+    {
+        if self.item_levels(items.len()) {
+            self.values_of_row(|values, stride| values.push_list(texts(items), stride));
+        }
+    }
+
+    /// The levels of one row's items; whether there are any.
+    fn item_levels(&mut self, items: usize) -> bool {
         let Levels {
             repetition,
             definition,
         } = &mut self.levels;
-        if items.is_empty() {
-            repetition.push(0);
-            definition.push(0);
-            return;
-        }
         repetition.push(0);
-        repetition.resize(repetition.len() + items.len() - 1, 1);
-        definition.resize(definition.len() + items.len(), 1);
-        let (before, stride) = (self.values.len(), self.stride);
-        items
-            .iter()
-            .for_each(|item| push(&mut self.values, item, stride));
+        let Some(more) = items.checked_sub(1) else {
+            definition.push(0);
+            return false;
+        };
+        definition.push(1);
+        if more > 0 {
+            repetition.resize(repetition.len() + more, 1);
+            definition.resize(definition.len() + more, 1);
+        }
+        true
+    }
+
+    fn values_of_row(&mut self, push: impl FnOnce(&mut Values<'r>, usize)) {
+        let before = self.values.len();
+        push(&mut self.values, self.stride);
         self.stride = (self.values.len() - before).max(1);
     }
 
     /// The lists of one row's map.
-    fn lists(&mut self, lists: impl Iterator<Item = &'r [&'r str]>) {
+    fn lists(&mut self, map: TextListMap<'r>) {
         let Levels {
             repetition,
             definition,
         } = &mut self.levels;
-        let (before, stride) = (self.values.len(), self.stride);
-        let mut of_entry = 0;
-        for list in lists {
-            repetition.push(of_entry);
-            of_entry = 1;
-            if list.is_empty() {
-                definition.push(1);
-                continue;
-            }
-            // Nearly every list is of one.
-            definition.push(2);
-            if list.len() > 1 {
-                repetition.resize(repetition.len() + list.len() - 1, 2);
-                definition.resize(definition.len() + list.len() - 1, 2);
-            }
-            list.iter().for_each(|text| self.values.push(text, stride));
-        }
-        self.stride = (self.values.len() - before).max(1);
-        if of_entry == 0 {
+        if map.is_empty() {
             repetition.push(0);
             definition.push(0);
+            return;
         }
+        let mut of_entry = 0;
+        for (_, list) in map {
+            repetition.push(of_entry);
+            of_entry = 1;
+            definition.push(if list.is_empty() { 1 } else { 2 });
+            // Nearly every list is of one.
+            if let Some(more @ 1..) = list.len().checked_sub(1) {
+                repetition.resize(repetition.len() + more, 2);
+                definition.resize(definition.len() + more, 2);
+            }
+        }
+        self.values_of_row(|values, stride| {
+            for (_, list) in map {
+                values.push_list(list.iter().copied(), stride);
+            }
+        });
     }
 
     /// One member of each of a row's statements.
     fn statements(&mut self, part: Part, statements: &'r [DeterminedBy<'r>]) {
         match part {
-            Part::Layer => self.list(statements, |values, s, stride| values.push(s.layer, stride)),
-            Part::Policy => self.list(statements, |values, s, stride| {
-                values.push(s.policy, stride)
-            }),
-            Part::Index => self.list(statements, |values, s, _| {
-                values.push_integer(s.index.into())
-            }),
-            Part::Effect => self.list(statements, |values, s, stride| {
-                values.push(s.effect, stride)
-            }),
+            Part::Layer => self.list(statements, |all| all.iter().map(|s| s.layer)),
+            Part::Policy => self.list(statements, |all| all.iter().map(|s| s.policy)),
+            Part::Index => {
+                if self.item_levels(statements.len()) {
+                    let indices = statements.iter().map(|s| s.index);
+                    indices.for_each(|index| self.values.push_integer(index.into()));
+                }
+            }
+            Part::Effect => self.list(statements, |all| all.iter().map(|s| s.effect)),
             Part::Sid | Part::Whole | Part::Key | Part::Value => {
                 let begin = self.levels.definition.len();
-                self.list(statements, |values, s, stride| {
-                    if let Some(sid) = s.sid {
-                        values.push(sid, stride);
-                    }
-                });
+                self.list(statements, |all| all.iter().filter_map(|s| s.sid));
                 // One level more tells null from a text.
                 let levels = self.levels.definition.iter_mut().skip(begin);
                 for (level, statement) in levels.zip(statements) {
@@ -307,15 +311,36 @@ impl<'r> Values<'r> {
         }
     }
 
-    /// A text, which is probably that of so many values before.
-    #[inline]
-    fn push(&mut self, text: &'r str, before: usize) {
+    /// Texts of one place in their rows: most are the one before.
+    fn push_run(&mut self, texts: impl Iterator<Item = &'r str>) {
         match self {
             Self::Repeated(dictionary, numbers) => {
-                let guess = numbers.get(numbers.len().wrapping_sub(before)).copied();
-                numbers.push(dictionary.number_near(text, guess));
+                let (mut last, mut number) = ("", u32::MAX);
+                numbers.extend(texts.map(|text| {
+                    if number == u32::MAX || !std::ptr::eq(last, text) {
+                        number = dictionary.number_near(text, number);
+                        last = text;
+                    }
+                    number
+                }));
             }
-            Self::Unique(texts) => texts.push(text),
+            Self::Unique(all) => all.extend(texts),
+            Self::Integers(..) | Self::Numbers(_) | Self::Booleans(_) => {}
+        }
+    }
+
+    /// Texts of one row, each of which is probably that of `stride` values before.
+    #[inline]
+    fn push_list(&mut self, texts: impl Iterator<Item = &'r str>, stride: usize) {
+        match self {
+            Self::Repeated(dictionary, numbers) => {
+                for text in texts {
+                    let guess = numbers.get(numbers.len().wrapping_sub(stride));
+                    let guess = guess.copied().unwrap_or(u32::MAX);
+                    numbers.push(dictionary.number_near(text, guess));
+                }
+            }
+            Self::Unique(all) => all.extend(texts),
             Self::Integers(..) | Self::Numbers(_) | Self::Booleans(_) => {}
         }
     }

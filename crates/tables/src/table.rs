@@ -2,9 +2,8 @@
 
 use std::cmp::Ordering;
 
-use rustc_hash::FxHashMap;
-
 use crate::column::{Column, SortValue};
+use crate::dictionary::Dictionary;
 
 /// A table that is written as Parquet, in folders by [`Table::FOLDER`].
 pub trait Table: 'static {
@@ -45,29 +44,44 @@ pub fn sort_keys<'r, T: Table>(rows: impl Iterator<Item = &'r T::Row<'r>> + Clon
     const { assert!(T::SORTED_BY.len() <= SORT_COLUMNS) };
     let mut keys = vec![[0; SORT_COLUMNS]; rows.clone().count()];
     for (place, (_, column)) in sort_columns::<T>().enumerate() {
-        let mut texts: FxHashMap<&'r str, u64> = FxHashMap::default();
-        for row in rows.clone() {
-            if let SortValue::Text(text) = column.sort_value(row) {
-                texts.entry(text).or_default();
-            }
+        // Of texts, each one's number first, then its rank among all. Null is 0.
+        let mut texts = Dictionary::default();
+        let mut last = u32::MAX;
+        let values = keys.iter_mut().filter_map(|key| key.get_mut(place));
+        for (row, value) in rows.clone().zip(values) {
+            *value = match column.sort_value(row) {
+                SortValue::Null => 0,
+                SortValue::Text(text) => {
+                    last = texts.number_near(text, last);
+                    u64::from(last) + 1
+                }
+                SortValue::Number(number) => number,
+            };
         }
-        let mut ranked: Vec<&str> = texts.keys().copied().collect();
-        ranked.sort_unstable();
-        // Null is 0.
-        for (rank, text) in (1..).zip(ranked) {
-            texts.insert(text, rank);
+        let ranks = ranks(&texts.into_texts());
+        if ranks.is_empty() {
+            continue;
         }
-        for (row, key) in rows.clone().zip(&mut keys) {
-            if let Some(rank) = key.get_mut(place) {
-                *rank = match column.sort_value(row) {
-                    SortValue::Null => 0,
-                    SortValue::Text(text) => texts.get(text).copied().unwrap_or_default(),
-                    SortValue::Number(number) => number,
-                };
-            }
+        for value in keys.iter_mut().filter_map(|key| key.get_mut(place)) {
+            let number = value.checked_sub(1);
+            let rank = number.and_then(|number| ranks.get(number as usize));
+            *value = rank.copied().unwrap_or_default();
         }
     }
     keys
+}
+
+/// The place of each text in the order of all, from 1.
+fn ranks(texts: &[&str]) -> Vec<u64> {
+    let mut order: Vec<(&str, usize)> = texts.iter().copied().zip(0..).collect();
+    order.sort_unstable();
+    let mut ranks = vec![0; texts.len()];
+    for (rank, (_, number)) in (1..).zip(order) {
+        if let Some(place) = ranks.get_mut(number) {
+            *place = rank;
+        }
+    }
+    ranks
 }
 
 /// The columns of [`Table::SORTED_BY`] with their places.

@@ -6,19 +6,16 @@ use std::sync::Arc;
 
 use arrow_schema::Schema;
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::basic::{Compression, Encoding as ParquetEncoding, ZstdLevel};
+use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, SortingColumn};
-use parquet::file::properties::{
-    EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterPropertiesPtr,
-    WriterVersion,
-};
+use parquet::file::properties::{WriterProperties, WriterVersion};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnDescPtr, SchemaDescriptor};
 use rayon::prelude::*;
 
 use crate::chunk::{Chunk, ChunkEncoder};
-use crate::column::{Column, Encoding};
+use crate::column::Column;
 use crate::error::TableError;
 use crate::leaf::{Leaf, Part};
 use crate::table::{Table, sort_columns, sort_order};
@@ -152,13 +149,12 @@ impl<T: Table, W: Write + Send> TableWriter<T, W> {
                 .with_max_len(1)
                 .for_each(|work| work.push(rows));
         }
-        let properties = self.file.properties();
         let mut encoded = work
             .into_par_iter()
             .with_max_len(1)
             .map_init(
                 || ChunkEncoder::new(COMPRESSION_LEVEL),
-                |encoder, work| work.close(encoder, properties),
+                |encoder, work| work.close(encoder),
             )
             .collect::<Result<Vec<_>, TableError>>()?;
         encoded.sort_unstable_by_key(|(place, _)| *place);
@@ -226,7 +222,6 @@ impl<'r, T: Table> Work<'r, T> {
     fn close(
         mut self,
         encoder: &mut Result<ChunkEncoder, ParquetError>,
-        properties: &WriterPropertiesPtr,
     ) -> Result<(usize, Chunk), TableError> {
         self.leaf.end_page();
         let table = T::NAME;
@@ -235,7 +230,7 @@ impl<'r, T: Table> Work<'r, T> {
             return Err(TableError::TooManyItems { table, column });
         }
         let chunk = match encoder {
-            Ok(encoder) => encoder.encode(self.leaf, (&self.descriptor, properties)),
+            Ok(encoder) => encoder.encode(self.leaf, &self.descriptor),
             Err(error) => Err(ParquetError::General(error.to_string())),
         };
         let chunk = chunk.map_err(|error| TableError::parquet(table, error))?;
@@ -248,8 +243,8 @@ fn properties<T: Table>(schema: &SchemaDescriptor) -> Result<WriterProperties, P
         KeyValue::new("retrial.table".to_owned(), T::NAME.to_owned()),
         KeyValue::new("retrial.format".to_owned(), FORMAT_VERSION.to_owned()),
     ];
-    let mut builder = WriterProperties::builder()
-        // Version 1 pages: what every engine reads. The encodings below are understood in both.
+    let builder = WriterProperties::builder()
+        // Version 1 pages: what every engine reads. How values are encoded in them is the chunks' affair.
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_created_by(CREATED_BY.to_owned())
         .set_key_value_metadata(Some(metadata))
@@ -257,34 +252,7 @@ fn properties<T: Table>(schema: &SchemaDescriptor) -> Result<WriterProperties, P
         // A row group has a page or two of each column: what an index says, its statistics say.
         .set_offset_index_disabled(true)
         .set_sorting_columns(Some(sorting_columns::<T>(schema)));
-    for (leaf, descriptor) in schema.columns().iter().enumerate() {
-        let root = schema.get_column_root(leaf).name();
-        if let Some(column) = T::COLUMNS.iter().find(|column| column.name() == root) {
-            builder = column_properties(builder, column, descriptor.path());
-        }
-    }
     Ok(builder.build())
-}
-
-fn column_properties<T: Table>(
-    builder: WriterPropertiesBuilder,
-    column: &Column<T>,
-    path: &parquet::schema::types::ColumnPath,
-) -> WriterPropertiesBuilder {
-    // The least and greatest of all values in all maps says nothing that a reader could use.
-    let statistics = if column.kind().is_nested() {
-        EnabledStatistics::None
-    } else {
-        EnabledStatistics::Chunk
-    };
-    let builder = builder.set_column_statistics_enabled(path.clone(), statistics);
-    match column.encoding() {
-        Encoding::Dictionary => builder,
-        Encoding::Plain => builder.set_column_dictionary_enabled(path.clone(), false),
-        Encoding::Delta => builder
-            .set_column_dictionary_enabled(path.clone(), false)
-            .set_column_encoding(path.clone(), ParquetEncoding::DELTA_BINARY_PACKED),
-    }
 }
 
 /// The order of the rows, for readers that make use of it.
