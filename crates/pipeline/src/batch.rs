@@ -321,17 +321,64 @@ fn sorted<'s, 'x, T: Table>(rows: &'s [&'x Dated<T::Row<'x>>]) -> Cow<'s, [&'x D
         return Cow::Borrowed(rows);
     }
     let keys = sort_keys::<T>(rows.iter().map(|(_, row)| row));
-    let mut order: Vec<(EventDate, SortKey, usize)> = keys
+    let dates = rows.iter().map(|(date, _)| *date);
+    let keys: Vec<(EventDate, SortKey)> = dates.zip(keys).collect();
+    order_of(&keys)
         .into_iter()
-        .zip(rows)
+        .filter_map(|place| rows.get(place).copied())
+        .collect()
+}
+
+/// The places of keys in their order; equal ones in that of their places.
+fn order_of(keys: &[(EventDate, SortKey)]) -> Vec<usize> {
+    if let Some((mut packed, places)) = packed(keys) {
+        packed.sort_unstable();
+        let place = |key: u128| (key & ((1 << places) - 1)) as usize;
+        return packed.into_iter().map(place).collect();
+    }
+    let mut order: Vec<(EventDate, SortKey, usize)> = keys
+        .iter()
         .zip(0..)
-        .map(|((key, (date, _)), place)| (*date, key, place))
+        .map(|((date, key), place)| (*date, *key, place))
         .collect();
     order.sort_unstable();
-    order
-        .into_iter()
-        .filter_map(|(_, _, place)| rows.get(place).copied())
-        .collect()
+    order.into_iter().map(|(_, _, place)| place).collect()
+}
+
+/// Keys with their places as single numbers of the same order, and the bits of a place; `None` where they
+/// do not fit. They do: the rows of a slice are of a few days, and of no more principals than there are
+/// rows.
+fn packed(keys: &[(EventDate, SortKey)]) -> Option<(Vec<u128>, u32)> {
+    let parts = |(date, key): &(EventDate, SortKey)| {
+        let date = date.map_or(0, |day| 1 + u64::from(day.cast_unsigned() ^ (1 << 31)));
+        std::iter::once(date).chain(*key)
+    };
+    let mut least: Vec<u64> = parts(keys.first()?).collect();
+    let mut greatest = least.clone();
+    for key in keys {
+        for ((least, greatest), part) in least.iter_mut().zip(&mut greatest).zip(parts(key)) {
+            *least = part.min(*least);
+            *greatest = part.max(*greatest);
+        }
+    }
+    let bits = |number: u64| u64::BITS - number.leading_zeros();
+    let columns: Vec<(u64, u32)> = least
+        .iter()
+        .zip(&greatest)
+        .map(|(least, greatest)| (*least, bits(greatest - least)))
+        .collect();
+    let places = bits(keys.len() as u64);
+    if columns.iter().map(|(_, bits)| bits).sum::<u32>() + places > u128::BITS {
+        return None;
+    }
+    let pack = |(key, place): (_, u128)| {
+        let columns = parts(key).zip(&columns);
+        let packed = columns.fold(0, |packed: u128, (part, (least, bits))| {
+            packed << bits | u128::from(part - least)
+        });
+        packed << places | place
+    };
+    Some((keys.iter().zip(0..).map(pack).collect(), places))
 }
 
 /// A file that is begun in the store only once it is worth it.
@@ -381,5 +428,31 @@ impl Write for HeldUpload<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn keys_are_packed_in_their_order(
+            keys in proptest::collection::vec(
+                (
+                    prop::option::of(prop::sample::select(vec![i32::MIN, -1, 0, 20_000, i32::MAX])),
+                    (0_u64..3, 0_u64..300, prop::sample::select(vec![0, 1, 1 << 40, u64::MAX])),
+                ),
+                0..60,
+            )
+        ) {
+            let wide = |(date, (a, b, c)): &(EventDate, (u64, u64, u64))| (*date, [*a, *b, *c, 0, 0]);
+            let keys: Vec<(EventDate, SortKey)> = keys.iter().map(wide).collect();
+            let mut expect: Vec<usize> = (0..keys.len()).collect();
+            expect.sort_by_key(|place| keys[*place]);
+            prop_assert_eq!(order_of(&keys), expect);
+        }
     }
 }

@@ -152,7 +152,7 @@ impl<'f> RowPlace<'f, '_> {
         let mut context = BumpVec::with_capacity_in(room, self.arena);
         let (mut rest, mut done) = (known.context, 0);
         for entry in own {
-            let place = known.place_of(entry.0);
+            let place = known.place_of(entry.0, done);
             let (before, behind) = rest
                 .split_at_checked(place.saturating_sub(done))
                 .unwrap_or((rest, &[]));

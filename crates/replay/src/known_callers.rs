@@ -156,13 +156,14 @@ impl<'k> KnownCaller<'k> {
         }
     }
 
-    /// Where a key that is not in [`KnownCaller::context`] would stand there. Comparing whole texts was
-    /// most of what it took.
-    pub fn place_of(&self, key: &str) -> usize {
+    /// Where a key that is not in [`KnownCaller::context`], and does not stand before `from`, would stand
+    /// there. Comparing whole texts was most of what it took.
+    pub fn place_of(&self, key: &str, from: usize) -> usize {
         let number = beginning(key);
-        let place = self.beginnings.partition_point(|other| *other < number);
-        let rest = self.context.iter().zip(self.beginnings).skip(place);
-        let before = rest.take_while(|((other, _), begins)| **begins == number && *other < key);
+        let rest = self.beginnings.get(from..).unwrap_or_default();
+        let place = from + rest.iter().take_while(|other| **other < number).count();
+        let alike = self.context.iter().zip(self.beginnings).skip(place);
+        let before = alike.take_while(|((other, _), begins)| **begins == number && *other < key);
         place + before.count()
     }
 }
