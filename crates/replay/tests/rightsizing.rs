@@ -15,10 +15,11 @@ use std::sync::OnceLock;
 use bumpalo::Bump;
 use retrial_iam::{Catalogue, PolicyKind, Scratch, Severity, Snapshot, SnapshotFile, lint};
 use retrial_replay::{
-    Assumptions, Certainty, Covered, CoveredHour, Gather, Mapping, NoProposal, Outcome,
-    PermissionInputs, PermissionOptions, PermissionStates, PermissionUses, Proposal, RecordedCall,
-    RecordedRequest, RecordedWrites, Recording, Replayer, RightsizingEvidence, RightsizingInputs,
-    SeenCall, SessionKnowledge, StatementReason, Trails, Verdict, permissions, propose,
+    Assumptions, Certainty, Covered, CoveredHour, Gather, Mapping, MineConditions, NoProposal,
+    Outcome, PermissionInputs, PermissionOptions, PermissionStates, PermissionUses, Proposal,
+    RecordedCall, RecordedRequest, RecordedWrites, Recording, Replayer, RightsizingEvidence,
+    RightsizingInputs, RightsizingMode, SeenCall, SessionKnowledge, StatementEdit, StatementReason,
+    Trails, Verdict, permissions, propose,
 };
 use serde_json::{Value, json};
 
@@ -191,8 +192,8 @@ fn applies(statement: &Value, request: Request<'_>) -> bool {
         Some(element) => !listed(element, request.resource, 6, false),
         None => listed(&statement["Resource"], request.resource, 6, false),
     };
-    let wanted = statement["Condition"]["StringEquals"]["aws:RequestedRegion"].as_str();
-    about && on && wanted.is_none_or(|wanted| wanted == request.region)
+    let wanted = &statement["Condition"]["StringEquals"]["aws:RequestedRegion"];
+    about && on && (wanted.is_null() || values(wanted).contains(&request.region))
 }
 
 fn allowed(documents: &[Value], request: Request<'_>) -> bool {
@@ -362,17 +363,36 @@ fn mapping() -> &'static (Mapping, Recording) {
     })
 }
 
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    New,
+    Edits,
+    Conditions,
+}
+
+/// The last fifth of the hundred days begins here.
+const LAST_FIFTH: i64 = 80;
+
 /// The proposal, from calls that are gathered in so many parts.
-fn proposed(world: &World, calls: &[Called<'_>], parts: usize) -> Result<Proposal, NoProposal> {
+fn proposed(
+    world: &World,
+    calls: &[Called<'_>],
+    (parts, asked): (usize, Asked),
+) -> Result<Proposal, NoProposal> {
     let catalogue = Catalogue::bundled();
     let (mapping, recording) = mapping();
     let replayer = Replayer::new(catalogue, mapping, &world.snapshot, Assumptions::Named);
     let fresh = || {
         (
             PermissionUses::new(&world.snapshot),
-            RightsizingEvidence::new(&world.snapshot, catalogue, None),
+            RightsizingEvidence::new(&world.snapshot, catalogue, None).with_conditions(true),
         )
     };
+    let mut early = fresh();
+    for called in calls.iter().filter(|called| called.day < LAST_FIFTH) {
+        see(&replayer, called, (&mut early.0, &mut early.1));
+    }
     let mut gathered = fresh();
     for part in calls.chunks(calls.len().div_ceil(parts).max(1)) {
         let mut of_part = fresh();
@@ -429,6 +449,14 @@ fn proposed(world: &World, calls: &[Called<'_>], parts: usize) -> Result<Proposa
         evidence: &gathered.1,
         states: &states.into_inner(),
         drop_unobservable: true,
+        mode: match asked {
+            Asked::Edits => RightsizingMode::Edit(&BTreeSet::new()),
+            _ => RightsizingMode::New,
+        },
+        mine: match asked {
+            Asked::Conditions => MineConditions::Held(&early.1),
+            _ => MineConditions::No,
+        },
     };
     propose(&inputs, world.snapshot.principal(USER).unwrap())
 }
@@ -450,7 +478,8 @@ fn without(proposal: &Proposal, sid: &str) -> Vec<Value> {
         .collect()
 }
 
-fn check(seed: u64) -> bool {
+/// A world, and calls in it.
+fn made_up(seed: u64) -> (World, Vec<Called<'static>>) {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let documents: Vec<Value> = (0..1 + dice.roll(3)).map(|_| document(&mut dice)).collect();
     let world = World::new(documents);
@@ -461,7 +490,7 @@ fn check(seed: u64) -> bool {
         &Outcome::Denied,
         &Outcome::Failed,
     ];
-    let calls: Vec<Called<'_>> = (0..30)
+    let calls = (0..30)
         .map(|_| Called {
             request: Request {
                 action: dice.pick(&ACTIONS),
@@ -472,17 +501,32 @@ fn check(seed: u64) -> bool {
             day: i64::try_from(dice.roll(100)).unwrap(),
         })
         .collect();
-    let proposal = proposed(&world, &calls, 1);
+    (world, calls)
+}
+
+/// What is proposed for a world, whatever its parts.
+fn proposal_of(seed: u64, world: &World, calls: &[Called<'_>], asked: Asked) -> Option<Proposal> {
+    let proposal = proposed(world, calls, (1, asked));
     assert_eq!(
         proposal,
-        proposed(&world, &calls, 3),
+        proposed(world, calls, (3, asked)),
         "parts show, seed {seed}"
     );
-    let Ok(proposal) = proposal else {
-        assert_eq!(proposal, Err(NoProposal::NothingGoes), "seed {seed}");
-        return false;
-    };
-    let new = without(&proposal, "");
+    match proposal {
+        Ok(proposal) => Some(proposal),
+        Err(why) => {
+            assert_eq!(why, NoProposal::NothingGoes, "seed {seed}");
+            None
+        }
+    }
+}
+
+/// The requests that got through, none of which new documents may deny, and beside which they may open nothing.
+fn keeps_and_opens_nothing<'c>(
+    seed: u64,
+    (world, calls): (&World, &'c [Called<'c>]),
+    new: &[Value],
+) -> BTreeSet<Request<'c>> {
     let used: BTreeSet<Request<'_>> = calls
         .iter()
         .filter(|called| {
@@ -496,7 +540,7 @@ fn check(seed: u64) -> bool {
         .collect();
     for request in &used {
         assert!(
-            allowed(&new, *request),
+            allowed(new, *request),
             "seed {seed}: {request:?} is denied by {new:#?}"
         );
     }
@@ -523,7 +567,7 @@ fn check(seed: u64) -> bool {
                     resource,
                     region,
                 };
-                if allowed(&new, request) {
+                if allowed(new, request) {
                     assert!(
                         allowed(&world.documents, request),
                         "seed {seed}: {request:?} is opened by {new:#?}"
@@ -532,6 +576,16 @@ fn check(seed: u64) -> bool {
             }
         }
     }
+    used
+}
+
+fn check(seed: u64, asked: Asked) -> bool {
+    let (world, calls) = made_up(seed);
+    let Some(proposal) = proposal_of(seed, &world, &calls, asked) else {
+        return false;
+    };
+    let new = without(&proposal, "");
+    let used = keeps_and_opens_nothing(seed, (&world, &calls), &new);
     for document in &proposal.documents {
         assert!(document.json().len() <= 6_144);
         let findings = lint(&document.json(), PolicyKind::Identity, Catalogue::bundled());
@@ -560,8 +614,111 @@ fn check(seed: u64) -> bool {
 
 #[test]
 fn proposals_deny_nothing_that_was_used_and_open_nothing() {
-    let made = (1..=80).filter(|seed| check(*seed)).count();
+    let made = (1..=80).filter(|seed| check(*seed, Asked::New)).count();
     assert!(made > 40, "only {made} worlds had a proposal");
+}
+
+#[test]
+fn conditions_that_were_found_deny_nothing_that_was_used() {
+    let made = (1..=80).filter(|seed| check(*seed, Asked::Conditions));
+    let made: Vec<u64> = made.collect();
+    assert!(made.len() > 40, "only {} worlds had a proposal", made.len());
+    let with_some = made.into_iter().filter(|seed| {
+        let (world, calls) = made_up(*seed);
+        let proposal = proposal_of(*seed, &world, &calls, Asked::Conditions).unwrap();
+        let mut documents = proposal.documents.iter();
+        documents.any(|document| document.statements.iter().any(|one| !one.mined.is_empty()))
+    });
+    let with_some = with_some.count();
+    assert!(with_some > 10, "only {with_some} worlds had a condition");
+}
+
+/// Edits keep statements, their names, conditions and order, and what is used; and open nothing.
+#[test]
+fn edits_keep_all_but_what_nothing_needs() {
+    let mut narrowed = 0;
+    for seed in 1..=80 {
+        let (world, calls) = made_up(seed);
+        let Some(proposal) = proposal_of(seed, &world, &calls, Asked::Edits) else {
+            continue;
+        };
+        let mut new = world.documents.clone();
+        for document in &proposal.documents {
+            let edit = document.edit.as_ref().unwrap();
+            let (_, name) = edit.policy.split_once("#p").unwrap();
+            let place: usize = name.parse().unwrap();
+            let was = &world.documents[place];
+            let edited = edit.applied_to(was).unwrap();
+            assert_ne!(&edited, was, "seed {seed}");
+            let gone = edit
+                .statements
+                .iter()
+                .filter(|one| one.edit == StatementEdit::Goes);
+            let of = |document: &Value| document["Statement"].as_array().unwrap().clone();
+            let (before, after) = (of(was), of(&edited));
+            assert_eq!(before.len(), after.len() + gone.count());
+            let mut rest = before.iter();
+            for statement in &after {
+                let was = rest.find(|one| one["Sid"] == statement["Sid"]).unwrap();
+                assert_eq!(was["Effect"], statement["Effect"]);
+                assert_eq!(was.get("Condition"), statement.get("Condition"));
+                if was["Effect"] == "Deny" {
+                    assert_eq!(was, statement);
+                }
+                narrowed += usize::from(was != statement);
+            }
+            new[place] = edited;
+        }
+        keeps_and_opens_nothing(seed, (&world, &calls), &new);
+    }
+    assert!(narrowed > 40, "only {narrowed} statements were narrowed");
+}
+
+/// One statement, and calls of one Region; and one more.
+#[test]
+fn a_condition_goes_by_one_call_that_breaks_it() {
+    let statement = json!({"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"});
+    let world = World::new(vec![
+        json!({"Version": "2012-10-17", "Statement": [statement]}),
+    ]);
+    let call = |region, day| Called {
+        request: Request {
+            action: "dynamodb:GetItem",
+            resource: "arn:aws:dynamodb:eu-west-1:111122223333:table/orders-20",
+            region,
+        },
+        outcome: Outcome::Succeeded,
+        day,
+    };
+    let found = |calls: &[Called<'_>]| {
+        let proposal = proposed(&world, calls, (2, Asked::Conditions)).unwrap();
+        let statements = proposal.documents[0].statements.iter();
+        let mined: Vec<_> = statements.flat_map(|one| one.mined.clone()).collect();
+        let conditions = &without(&proposal, "")[0]["Statement"][0]["Condition"];
+        assert_eq!(conditions.is_null(), mined.is_empty());
+        mined
+    };
+    let both = found(&[
+        call("eu-west-1", 1),
+        call("eu-west-1", 2),
+        call("eu-west-1", 90),
+    ]);
+    assert_eq!(both.len(), 1);
+    assert_eq!(both[0].key, "aws:RequestedRegion");
+    assert_eq!(both[0].values, ["eu-west-1"]);
+    assert_eq!((both[0].early, both[0].late), (2, 1));
+    // Two values in both parts are two values.
+    let two = found(&[
+        call("eu-west-1", 1),
+        call("us-east-1", 2),
+        call("us-east-1", 90),
+        call("eu-west-1", 91),
+    ]);
+    assert_eq!(two[0].values, ["eu-west-1", "us-east-1"]);
+    // The last fifth shows another one, or nothing at all.
+    assert_eq!(found(&[call("eu-west-1", 1), call("us-east-1", 90)]), []);
+    assert_eq!(found(&[call("eu-west-1", 1), call("eu-west-1", 2)]), []);
+    assert_eq!(found(&[call("eu-west-1", 90)]), []);
 }
 
 #[test]
@@ -606,7 +763,7 @@ fn three_thousand_pairs_fit_into_the_quotas() {
         })
         .collect();
     assert!(calls.len() > 2_900);
-    let proposal = proposed(&world, &calls, 2).unwrap();
+    let proposal = proposed(&world, &calls, (2, Asked::New)).unwrap();
     assert!(proposal.documents.len() <= 10);
     for document in &proposal.documents {
         assert!(document.json().len() <= 6_144);
@@ -615,5 +772,5 @@ fn three_thousand_pairs_fit_into_the_quotas() {
     for called in &calls {
         assert!(allowed(&new, called.request), "{:?}", called.request);
     }
-    assert_eq!(proposal, proposed(&world, &calls, 1).unwrap());
+    assert_eq!(proposal, proposed(&world, &calls, (1, Asked::New)).unwrap());
 }

@@ -42,7 +42,7 @@ struct OpenFile<'s> {
 
 impl<'s> Source<'s> {
     /// Shows every call of the window to a gatherer, and gives what it gathered. Of calls that need not be decided
-    /// again it is shown what stands in `columns`, some of [`COLUMNS`].
+    /// again it is shown what stands in `columns`, some of [`COLUMNS`] and [`COLUMNS_OF_A_REPLAY`].
     pub(super) fn gather<G: Gather>(
         &self,
         columns: &[&str],

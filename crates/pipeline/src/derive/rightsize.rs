@@ -8,15 +8,17 @@ use std::fmt::Write;
 
 use retrial_iam::{Principal, PrincipalKind};
 use retrial_replay::{
-    Covered, Gather, NeedState, NeededRequest, NoProposal, PermissionInputs, PermissionOptions,
-    PermissionStates, PermissionUses, Proposal, RecordedWrites, Recording, RightsizingEvidence,
-    RightsizingInputs, SeenCall, Trails, permissions, propose,
+    Covered, Gather, MineConditions, NeedState, NeededRequest, NoProposal, PermissionInputs,
+    PermissionOptions, PermissionStates, PermissionUses, Proposal, RecordedWrites, Recording,
+    RightsizingEvidence, RightsizingInputs, RightsizingMode, SeenCall, Trails, permission_set_of,
+    permission_sets, permissions, propose, propose_set,
 };
 use retrial_storage::Store;
 use retrial_tables::{RoleNeedRow, Table};
 use sha2::{Digest, Sha256};
 
 use super::pass::Source;
+use super::stored::{COLUMNS, COLUMNS_OF_A_REPLAY};
 use super::{AsOf, Derive, facts};
 use crate::analyze::PipelineError;
 use crate::filter::Filter;
@@ -33,6 +35,10 @@ pub struct Rightsize<'s> {
     pub chosen: Option<&'s BTreeSet<String>>,
     /// What nobody could have seen goes, too.
     pub drop_unobservable: bool,
+    /// New policies, or the present ones edited.
+    pub mode: RightsizingMode<'s>,
+    /// Whether conditions are looked for that all uses meet.
+    pub mine_conditions: bool,
 }
 
 /// The proposals of a window.
@@ -42,7 +48,7 @@ pub struct Rightsized {
     pub window: RightsizingWindow,
     /// From the first four fifths of it, for whom there is one.
     pub first: Vec<Proposal>,
-    /// From all of it, or why there is none: by ARN.
+    /// From all of it, or why there is none: by the ARN of a user or role, or the name of a permission set.
     pub all: Vec<(String, Result<Proposal, NoProposal>)>,
     /// The calls that got through before the last fifth, by principal.
     pub early_calls: BTreeMap<String, u64>,
@@ -51,9 +57,10 @@ pub struct Rightsized {
 }
 
 impl Rightsized {
-    /// A principal's calls before the last fifth.
-    pub fn calls_before_split(&self, arn: &str) -> u64 {
-        self.early_calls.get(arn).copied().unwrap_or_default()
+    /// The calls before the last fifth of those whom a proposal is for.
+    pub fn calls_before_split(&self, proposal: &Proposal) -> u64 {
+        let principals = proposal.principals().iter();
+        principals.filter_map(|arn| self.early_calls.get(arn)).sum()
     }
 }
 
@@ -121,14 +128,21 @@ fn work(
     let catalogue = asked.derive.replayer.catalogue();
     let new = || Evidence {
         uses: PermissionUses::new(snapshot),
-        resources: RightsizingEvidence::new(snapshot, catalogue, asked.chosen),
+        resources: RightsizingEvidence::new(snapshot, catalogue, asked.chosen)
+            .with_conditions(asked.mine_conditions),
     };
-    let Parts { first, all, .. } = source.gather(super::stored::COLUMNS, || Parts {
+    let columns = match asked.mine_conditions {
+        true => [COLUMNS, COLUMNS_OF_A_REPLAY].concat(),
+        false => COLUMNS.to_vec(),
+    };
+    let Parts {
+        mut first, mut all, ..
+    } = source.gather(&columns, || Parts {
         split: window.split,
         first: new(),
         all: new(),
     })?;
-    let early = AsOf {
+    let before_split = AsOf {
         date: whole.date.clone(),
         end: window.split,
     };
@@ -136,7 +150,7 @@ fn work(
         derive: &asked.derive,
         store,
         files,
-        window: &early,
+        window: &before_split,
     };
     let early_calls = first
         .resources
@@ -145,16 +159,23 @@ fn work(
         .collect();
     // Of four fifths of the window, four fifths of the days can be asked for.
     let days = asked.derive.options.min_window_days;
-    let first = proposals(
-        (asked, &first_source),
-        first,
-        (days * 4 / 5, filtered),
+    let pass = Pass {
+        asked,
+        source: &first_source,
+        min_window_days: days * 4 / 5,
+        filtered,
         scratch,
-    )?;
-    let all = proposals((asked, &source), all, (days, filtered), scratch)?;
+    };
+    let early = pass.proposals(&mut first, None)?;
+    let pass = Pass {
+        source: &source,
+        min_window_days: days,
+        ..pass
+    };
+    let all = pass.proposals(&mut all, Some(&first.resources))?;
     Ok(Some(Rightsized {
         window,
-        first: first
+        first: early
             .into_iter()
             .filter_map(|(_, found)| found.ok())
             .collect(),
@@ -206,61 +227,93 @@ impl Gather for Parts<'_> {
 /// A principal, and what came of it.
 type Found = (String, Result<Proposal, NoProposal>);
 
-fn proposals(
-    (asked, source): (&Rightsize<'_>, &Source<'_>),
-    mut evidence: Evidence<'_>,
-    (min_window_days, filtered): (u64, bool),
-    scratch: &Scratch,
-) -> Result<Vec<Found>, PipelineError> {
-    let replayer = asked.derive.replayer;
-    let (snapshot, catalogue) = (replayer.snapshot(), replayer.catalogue());
-    let (covered, writes): (Covered, RecordedWrites) = facts::read(source)?;
-    let inputs = PermissionInputs {
-        snapshot,
-        catalogue,
-        uses: &evidence.uses,
-        covered: &covered,
-        writes: &writes,
-        trails: &Trails::of(snapshot).0,
-        recording: &Recording::new(replayer.mapping()),
-        options: PermissionOptions {
-            min_window_days,
-            assume_multi_region: asked.derive.options.assume_multi_region,
-            filtered,
-            now: source.window.end,
-        },
-    };
-    let states = std::cell::RefCell::new(PermissionStates::new(asked.chosen.cloned()));
-    permissions(
-        &inputs,
-        &mut |permission| {
-            states.borrow_mut().see(permission);
-            Ok::<(), PipelineError>(())
-        },
-        &mut |set| {
-            states.borrow_mut().set(set);
-            Ok(())
-        },
-    )?;
-    let states = states.into_inner();
-    needs(source, &mut evidence.resources, scratch)?;
-    let inputs = RightsizingInputs {
-        catalogue,
-        evidence: &evidence.resources,
-        states: &states,
-        drop_unobservable: asked.drop_unobservable,
-    };
-    let is_chosen = |principal: &&Principal| {
-        let chosen = asked.chosen;
-        chosen.is_none_or(|chosen| chosen.contains(&principal.arn))
-    };
-    let asked = snapshot
-        .principals()
-        .filter(|principal| principal.kind != PrincipalKind::Root)
-        .filter(is_chosen);
-    Ok(asked
-        .map(|principal| (principal.arn.clone(), propose(&inputs, principal)))
-        .collect())
+/// One making of proposals.
+#[derive(Clone, Copy)]
+struct Pass<'p, 's> {
+    asked: &'p Rightsize<'s>,
+    source: &'p Source<'p>,
+    min_window_days: u64,
+    filtered: bool,
+    scratch: &'p Scratch,
+}
+
+impl Pass<'_, '_> {
+    /// From evidence, and from that of the first four fifths where this is all of it.
+    fn proposals(
+        &self,
+        evidence: &mut Evidence<'_>,
+        early: Option<&RightsizingEvidence<'_>>,
+    ) -> Result<Vec<Found>, PipelineError> {
+        let asked = self.asked;
+        let snapshot = asked.derive.replayer.snapshot();
+        let states = self.states(&evidence.uses)?;
+        needs(self.source, &mut evidence.resources, self.scratch)?;
+        let inputs = RightsizingInputs {
+            catalogue: asked.derive.replayer.catalogue(),
+            evidence: &evidence.resources,
+            states: &states,
+            drop_unobservable: asked.drop_unobservable,
+            mode: asked.mode,
+            mine: match (asked.mine_conditions, early) {
+                (false, _) => MineConditions::No,
+                (true, None) => MineConditions::Early,
+                (true, Some(early)) => MineConditions::Held(early),
+            },
+        };
+        let is_chosen = |principal: &&Principal| {
+            let chosen = asked.chosen;
+            chosen.is_none_or(|chosen| chosen.contains(&principal.arn))
+        };
+        let chosen = snapshot
+            .principals()
+            .filter(|principal| principal.kind != PrincipalKind::Root)
+            .filter(is_chosen);
+        let (of_sets, others): (Vec<&Principal>, Vec<&Principal>) =
+            chosen.partition(|principal| permission_set_of(principal).is_some());
+        let others = others
+            .into_iter()
+            .map(|principal| (principal.arn.clone(), propose(&inputs, principal)));
+        let mut all: Vec<Found> = others.collect();
+        for (name, roles) in permission_sets(of_sets.into_iter()) {
+            let found = propose_set(&inputs, (&name, &roles));
+            all.push((format!("permission set {name}"), found));
+        }
+        Ok(all)
+    }
+
+    fn states(&self, uses: &PermissionUses<'_>) -> Result<PermissionStates, PipelineError> {
+        let replayer = self.asked.derive.replayer;
+        let snapshot = replayer.snapshot();
+        let (covered, writes): (Covered, RecordedWrites) = facts::read(self.source)?;
+        let inputs = PermissionInputs {
+            snapshot,
+            catalogue: replayer.catalogue(),
+            uses,
+            covered: &covered,
+            writes: &writes,
+            trails: &Trails::of(snapshot).0,
+            recording: &Recording::new(replayer.mapping()),
+            options: PermissionOptions {
+                min_window_days: self.min_window_days,
+                assume_multi_region: self.asked.derive.options.assume_multi_region,
+                filtered: self.filtered,
+                now: self.source.window.end,
+            },
+        };
+        let states = std::cell::RefCell::new(PermissionStates::new(self.asked.chosen.cloned()));
+        permissions(
+            &inputs,
+            &mut |permission| {
+                states.borrow_mut().see(permission);
+                Ok::<(), PipelineError>(())
+            },
+            &mut |set| {
+                states.borrow_mut().set(set);
+                Ok(())
+            },
+        )?;
+        Ok(states.into_inner())
+    }
 }
 
 /// Takes in what jobs need of execution roles.

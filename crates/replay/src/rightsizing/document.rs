@@ -4,11 +4,16 @@ use std::fmt::Write;
 
 use retrial_iam::Effect;
 
+use super::edit::EditedPolicy;
 use super::statement::{Element, ProposedStatement};
 
 /// Characters of a managed policy, white space apart.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entity-length>
 pub const MAX_POLICY_CHARACTERS: usize = 6_144;
+/// Characters of all inline policies of a role together, white space apart; also of a permission set's.
+pub(super) const MAX_INLINE_CHARACTERS: usize = 10_240;
+/// The same of a user.
+pub(super) const MAX_INLINE_CHARACTERS_OF_USER: usize = 2_048;
 /// Managed policies attached to a user or a role, unless AWS raises it.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entities>
 pub const MAX_ATTACHED_POLICIES: usize = 10;
@@ -18,6 +23,8 @@ pub const MAX_ATTACHED_POLICIES: usize = 10;
 pub struct ProposedDocument {
     /// Its statements.
     pub statements: Vec<ProposedStatement>,
+    /// The document of today that it is an edit of, and what becomes of its statements.
+    pub edit: Option<EditedPolicy>,
 }
 
 /// A statement does not fit into a document, and cannot be split.
@@ -27,6 +34,7 @@ pub(super) struct DoesNotFit;
 /// Shares statements out: each goes to the first document that has room for it.
 pub(super) fn documents(
     statements: Vec<ProposedStatement>,
+    most: usize,
 ) -> Result<Vec<ProposedDocument>, DoesNotFit> {
     let mut filled: Vec<(usize, ProposedDocument)> = Vec::new();
     let empty = ProposedDocument::default().json().chars().count();
@@ -35,14 +43,14 @@ pub(super) fn documents(
     while let Some(statement) = waiting.pop() {
         // With the comma before it, and a number for its name.
         let size = statement_json(&statement).chars().count() + 1 + 6;
-        if empty + size > MAX_POLICY_CHARACTERS {
+        if empty + size > most {
             let (first, second) = split(statement).ok_or(DoesNotFit)?;
             waiting.extend([second, first]);
             continue;
         }
         let place = filled
             .iter_mut()
-            .find(|(used, _)| used.saturating_add(size) <= MAX_POLICY_CHARACTERS);
+            .find(|(used, _)| used.saturating_add(size) <= most);
         match place {
             Some((used, document)) => {
                 *used += size;
@@ -52,6 +60,7 @@ pub(super) fn documents(
                 empty + size,
                 ProposedDocument {
                     statements: vec![statement],
+                    edit: None,
                 },
             )),
         }

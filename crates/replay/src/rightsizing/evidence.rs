@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use retrial_iam::{Catalogue, Decision, Effect, Layer, Principal, Snapshot, StatementRef};
 
 use super::generalise::{LAST_STEP, exact, widened};
+use super::mine::MinedKeys;
 use crate::Outcome;
 use crate::call::CallRequest;
 use crate::seen_call::{Gather, SeenCall, earlier};
@@ -104,6 +105,8 @@ pub(super) struct PrincipalEvidence {
     /// Those among them that today's policies deny.
     pub(super) denied_today: u64,
     pub(super) uses: BTreeMap<UseKey, Resources>,
+    /// Where conditions are looked for.
+    pub(super) mined: BTreeMap<UseKey, MinedKeys>,
 }
 
 impl PrincipalEvidence {
@@ -111,6 +114,33 @@ impl PrincipalEvidence {
         if !key.statements.is_empty() {
             let resources = self.uses.entry(key).or_default();
             resources.add(pattern, seen, catalogue);
+        }
+    }
+
+    /// Takes in what another one used, with its statements at other places.
+    pub(super) fn absorb(
+        &mut self,
+        other: &PrincipalEvidence,
+        place: &dyn Fn(StatementPlace) -> StatementPlace,
+        catalogue: &Catalogue,
+    ) {
+        let moved = |key: &UseKey| {
+            let mut statements: Vec<StatementPlace> =
+                key.statements.iter().map(|one| place(*one)).collect();
+            statements.sort_unstable();
+            UseKey {
+                statements,
+                ..key.clone()
+            }
+        };
+        self.calls += other.calls;
+        self.denied_today += other.denied_today;
+        for (key, resources) in &other.uses {
+            let known = self.uses.entry(moved(key)).or_default();
+            known.merge(resources.clone(), catalogue);
+        }
+        for (key, mined) in &other.mined {
+            self.mined.entry(moved(key)).or_default().merge(mined);
         }
     }
 }
@@ -132,6 +162,7 @@ pub struct RightsizingEvidence<'s> {
     /// `None`: all.
     chosen: Option<&'s BTreeSet<String>>,
     principals: BTreeMap<&'s str, PrincipalEvidence>,
+    mines: bool,
 }
 
 /// A need of an execution role's jobs that its policies allow, or may.
@@ -169,7 +200,13 @@ impl<'s> RightsizingEvidence<'s> {
             catalogue,
             chosen,
             principals: BTreeMap::new(),
+            mines: false,
         }
+    }
+
+    /// The same, with what conditions are made of: the contexts of all calls must be there.
+    pub fn with_conditions(self, mines: bool) -> Self {
+        Self { mines, ..self }
     }
 
     /// How many calls of each principal got through.
@@ -205,6 +242,9 @@ impl<'s> RightsizingEvidence<'s> {
         };
         let pattern = exact(need.resource_arn, need.resource_known);
         let evidence = self.principals.entry(&principal.arn).or_default();
+        if self.mines {
+            evidence.mined.entry(key.clone()).or_default().none();
+        }
         evidence.add(key, pattern, seen, self.catalogue);
     }
 
@@ -218,7 +258,7 @@ impl<'s> RightsizingEvidence<'s> {
         &mut self,
         principal: &'s Principal,
         request: &CallRequest<'_>,
-        call: &SeenCall<'_>,
+        (call, number): (&SeenCall<'_>, usize),
     ) {
         let (open, statements) = match request.decision {
             Some(Decision::Allowed) => {
@@ -230,6 +270,16 @@ impl<'s> RightsizingEvidence<'s> {
             _ => return,
         };
         let evidence = self.principals.entry(&principal.arn).or_default();
+        if self.mines {
+            let key = UseKey {
+                action: request.action.into(),
+                open,
+                statements: statements.clone(),
+            };
+            let recorded = call.call.requests.get(number);
+            let mined = evidence.mined.entry(key).or_default();
+            mined.see(recorded.map_or(&[], |recorded| recorded.context));
+        }
         let resources = std::iter::once(&request.resource_arn).chain(request.spellings);
         let mut patterns: Vec<String> = resources
             .map(|resource| exact(resource, request.resource_known))
@@ -307,8 +357,8 @@ impl Gather for RightsizingEvidence<'_> {
         evidence.calls += 1;
         let decision = call.replayed.decision;
         evidence.denied_today += u64::from(decision.is_some_and(|decision| decision.is_denied()));
-        for request in call.replayed.requests {
-            self.see_request(principal, request, call);
+        for (number, request) in call.replayed.requests.iter().enumerate() {
+            self.see_request(principal, request, (call, number));
         }
     }
 
@@ -320,6 +370,9 @@ impl Gather for RightsizingEvidence<'_> {
             for (key, resources) in theirs.uses {
                 let known = ours.uses.entry(key).or_default();
                 known.merge(resources, self.catalogue);
+            }
+            for (key, mined) in theirs.mined {
+                ours.mined.entry(key).or_default().merge(&mined);
             }
         }
     }

@@ -15,21 +15,35 @@
 //! * what is **kept** because nobody can tell: unobservable, too new, or seen for too short a time;
 //! * all that **denies**.
 //!
+//! Where [`RightsizingMode`] asks for it, the documents of today are edited instead: statements, their names
+//! and their order stay, and [`EditedPolicy`] says what is taken out. [`propose_set()`] makes one proposal
+//! for all roles of a permission set of IAM Identity Center. [`MineConditions`] asks for conditions that
+//! all uses meet.
+//!
 //! What goes is unused, or taken away by a boundary or a service control policy anyway. A used action is
 //! narrowed to the used resources only where its other uses would have been seen.
 
 mod document;
+mod edit;
 mod evidence;
 mod fold;
 mod generalise;
+mod maker;
+mod mine;
+mod own;
+mod permission_set;
 mod proposal;
 mod statement;
 mod states;
 
 pub use document::{MAX_ATTACHED_POLICIES, MAX_POLICY_CHARACTERS, ProposedDocument};
+pub use edit::{EditPlace, EditedPolicy, EditedStatement, StatementEdit};
 pub use evidence::{NeededRequest, RightsizingEvidence};
+pub use mine::{MINED_KEYS, MineConditions, MinedCondition};
+pub use permission_set::{permission_set_of, permission_sets};
 pub use proposal::{
-    DroppedActions, LeftPolicy, NoProposal, Proposal, RightsizingInputs, WhyLeft, propose,
+    DroppedActions, LeftPolicy, NoProposal, PermissionSet, Proposal, RightsizingInputs,
+    RightsizingMode, WhyLeft, propose, propose_set,
 };
 pub use statement::{
     Condition, Element, Evidence, KeptFor, Origin, ProposedStatement, StatementReason,

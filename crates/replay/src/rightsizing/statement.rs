@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use retrial_iam::{Effect, ResourcePattern, StatementView, without_variables};
 
 use super::evidence::Seen;
+use super::mine::MinedCondition;
 use crate::permissions::{PermissionReason, PermissionState};
 use crate::seen_call::earlier;
 
@@ -25,6 +26,8 @@ pub struct ProposedStatement {
     pub origins: BTreeSet<Origin>,
     /// Why it stands there.
     pub reason: StatementReason,
+    /// Those of its conditions that no original statement has.
+    pub mined: Vec<MinedCondition>,
 }
 
 /// One operator of a `Condition`, with its keys and their values.
@@ -76,6 +79,9 @@ pub enum StatementReason {
     Needed(Evidence),
     /// Kept without evidence: the actions, by the state that they are in.
     Kept(BTreeMap<KeptFor, Vec<String>>),
+    /// Some of this and some of that, in a statement that is edited: what was used or needed, what is
+    /// undetermined, and what is kept without evidence.
+    Several(Evidence, Evidence, BTreeMap<KeptFor, Vec<String>>),
     /// It denies.
     Denies,
 }
@@ -88,6 +94,7 @@ impl StatementReason {
             Self::Undetermined(_) => "Undetermined",
             Self::Needed(_) => "Needed",
             Self::Kept(_) => "Kept",
+            Self::Several(..) => "Stays",
             Self::Denies => "Deny",
         }
     }
@@ -117,7 +124,7 @@ impl Evidence {
         }
     }
 
-    fn merge(&mut self, other: Evidence) {
+    pub(super) fn merge(&mut self, other: Evidence) {
         self.requests += other.requests;
         self.jobs += other.jobs;
         self.times.0 = earlier(self.times.0, other.times.0);
@@ -143,6 +150,8 @@ pub(super) struct Granted {
     pub(super) resources: Element,
     pub(super) patterns: Vec<ResourcePattern>,
     pub(super) conditions: Vec<Condition>,
+    /// Whether the document has policy variables: whether it is of version `2012-10-17`.
+    pub(super) has_variables: bool,
 }
 
 impl Granted {
@@ -177,6 +186,7 @@ impl Granted {
                 false => Element::These(values),
             },
             conditions,
+            has_variables,
         }
     }
 
@@ -254,6 +264,15 @@ impl ProposedStatement {
             ours.dedup();
         }
         self.origins.extend(other.origins);
+        for found in other.mined {
+            match self.mined.iter_mut().find(|one| one.key == found.key) {
+                Some(known) => {
+                    known.early += found.early;
+                    known.late += found.late;
+                }
+                None => self.mined.push(found),
+            }
+        }
         match (&mut self.reason, other.reason) {
             (StatementReason::Kept(ours), StatementReason::Kept(theirs)) => {
                 for (why, actions) in theirs {
