@@ -34,6 +34,7 @@ mod readme;
 mod reference_log;
 mod replay;
 mod rightsize;
+mod rightsize_edits;
 mod s3;
 mod sample_logs;
 mod sessions;

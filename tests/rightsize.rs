@@ -248,9 +248,22 @@ fn who_has_the_tag_is_skipped() {
 }
 
 /// The entry of a user or role in the snapshot, and the account's managed policies.
-struct Account {
-    entry: Value,
-    managed: BTreeMap<String, Value>,
+pub(crate) struct Account {
+    pub(crate) entry: Value,
+    pub(crate) managed: BTreeMap<String, Managed>,
+}
+
+/// The versions of a managed policy, and the one in force.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Managed {
+    pub(crate) versions: BTreeMap<String, Value>,
+    pub(crate) default: String,
+}
+
+impl Managed {
+    pub(crate) fn document(&self) -> &Value {
+        &self.versions[&self.default]
+    }
 }
 
 impl Account {
@@ -258,6 +271,10 @@ impl Account {
         let account = arn.split(':').nth(4).unwrap();
         let file = iam.join(format!("accounts/{account}/authorization-details.json"));
         let details: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        Account::of(&details, arn)
+    }
+
+    pub(crate) fn of(details: &Value, arn: &str) -> Account {
         let lists = ["UserDetailList", "RoleDetailList"];
         let mut entries = lists
             .iter()
@@ -270,12 +287,12 @@ impl Account {
     }
 
     /// Inline policies by name, attached ones as a set.
-    fn state(
+    pub(crate) fn state(
         &self,
     ) -> (
         BTreeMap<String, Value>,
         Vec<String>,
-        &BTreeMap<String, Value>,
+        &BTreeMap<String, Managed>,
     ) {
         let of = |member: &str| self.entry[member].as_array().cloned().unwrap_or_default();
         let inline = [of("UserPolicyList"), of("RolePolicyList")].concat();
@@ -293,8 +310,8 @@ impl Account {
         (inline.collect(), attached, &self.managed)
     }
 
-    /// Does what a script asks of `aws iam`: an opponent that knows the six commands from AWS's reference.
-    fn run(&mut self, script: &Path, account: &str) {
+    /// Does what a script asks of `aws iam`: an opponent that knows the commands from AWS's reference.
+    pub(crate) fn run(&mut self, script: &Path, account: &str) {
         // The shell takes the quotes apart; each command comes as a line of words.
         let folder = script.parent().unwrap();
         let stub = folder.join("stub");
@@ -302,7 +319,17 @@ impl Account {
         let log = folder.join("calls");
         let _ = fs::remove_file(&log);
         let aws = stub.join("aws");
-        fs::write(&aws, "#!/bin/sh\nfor word in \"$@\"; do printf '%s\\t' \"$word\"; done >> calls\necho >> calls\n").unwrap();
+        // Only the version that is in force is asked for, of one policy.
+        let default = self
+            .managed
+            .values()
+            .next()
+            .map(|managed| managed.default.clone());
+        let answer = format!(
+            "[ \"$2\" = get-policy ] && echo {}",
+            default.unwrap_or_default()
+        );
+        fs::write(&aws, format!("#!/bin/sh\nfor word in \"$@\"; do printf '%s\\t' \"$word\"; done >> calls\necho >> calls\n{answer}\ntrue\n")).unwrap();
         Command::new("chmod").arg("+x").arg(&aws).status().unwrap();
         let path = format!("{}:{}", text(&stub), std::env::var("PATH").unwrap());
         let status = Command::new("sh")
@@ -350,7 +377,31 @@ impl Account {
                     "arn:aws:iam::{account}:policy/{}",
                     option("--policy-name").unwrap()
                 );
-                assert!(self.managed.insert(arn, document()).is_none());
+                let versions = BTreeMap::from([("v1".to_owned(), document())]);
+                let default = "v1".to_owned();
+                let managed = Managed { versions, default };
+                assert!(self.managed.insert(arn, managed).is_none());
+            }
+            "get-policy" => {}
+            "create-policy-version" => {
+                let managed = self.managed.get_mut(&arn()).unwrap();
+                let number = |id: &String| id[1..].parse::<u32>().unwrap();
+                let next = managed.versions.keys().map(number).max().unwrap() + 1;
+                let next = format!("v{next}");
+                managed.versions.insert(next.clone(), document());
+                assert!(managed.versions.len() <= 5, "a sixth version");
+                managed.default = next;
+            }
+            "set-default-policy-version" => {
+                let managed = self.managed.get_mut(&arn()).unwrap();
+                managed.default = option("--version-id").unwrap();
+                assert!(managed.versions.contains_key(&managed.default));
+            }
+            "delete-policy-version" => {
+                let managed = self.managed.get_mut(&arn()).unwrap();
+                let version = option("--version-id").unwrap();
+                assert_ne!(version, managed.default);
+                assert!(managed.versions.remove(&version).is_some());
             }
             "delete-policy" => assert!(self.managed.remove(&arn()).is_some()),
             "attach-role-policy" | "attach-user-policy" => {
@@ -368,6 +419,8 @@ impl Account {
             }
             "put-role-policy" | "put-user-policy" => {
                 let mut policies = list(&mut self.entry, inline);
+                let name = json!(option("--policy-name"));
+                policies.retain(|policy| policy["PolicyName"] != name);
                 policies.push(
                     json!({"PolicyName": option("--policy-name"), "PolicyDocument": document()}),
                 );
@@ -385,11 +438,16 @@ impl Account {
     }
 }
 
+/// What is proposed for a permission set has steps of its own, of which `rightsize_edits.rs` knows.
+fn is_of_set(folder: &Path) -> bool {
+    folder.parent().unwrap().ends_with("permission-sets")
+}
+
 #[test]
 fn the_steps_and_their_inverse_leave_what_was_there() {
     let folder = tempfile::tempdir().unwrap();
     let (_, iam, to, _) = proposed(folder.path(), "to", &[]);
-    for proposal in folders(&to) {
+    for proposal in folders(&to).into_iter().filter(|folder| !is_of_set(folder)) {
         let change = fs::read(proposal.join("change.json")).unwrap();
         let change: Value = serde_json::from_slice(&change).unwrap();
         let lists = ["UserDetailList", "RoleDetailList"];
@@ -412,7 +470,10 @@ fn the_steps_and_their_inverse_leave_what_was_there() {
         expect.sort();
         assert_eq!(attached, expect);
         for (arn, policy) in change["Policies"].as_object().unwrap() {
-            assert_eq!(managed[arn], policy["PolicyVersionList"][0]["Document"]);
+            assert_eq!(
+                *managed[arn].document(),
+                policy["PolicyVersionList"][0]["Document"]
+            );
         }
         live.run(&proposal.join("rollback.sh"), account);
         let original = Account {
@@ -446,6 +507,7 @@ fn the_terraform_is_hcl() {
             .filter(|(file, _)| file.starts_with("policy-"))
             .count();
         let resources = parsed.get("resource").and_then(Value::as_array);
-        assert_eq!(resources.map_or(0, Vec::len), number * 2, "{parsed}");
+        let each = if is_of_set(&proposal) { 1 } else { 2 };
+        assert_eq!(resources.map_or(0, Vec::len), number * each, "{parsed}");
     }
 }

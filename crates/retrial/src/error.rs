@@ -69,6 +69,8 @@ pub(crate) enum ProgramError {
     Cases { path: String, cause: io::Error },
     #[error("the snapshot `{path}` has no principal `{arn}`")]
     NoSuchPrincipal { arn: String, path: String },
+    #[error("an edit keeps the conditions of its statements: there are none to find")]
+    ConditionsInEdits,
     #[error("the folder `{path}` is not empty")]
     FolderNotEmpty { path: String },
     #[error("cannot write to the folder `{path}`: {cause}")]
@@ -105,6 +107,7 @@ impl ProgramError {
             Self::FolderNotEmpty { .. } => {
                 Some("name a folder that is empty or does not exist yet")
             }
+            Self::ConditionsInEdits => Some("leave out `--mine-conditions` or `--mode edit`"),
             Self::Stopped { .. } => Some("the same command goes on from there"),
             Self::NoCalls { .. } => Some("name the day that counts as today with `--as-of`"),
             Self::NotAnOutput { .. } => Some("name what `--out` of `retrial analyze` was"),

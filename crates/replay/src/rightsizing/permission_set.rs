@@ -58,7 +58,11 @@ impl<'i, 's> Maker<'i, 's> {
             for (attached, place) in role.identity.iter().zip(&places.0) {
                 if *place >= FOREIGN {
                     maker.left_places.insert(*place);
-                    left.insert(attached.id.to_string(), WhyLeft::DiffersByAccount);
+                    let why = match attached.policy {
+                        Ok(_) => WhyLeft::DiffersByAccount,
+                        Err(_) => WhyLeft::NotKnown,
+                    };
+                    left.insert(attached.id.to_string(), why);
                 }
             }
         }
@@ -105,7 +109,7 @@ pub(super) fn is_same(one: &AttachedPolicy, other: &AttachedPolicy) -> bool {
     let is_same_document = match (&one.policy, &other.policy) {
         // Equal documents are compiled once.
         (Ok(one), Ok(other)) => Arc::ptr_eq(one, other),
-        (Err(_), Err(_)) => true,
+        // Nobody knows.
         _ => false,
     };
     is_same_document && without_account(&one.id) == without_account(&other.id)

@@ -142,6 +142,8 @@ pub enum NoProposal {
     NoPolicies,
     /// An inline policy of it cannot be read: nobody knows what to put in its place.
     Unreadable,
+    /// The roles of a permission set do not have the same inline policy: it is not provisioned everywhere.
+    InlineDiffers,
     /// Nothing goes: all that it is allowed was used, or is kept.
     NothingGoes,
     /// Nothing that fits into IAM's quotas was found.
@@ -178,9 +180,12 @@ pub fn propose_set(
 }
 
 fn made(maker: Maker<'_, '_>) -> Result<Proposal, NoProposal> {
-    let is_inline = |left: &LeftPolicy| left.why == WhyLeft::NotKnown && left.policy.contains('#');
-    if maker.left.iter().any(is_inline) {
-        return Err(NoProposal::Unreadable);
+    for left in maker.left.iter().filter(|left| left.policy.contains('#')) {
+        match left.why {
+            WhyLeft::NotKnown => return Err(NoProposal::Unreadable),
+            WhyLeft::DiffersByAccount => return Err(NoProposal::InlineDiffers),
+            _ => {}
+        }
     }
     if maker.replaced.is_empty() {
         return Err(NoProposal::NoPolicies);

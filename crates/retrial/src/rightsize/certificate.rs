@@ -9,7 +9,7 @@ use retrial_pipeline::{WhatIfGroup, WhatIfKey};
 use retrial_replay::{KeptFor, StatementReason, WhyLeft};
 
 use super::markdown::count;
-use super::{Case, Subject, day, markdown};
+use super::{Case, Mode, Subject, day, markdown};
 use crate::findings::escaped;
 
 /// Groups of calls that a refusal lists; the rest is counted.
@@ -58,8 +58,15 @@ fn write_page(
     writeln!(
         out,
         "# Certificate for {}\n",
-        escaped(&proposal.principal_arn)
+        escaped(&markdown::title(proposal))
     )?;
+    if let Some(set) = &proposal.set {
+        writeln!(
+            out,
+            "Tried on the calls of all its roles in the snapshot: {}. What of it is in other accounts is not known.\n",
+            markdown::names(&set.roles)
+        )?;
+    }
     write_trial(out, case)?;
     write_basis(out, subject)?;
     writeln!(out, "\n## Statements, and why they stand\n")?;
@@ -69,12 +76,13 @@ fn write_page(
             writeln!(
                 out,
                 "* {}: {}; made of {}",
-                statement.sid,
+                markdown::sid(statement),
                 markdown::reason(statement),
                 origins.join(", ")
             )?;
         }
     }
+    write_mined(out, case)?;
     write_kept(out, case)?;
     write_unknown(out, case, has_way_back)?;
     write_lint(out, case)
@@ -180,6 +188,20 @@ fn write_basis(out: &mut String, subject: &Subject<'_>) -> std::fmt::Result {
             },
         ),
         (
+            "mode",
+            match args.mode {
+                Mode::New => "new policies".to_owned(),
+                Mode::Edit => "edits of today's documents".to_owned(),
+            },
+        ),
+        (
+            "new conditions",
+            match args.mine_conditions {
+                true => "where all uses met them (--mine-conditions)".to_owned(),
+                false => "none".to_owned(),
+            },
+        ),
+        (
             "unobservable permissions",
             match args.drop_unobservable {
                 true => "go (--drop-unobservable)".to_owned(),
@@ -196,11 +218,39 @@ fn write_basis(out: &mut String, subject: &Subject<'_>) -> std::fmt::Result {
     )
 }
 
+/// The conditions that no statement of today has.
+fn write_mined(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
+    let documents = case.proposal().documents.iter();
+    let statements = documents.flat_map(|document| &document.statements);
+    let mined: Vec<_> = statements
+        .flat_map(|statement| statement.mined.iter().map(move |found| (statement, found)))
+        .collect();
+    if mined.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n## Conditions that were found\n\nNobody wrote them. They held for every request that the statement is there \
+         for; nothing tells that they will.\n"
+    )?;
+    for (statement, found) in mined {
+        writeln!(
+            out,
+            "* {}: {}",
+            markdown::sid(statement),
+            markdown::mined(found)
+        )?;
+    }
+    Ok(())
+}
+
 fn write_kept(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
     let mut kept: BTreeMap<KeptFor, Vec<String>> = BTreeMap::new();
     for document in &case.proposal().documents {
         for statement in &document.statements {
-            if let StatementReason::Kept(reasons) = &statement.reason {
+            if let StatementReason::Kept(reasons) | StatementReason::Several(_, _, reasons) =
+                &statement.reason
+            {
                 for (why, actions) in reasons {
                     kept.entry(*why).or_default().extend_from_slice(actions);
                 }
@@ -234,6 +284,13 @@ fn write_unknown(out: &mut String, case: &Case<'_>, has_way_back: bool) -> std::
             WhyLeft::NotKnown => {
                 "was not collected or cannot be read: it stays, and nobody knows what it allows"
             }
+            WhyLeft::DiffersByAccount => {
+                "is not the same in all accounts, where each has its own: it stays"
+            }
+            WhyLeft::NothingGoes => "stays as it is: nothing of it is to go",
+            WhyLeft::DoesNotFit => {
+                "stays as it is: no edit that takes anything away fits into IAM's quotas"
+            }
         };
         writeln!(out, "* {} {why}", escaped(&left.policy))?;
     }
@@ -242,7 +299,9 @@ fn write_unknown(out: &mut String, case: &Case<'_>, has_way_back: bool) -> std::
         .iter()
         .flat_map(|document| &document.statements)
         .map(|statement| match &statement.reason {
-            StatementReason::Undetermined(evidence) => evidence.requests,
+            StatementReason::Undetermined(evidence) | StatementReason::Several(_, evidence, _) => {
+                evidence.requests
+            }
             _ => 0,
         })
         .sum();
@@ -273,12 +332,9 @@ fn write_unknown(out: &mut String, case: &Case<'_>, has_way_back: bool) -> std::
 
 fn write_lint(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
     writeln!(out, "\n## What `retrial lint` says of it\n")?;
-    for (number, document) in (1..).zip(&case.proposal().documents) {
-        let findings = lint(
-            &document.pretty(),
-            PolicyKind::Identity,
-            Catalogue::bundled(),
-        );
+    let written = case.named.documents.iter();
+    for (file, text) in written.filter_map(|document| document.written.as_ref()) {
+        let findings = lint(text, PolicyKind::Identity, Catalogue::bundled());
         let of = |severity| {
             findings
                 .iter()
@@ -287,7 +343,7 @@ fn write_lint(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
         };
         writeln!(
             out,
-            "* policy-{number}.json: {}, {}, {}",
+            "* {file}: {}, {}, {}",
             count(of(Severity::Error), "error"),
             count(of(Severity::Warning), "warning"),
             count(of(Severity::Note), "note")

@@ -1,7 +1,8 @@
-//! What users and roles have today, as the snapshot's files write it: what the way back needs.
+//! What users and roles have today, as the snapshot's files write it: what edits and the way back need.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use retrial_iam::ManagedPolicies;
 use serde_json::Value;
 
 /// The policies of one user or role, its own alone.
@@ -13,52 +14,180 @@ pub(crate) struct CurrentPolicies {
     pub(crate) attached: Vec<String>,
 }
 
-/// The policies of users and roles, by their ARNs.
-pub(crate) fn policies(
-    files: &[(String, Vec<u8>)],
-    arns: &BTreeSet<&str>,
-) -> BTreeMap<String, CurrentPolicies> {
-    let mut found = BTreeMap::new();
-    for (path, bytes) in files {
-        let name = path.rsplit('/').next().unwrap_or_default();
-        if files.len() > 1 && !name.starts_with("authorization-details") {
-            continue;
-        }
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let pages = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
-        for page in pages.map_while(Result::ok) {
-            match page {
-                Value::Array(pages) => pages.iter().for_each(|page| read(page, arns, &mut found)),
-                page => read(&page, arns, &mut found),
-            }
-        }
-    }
-    found
+/// A managed policy with its versions.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct CurrentManaged {
+    /// `/`, `/team/`
+    pub(crate) path: String,
+    /// The version in force.
+    pub(crate) default: String,
+    /// All versions that the file has, with their documents.
+    pub(crate) versions: Vec<(String, Value)>,
 }
 
-fn read(page: &Value, arns: &BTreeSet<&str>, found: &mut BTreeMap<String, CurrentPolicies>) {
-    let lists = [
-        ("UserDetailList", "UserPolicyList"),
-        ("RoleDetailList", "RolePolicyList"),
-    ];
-    for (list, inline) in lists {
-        for entry in array(&page[list]) {
-            let Some(arn) = entry["Arn"].as_str().filter(|arn| arns.contains(arn)) else {
+/// What the snapshot's files hold of policies.
+#[derive(Debug, Default)]
+pub(crate) struct Current {
+    principals: BTreeMap<String, CurrentPolicies>,
+    managed: BTreeMap<String, CurrentManaged>,
+    /// How many have a managed policy, by its ARN.
+    holders: BTreeMap<String, u64>,
+}
+
+/// Versions of one managed policy, at the most.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entities>
+const MAX_VERSIONS: usize = 5;
+
+impl CurrentManaged {
+    /// The document in force.
+    fn document(&self) -> Option<&Value> {
+        let mut versions = self.versions.iter();
+        let default = versions.find(|(id, _)| *id == self.default);
+        default.map(|(_, document)| document)
+    }
+
+    /// The oldest version that is not in force, where there is no room for another one.
+    pub(crate) fn in_the_way(&self) -> Option<&(String, Value)> {
+        let others = self.versions.iter().filter(|(id, _)| *id != self.default);
+        let oldest = others.min_by_key(|(id, _)| number(id));
+        oldest.filter(|_| self.versions.len() >= MAX_VERSIONS)
+    }
+
+    /// What a new version may be called: AWS counts on.
+    pub(crate) fn next(&self) -> String {
+        let newest = self.versions.iter().map(|(id, _)| number(id)).max();
+        format!("v{}", newest.unwrap_or(1).saturating_add(1))
+    }
+}
+
+/// `v12` → 12
+fn number(version: &str) -> u64 {
+    let number = version.strip_prefix('v').unwrap_or(version);
+    number.parse().unwrap_or_default()
+}
+
+impl Current {
+    /// Out of the snapshot's files.
+    pub(crate) fn read(files: &[(String, Vec<u8>)]) -> Current {
+        let mut current = Current::default();
+        for (path, bytes) in files {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            if files.len() > 1 && !name.starts_with("authorization-details") {
                 continue;
-            };
-            let policy = |policy: &Value| {
-                let name = policy["PolicyName"].as_str()?.to_owned();
-                Some((name, document(&policy["PolicyDocument"])))
-            };
-            let attached = array(&entry["AttachedManagedPolicies"]).iter();
-            let policies = CurrentPolicies {
-                inline: array(&entry[inline]).iter().filter_map(policy).collect(),
-                attached: attached
-                    .filter_map(|policy| Some(policy["PolicyArn"].as_str()?.to_owned()))
-                    .collect(),
-            };
-            found.insert(arn.to_owned(), policies);
+            }
+            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+            let pages = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
+            for page in pages.map_while(Result::ok) {
+                match page {
+                    Value::Array(pages) => pages.iter().for_each(|page| current.page(page)),
+                    page => current.page(&page),
+                }
+            }
         }
+        current
+    }
+
+    /// The policies of a user or role.
+    pub(crate) fn of(&self, arn: &str) -> Option<&CurrentPolicies> {
+        self.principals.get(arn)
+    }
+
+    /// A managed policy of the snapshot.
+    pub(crate) fn managed(&self, arn: &str) -> Option<&CurrentManaged> {
+        self.managed.get(arn)
+    }
+
+    /// The document in force of a policy: a managed one by its ARN, an inline one by `<ARN>#<name>`.
+    pub(crate) fn document(&self, policy: &str) -> Option<Value> {
+        if let Some((arn, name)) = policy.split_once('#') {
+            let mut inline = self.principals.get(arn)?.inline.iter();
+            return inline
+                .find(|(of, _)| of == name)
+                .map(|(_, document)| document.clone());
+        }
+        if let Some(managed) = self.managed.get(policy) {
+            return managed.document().cloned();
+        }
+        let bundled = ManagedPolicies::bundled().get(policy)?;
+        serde_json::from_str(&bundled.document).ok()
+    }
+
+    /// The managed policies that several have, or that are a boundary.
+    pub(crate) fn shared(&self) -> BTreeSet<String> {
+        let shared = self.holders.iter().filter(|(_, holders)| **holders > 1);
+        shared.map(|(arn, _)| arn.clone()).collect()
+    }
+
+    fn hold(&mut self, arn: &str, holders: u64) {
+        let known = self.holders.entry(arn.to_owned()).or_default();
+        *known = known.saturating_add(holders);
+    }
+
+    fn page(&mut self, page: &Value) {
+        let lists = [
+            ("UserDetailList", "UserPolicyList"),
+            ("RoleDetailList", "RolePolicyList"),
+            ("GroupDetailList", ""),
+        ];
+        for (list, inline) in lists {
+            for entry in array(&page[list]) {
+                self.entry(entry, inline);
+            }
+        }
+        for policy in array(&page["Policies"]) {
+            self.policy(policy);
+        }
+    }
+
+    fn entry(&mut self, entry: &Value, inline: &str) {
+        let attached: Vec<String> = array(&entry["AttachedManagedPolicies"])
+            .iter()
+            .filter_map(|policy| Some(policy["PolicyArn"].as_str()?.to_owned()))
+            .collect();
+        attached.iter().for_each(|arn| self.hold(arn, 1));
+        if let Some(arn) = entry["PermissionsBoundary"]["PermissionsBoundaryArn"].as_str() {
+            // Who has it as a boundary must not have it changed.
+            self.hold(arn, 2);
+        }
+        let Some(arn) = entry["Arn"].as_str().filter(|_| !inline.is_empty()) else {
+            return;
+        };
+        let policy = |policy: &Value| {
+            let name = policy["PolicyName"].as_str()?.to_owned();
+            Some((name, document(&policy["PolicyDocument"])))
+        };
+        let policies = CurrentPolicies {
+            inline: array(&entry[inline]).iter().filter_map(policy).collect(),
+            attached,
+        };
+        self.principals.insert(arn.to_owned(), policies);
+    }
+
+    fn policy(&mut self, policy: &Value) {
+        let Some(arn) = policy["Arn"].as_str() else {
+            return;
+        };
+        // AWS counts whom a snapshot of a part of the account does not have, too.
+        let holders = self.holders.get(arn).copied().unwrap_or_default();
+        let told = policy["AttachmentCount"].as_u64().unwrap_or_default();
+        self.hold(arn, told.saturating_sub(holders));
+        if policy["PermissionsBoundaryUsageCount"].as_u64() > Some(0) {
+            self.hold(arn, 2);
+        }
+        let version = |version: &Value| {
+            let id = version["VersionId"].as_str()?.to_owned();
+            Some((id, document(&version["Document"])))
+        };
+        let versions = array(&policy["PolicyVersionList"]);
+        let is_default = |version: &&Value| version["IsDefaultVersion"] == true;
+        let default = versions.iter().find(is_default);
+        let default = default.map_or(&policy["DefaultVersionId"], |one| &one["VersionId"]);
+        let managed = CurrentManaged {
+            path: policy["Path"].as_str().unwrap_or("/").to_owned(),
+            default: default.as_str().unwrap_or_default().to_owned(),
+            versions: versions.iter().filter_map(version).collect(),
+        };
+        self.managed.insert(arn.to_owned(), managed);
     }
 }
 
@@ -127,12 +256,45 @@ mod tests {
         };
         let text = format!("{}\n{}", page("a"), page("b"));
         let files = [("iam.json".to_owned(), text.into_bytes())];
-        let found = policies(&files, &BTreeSet::from(["arn:b"]));
-        let shown: Vec<_> = found
-            .iter()
-            .map(|(arn, policies)| (arn.as_str(), &policies.inline[..], &policies.attached[..]))
-            .collect();
-        let inline = [("p".to_owned(), json!({}))];
-        assert_eq!(shown, [("arn:b", &inline[..], &["arn:m".to_owned()][..])]);
+        let found = Current::read(&files);
+        for arn in ["arn:a", "arn:b"] {
+            let policies = found.of(arn).unwrap();
+            assert_eq!(policies.inline, [("p".to_owned(), json!({}))]);
+            assert_eq!(policies.attached, ["arn:m"]);
+        }
+        assert_eq!(found.shared(), BTreeSet::from(["arn:m".to_owned()]));
+        assert_eq!(found.document("arn:b#p"), Some(json!({})));
+    }
+
+    #[test]
+    fn a_policy_has_five_versions() {
+        let managed = |versions: &[&str]| CurrentManaged {
+            path: "/".to_owned(),
+            default: "v3".to_owned(),
+            versions: versions
+                .iter()
+                .map(|id| ((*id).to_owned(), json!({})))
+                .collect(),
+        };
+        let full = managed(&["v12", "v3", "v10", "v4", "v11"]);
+        assert_eq!(full.in_the_way().map(|(id, _)| id.as_str()), Some("v4"));
+        assert_eq!(full.next(), "v13");
+        assert_eq!(managed(&["v3", "v2"]).in_the_way(), None);
+    }
+
+    #[test]
+    fn who_else_has_a_policy() {
+        let page = |policy: Value| {
+            let details = json!({
+                "RoleDetailList": [{"Arn": "arn:a", "AttachedManagedPolicies": [{"PolicyArn": "arn:m"}]}],
+                "Policies": [policy]});
+            let files = [("iam.json".to_owned(), details.to_string().into_bytes())];
+            Current::read(&files).shared().len()
+        };
+        assert_eq!(page(json!({"Arn": "arn:m", "AttachmentCount": 1})), 0);
+        assert_eq!(page(json!({"Arn": "arn:m", "AttachmentCount": 2})), 1);
+        let boundary =
+            json!({"Arn": "arn:m", "AttachmentCount": 1, "PermissionsBoundaryUsageCount": 1});
+        assert_eq!(page(boundary), 1);
     }
 }

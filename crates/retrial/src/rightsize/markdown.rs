@@ -1,10 +1,11 @@
 //! The summary for a pull request: which actions go, which stay and why.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use retrial_replay::{
-    DroppedActions, Element, Evidence, KeptFor, Origin, PermissionState, ProposedStatement,
-    StatementReason,
+    DroppedActions, EditPlace, EditedPolicy, Element, Evidence, KeptFor, MinedCondition, Origin,
+    PermissionState, Proposal, ProposedStatement, StatementEdit, StatementReason,
 };
 
 use super::{Case, Subject, certificate, day, why_none};
@@ -53,7 +54,10 @@ fn write_summary(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) ->
 
 fn write_case(out: &mut String, case: &Case<'_>, subject: &Subject<'_>) -> std::fmt::Result {
     let proposal = case.proposal();
-    writeln!(out, "\n## {}\n", escaped(&proposal.principal_arn))?;
+    writeln!(out, "\n## {}\n", escaped(&title(proposal)))?;
+    if let Some(set) = &proposal.set {
+        writeln!(out, "Its roles: {}.\n", names(&set.roles))?;
+    }
     if !case.whole.is_clean() {
         writeln!(
             out,
@@ -85,6 +89,7 @@ fn write_case(out: &mut String, case: &Case<'_>, subject: &Subject<'_>) -> std::
             why_dropped(dropped)
         )?;
     }
+    write_edits(out, case)?;
     writeln!(
         out,
         "\n### What stays\n\n| statement | actions | resources | why |\n|---|---|---|---|"
@@ -94,7 +99,7 @@ fn write_case(out: &mut String, case: &Case<'_>, subject: &Subject<'_>) -> std::
             writeln!(
                 out,
                 "| {} | {} | {} | {} |",
-                statement.sid,
+                sid(statement),
                 element(&statement.actions, "all but "),
                 element(&statement.resources, "all but "),
                 reason(statement)
@@ -102,6 +107,76 @@ fn write_case(out: &mut String, case: &Case<'_>, subject: &Subject<'_>) -> std::
         }
     }
     Ok(())
+}
+
+/// What becomes of documents that are edited.
+fn write_edits(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
+    let documents = case.proposal().documents.iter();
+    let edits: Vec<&EditedPolicy> = documents
+        .filter_map(|document| document.edit.as_ref())
+        .collect();
+    if edits.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n### What becomes of the documents\n\n| policy | is | statements that go | statements with less |\n|---|---|---|---|"
+    )?;
+    for edit in edits {
+        let of = |goes: bool| {
+            let statements = edit
+                .statements
+                .iter()
+                .filter(|statement| match statement.edit {
+                    StatementEdit::Goes => goes,
+                    StatementEdit::Narrowed(..) => !goes,
+                    StatementEdit::Stays => false,
+                });
+            let named: Vec<String> = statements.map(|one| place(&one.origin)).collect();
+            named.join(", ")
+        };
+        writeln!(
+            out,
+            "| {} | {} | {} | {} |",
+            escaped(&edit.policy),
+            how(edit),
+            of(true),
+            of(false)
+        )?;
+    }
+    Ok(())
+}
+
+/// Where an edited document goes.
+pub(crate) fn how(edit: &EditedPolicy) -> &'static str {
+    match (edit.is_gone(), edit.place) {
+        (true, EditPlace::Inline) => "deleted: nothing of it is left",
+        (true, _) => "detached: nothing of it is left",
+        (false, EditPlace::Inline) => "edited",
+        (false, EditPlace::Version) => "given a new version",
+        (false, EditPlace::CopyOfAws) => {
+            "replaced by an edited copy: AWS's own policies cannot be edited"
+        }
+        (false, EditPlace::CopyOfShared) => {
+            "replaced by an edited copy: others have it too, or it is a boundary"
+        }
+    }
+}
+
+/// Whom a proposal is for.
+pub(crate) fn title(proposal: &Proposal) -> String {
+    match &proposal.set {
+        Some(set) => format!("permission set {}", set.name),
+        None => proposal.principal_arn.clone(),
+    }
+}
+
+/// The name of a statement of a proposal.
+pub(crate) fn sid(statement: &ProposedStatement) -> String {
+    match (statement.sid.is_empty(), statement.origins.first()) {
+        (true, Some(origin)) => place(origin),
+        _ => escaped(&statement.sid),
+    }
 }
 
 fn element(element: &Element, negated: &str) -> String {
@@ -127,11 +202,15 @@ pub(crate) fn names(values: &[String]) -> String {
 
 /// Where a statement of today stands.
 pub(crate) fn origin(origin: &Origin) -> String {
-    let name = match &origin.sid {
-        Some(sid) => sid.clone(),
+    format!("{} of {}", place(origin), escaped(&origin.policy))
+}
+
+/// The name of a statement of today, or its number.
+fn place(origin: &Origin) -> String {
+    match &origin.sid {
+        Some(sid) => escaped(sid),
         None => format!("statement {}", origin.index),
-    };
-    format!("{} of {}", escaped(&name), escaped(&origin.policy))
+    }
 }
 
 fn why_dropped(dropped: &DroppedActions) -> String {
@@ -154,15 +233,44 @@ pub(crate) fn reason(statement: &ProposedStatement) -> String {
             )
         }
         StatementReason::Needed(evidence) => format!("jobs need it: {}", seen(evidence)),
-        StatementReason::Kept(reasons) => {
-            let reasons: Vec<String> = reasons
-                .iter()
-                .map(|(why, actions)| format!("{} {}", count(actions.len(), "action"), kept(*why)))
-                .collect();
-            format!("kept: {}", reasons.join("; "))
+        StatementReason::Kept(reasons) => all_kept(reasons),
+        StatementReason::Several(evidence, open, reasons) => {
+            let mut parts = Vec::new();
+            if *evidence != Evidence::default() {
+                parts.push(format!("used: {}", seen(evidence)));
+            }
+            if *open != Evidence::default() {
+                parts.push(format!(
+                    "got through, and cannot be decided today: {}",
+                    seen(open)
+                ));
+            }
+            if !reasons.is_empty() {
+                parts.push(all_kept(reasons));
+            }
+            parts.join("; ")
         }
         StatementReason::Denies => "denies, and stays as it is".to_owned(),
     }
+}
+
+fn all_kept(reasons: &BTreeMap<KeptFor, Vec<String>>) -> String {
+    let reasons: Vec<String> = reasons
+        .iter()
+        .map(|(why, actions)| format!("{} {}", count(actions.len(), "action"), kept(*why)))
+        .collect();
+    format!("kept: {}", reasons.join("; "))
+}
+
+/// A condition that was found.
+pub(crate) fn mined(found: &MinedCondition) -> String {
+    format!(
+        "{} is {} in all of its {} before the last fifth of the window, and in all {} in it",
+        escaped(&found.key),
+        names(&found.values),
+        count(found.early, "request"),
+        found.late
+    )
 }
 
 fn seen(evidence: &Evidence) -> String {

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod current;
+mod json;
 mod markdown;
 mod named;
 mod steps;
@@ -14,22 +15,26 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::{env, thread};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use retrial_cloudtrail::{Day, Timestamp};
 use retrial_iam::{Catalogue, Principal, Snapshot};
 use retrial_pipeline::{
     Derive, DeriveOptions, FindingOptions, PipelineError, Rightsize, Rightsized, rightsize,
 };
-use retrial_replay::{Assumptions, Mapping, NoProposal, Proposal, Replayer};
+use retrial_replay::{
+    Assumptions, Mapping, NoProposal, Proposal, Replayer, RightsizingMode, permission_set_of,
+    permission_sets,
+};
 
 use crate::Exit;
-use crate::args::SnapshotArgs;
+use crate::args::{Format, SnapshotArgs};
 use crate::derive;
 use crate::error::ProgramError;
 use crate::input;
 use crate::location::{self, Location, OpenOutput, S3Args};
 use crate::printer::{Printer, printable};
 use crate::signals;
+use current::Current;
 use markdown::count;
 use named::Named;
 use trial::{Trial, Trials};
@@ -74,6 +79,25 @@ pub(crate) struct RightsizeArgs {
     #[arg(long)]
     pub(crate) assume_multi_region: bool,
 
+    /// New policies, or the present ones edited
+    #[arg(long, value_enum, default_value_t = Mode::New)]
+    pub(crate) mode: Mode,
+
+    /// Add conditions that all uses met, each over the last fifth of the window too
+    ///
+    /// On aws:RequestedRegion, aws:SourceVpce, iam:PassedToService, kms:ViaService and s3:prefix, with five
+    /// values at the most. Not with `--mode edit`.
+    #[arg(long)]
+    pub(crate) mine_conditions: bool,
+
+    /// Exit with 1 if this came of any proposal; may be repeated
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
+    pub(crate) fail_on: Vec<FailOn>,
+
+    /// How the answer is printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+
     /// Take away what nobody could have seen used, too
     ///
     /// What jobs of an execution role need stays all the same, as far as their requests tell it.
@@ -86,6 +110,24 @@ pub(crate) struct RightsizeArgs {
 
     #[command(flatten)]
     pub(crate) s3: S3Args,
+}
+
+/// What takes the place of the present policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// New managed policies of the least statements
+    New,
+    /// The present documents with less in them: statements, their Sids and their order stay
+    ///
+    /// AWS's own policies, and those that others have too, are replaced by an edited copy.
+    Edit,
+}
+
+/// What can come of a proposal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// Its replay denies a call, leaves one open, or opens one
+    Refused,
 }
 
 /// What certificates say of what was read, and by what.
@@ -118,6 +160,9 @@ impl<'a> Case<'a> {
 
 pub(crate) fn run(args: &RightsizeArgs) -> Result<Exit, ProgramError> {
     let printer = Printer::new(false);
+    if args.mine_conditions && args.mode == Mode::Edit {
+        return Err(ProgramError::ConditionsInEdits);
+    }
     if let Some(to) = &args.to {
         write::check(to)?;
     }
@@ -138,11 +183,21 @@ pub(crate) fn run(args: &RightsizeArgs) -> Result<Exit, ProgramError> {
         false => Assumptions::Named,
     };
     let replayer = Replayer::new(catalogue, &mapping, snapshot, assumptions);
-    let rightsized = proposals(args, (replayer, &output), chosen.as_ref())?;
+    let policies = Current::read(&files);
+    let shared = policies.shared();
+    let asked = Asked {
+        chosen: chosen.as_ref(),
+        mode: match args.mode {
+            Mode::New => RightsizingMode::New,
+            Mode::Edit => RightsizingMode::Edit(&shared),
+        },
+    };
+    let rightsized = proposals(args, (replayer, &output), asked)?;
     let trials = Trials {
         files: &files,
         iam,
         current: replayer,
+        policies: &policies,
         output: &output,
         threads: threads(args),
     };
@@ -155,13 +210,29 @@ pub(crate) fn run(args: &RightsizeArgs) -> Result<Exit, ProgramError> {
         skipped: &skipped,
     };
     if let Some(to) = &args.to {
-        write::all(to, &cases, &subject, &files)?;
+        write::all(to, &cases, &subject, &policies)?;
     }
-    printer.data(&text(&cases, &subject))?;
-    Ok(match loaded.whole {
-        true => Exit::Done,
-        false => Exit::Incomplete,
+    match args.format {
+        Format::Text => printer.data(&text(&cases, &subject))?,
+        Format::Json => printer.data(&format!("{}\n", json::object(&cases, &subject)))?,
+    }
+    let is_met = |fail_on: &FailOn| match fail_on {
+        FailOn::Refused => cases.iter().any(|case| !case.whole.is_clean()),
+    };
+    Ok(if !loaded.whole {
+        Exit::Incomplete
+    } else if args.fail_on.iter().any(is_met) {
+        Exit::Threshold
+    } else {
+        Exit::Done
     })
+}
+
+/// What is asked for beside the arguments.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    chosen: Option<&'a BTreeSet<String>>,
+    mode: RightsizingMode<'a>,
 }
 
 /// Users and roles by their ARNs, where not all are asked for.
@@ -185,16 +256,28 @@ fn chosen(
     }
     let mut chosen = BTreeSet::new();
     let mut skipped = Vec::new();
-    for principal in snapshot.principals() {
-        if !args.principals.is_empty() && !args.principals.contains(&principal.arn) {
+    // What is proposed for a permission set is for all of its roles.
+    let (of_sets, others): (Vec<&Principal>, Vec<&Principal>) = snapshot
+        .principals()
+        .partition(|principal| permission_set_of(principal).is_some());
+    let sets = permission_sets(of_sets.into_iter());
+    let sets = sets.into_iter().map(|(_, roles)| roles);
+    for together in others.into_iter().map(|other| vec![other]).chain(sets) {
+        let is_asked = |principal: &&Principal| args.principals.contains(&principal.arn);
+        if !args.principals.is_empty() && !together.iter().any(is_asked) {
             continue;
         }
-        if args.skip_tags.iter().any(|tag| has_tag(principal, tag)) {
-            skipped.push(principal.arn.clone());
-        } else {
-            chosen.insert(principal.arn.clone());
+        let has_one = |principal: &&Principal| {
+            let mut tags = args.skip_tags.iter();
+            tags.any(|tag| has_tag(principal, tag))
+        };
+        let arns = together.iter().map(|principal| principal.arn.clone());
+        match together.iter().any(has_one) {
+            true => skipped.extend(arns),
+            false => chosen.extend(arns),
         }
     }
+    skipped.sort_unstable();
     Ok((Some(chosen), skipped))
 }
 
@@ -210,11 +293,11 @@ fn has_tag(principal: &Principal, tag: &str) -> bool {
 fn proposals(
     args: &RightsizeArgs,
     (replayer, output): (Replayer<'_>, &OpenOutput),
-    chosen: Option<&BTreeSet<String>>,
+    asked: Asked<'_>,
 ) -> Result<Rightsized, ProgramError> {
     let path = || args.out.to_string();
     let stop = signals::stop_flag().map_err(ProgramError::Signals)?;
-    let asked = Rightsize {
+    let rightsizing = Rightsize {
         derive: Derive {
             replayer,
             mapping_version: replayer.mapping().version(),
@@ -228,10 +311,12 @@ fn proposals(
             scratch: &env::temp_dir(),
             stop: Some(&stop),
         },
-        chosen,
+        chosen: asked.chosen,
         drop_unobservable: args.drop_unobservable,
+        mode: asked.mode,
+        mine_conditions: args.mine_conditions,
     };
-    let found = rightsize(&asked, output.store.as_ref(), &output.state.0);
+    let found = rightsize(&rightsizing, output.store.as_ref(), &output.state.0);
     let found = found.map_err(|cause| match cause {
         PipelineError::Stopped => ProgramError::Interrupted,
         cause => ProgramError::OutputUnreadable {
@@ -242,10 +327,10 @@ fn proposals(
     found.ok_or_else(|| ProgramError::NoCalls { path: path() })
 }
 
-/// Tries all proposals at once: what a principal may do has no part in what another one may.
+/// Tries all proposals.
 fn cases<'a>(
     args: &RightsizeArgs,
-    trials: &Trials<'_, '_>,
+    trials: &Trials<'a, '_>,
     rightsized: &'a Rightsized,
     snapshot: &Snapshot,
 ) -> Result<Vec<Case<'a>>, ProgramError> {
@@ -254,27 +339,29 @@ fn cases<'a>(
         .all
         .iter()
         .filter_map(|(_, found)| found.as_ref().ok());
-    let named = named::all(all, snapshot);
-    let first = named::all(rightsized.first.iter(), snapshot);
+    let known = (snapshot, trials.policies);
+    let named = named::all(all, known);
+    let first = named::all(rightsized.first.iter(), known);
     let end = Timestamp::from_micros(window.end);
-    let whole = trials.run((&named, None, end), args)?;
+    let whole = trials.whole((&named, end), args)?;
     let split = Some(Timestamp::from_micros(window.split));
-    let fifth = trials.run((&first, split, end), args)?;
-    let case = |named: Named<'a>| {
+    let every: Vec<&Named<'_>> = first.iter().collect();
+    let fifth = trials.run((&every, split, end), args)?;
+    let case = |(named, whole): (Named<'a>, Trial)| {
         let arn = &named.proposal.principal_arn;
         let early = rightsized
             .first
             .iter()
             .find(|one| one.principal_arn == *arn);
-        let early_calls = rightsized.calls_before_split(arn);
+        let early_calls = rightsized.calls_before_split(named.proposal);
         Case {
-            whole: whole.of(named.proposal),
+            whole,
             fifth: early.map(|early| fifth.of(early)),
             fifth_calls: named.proposal.calls.saturating_sub(early_calls),
             named,
         }
     };
-    Ok(named.into_iter().map(case).collect())
+    Ok(named.into_iter().zip(whole).map(case).collect())
 }
 
 /// What is printed.
@@ -290,7 +377,7 @@ fn write_text(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) -> st
     let refused = cases.iter().filter(|case| !case.whole.is_clean()).count();
     writeln!(
         out,
-        "{} for {} users and roles under snapshot {}, from {} to {}; {} refused",
+        "{} for {} users, roles and permission sets under snapshot {}, from {} to {}; {} refused",
         count(cases.len(), "proposal"),
         rightsized.all.len(),
         subject.snapshot.id(),
@@ -306,7 +393,12 @@ fn write_text(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) -> st
             .iter()
             .map(|document| document.statements.len())
             .sum();
-        writeln!(out, "\n{}", printable(&proposal.principal_arn))?;
+        writeln!(out, "\n{}", printable(&markdown::title(proposal)))?;
+        if let Some(set) = &proposal.set {
+            for role in &set.roles {
+                writeln!(out, "  with {}", printable(role))?;
+            }
+        }
         if !case.whole.is_clean() {
             writeln!(
                 out,
@@ -315,15 +407,44 @@ fn write_text(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) -> st
                 count(proposal.calls, "call")
             )?;
         }
-        writeln!(
+        write!(
             out,
-            "  {} less, {} on fewer resources; {} in {} in place of {}",
+            "  {} less, {} on fewer resources; ",
             count(gone, "action"),
-            proposal.narrowed,
-            count(statements, "statement"),
-            markdown::policies(proposal.documents.len()),
-            proposal.replaced.len(),
+            proposal.narrowed
         )?;
+        let edits = proposal
+            .documents
+            .iter()
+            .filter_map(|one| one.edit.as_ref());
+        let edits: Vec<_> = edits.collect();
+        match edits.is_empty() {
+            true => writeln!(
+                out,
+                "{} in {} in place of {}",
+                count(statements, "statement"),
+                markdown::policies(proposal.documents.len()),
+                proposal.replaced.len(),
+            )?,
+            false => writeln!(out, "{} edited", markdown::policies(edits.len()))?,
+        }
+        for edit in edits {
+            writeln!(
+                out,
+                "    {}: {}",
+                printable(&edit.policy),
+                markdown::how(edit)
+            )?;
+        }
+        let mined: usize = proposal
+            .documents
+            .iter()
+            .flat_map(|document| &document.statements)
+            .map(|statement| statement.mined.len())
+            .sum();
+        if mined > 0 {
+            writeln!(out, "  {} that all uses met", count(mined, "new condition"))?;
+        }
         writeln!(out, "  {}", certificate::first_line(case, subject))?;
     }
     let mut none: std::collections::BTreeMap<NoProposal, Vec<&str>> = Default::default();
@@ -354,10 +475,13 @@ pub(crate) fn why_none(why: NoProposal) -> &'static str {
     match why {
         NoProposal::ServiceLinked => "a service-linked role, whose policies AWS alone changes",
         NoProposal::PermissionSet => {
-            "a role of IAM Identity Center: its permission set is what to change, and no proposal is made for those"
+            "a role of IAM Identity Center, and its name tells no permission set"
         }
         NoProposal::NoPolicies => "no policies of its own",
         NoProposal::Unreadable => "an inline policy of it cannot be read",
+        NoProposal::InlineDiffers => {
+            "its roles do not have the same inline policy: it is not provisioned everywhere"
+        }
         NoProposal::NothingGoes => {
             "nothing to take away: all was used, or is kept for want of evidence"
         }

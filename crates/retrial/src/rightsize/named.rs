@@ -1,33 +1,89 @@
-//! Proposals with the names of their policies and of their files.
+//! Proposals with the names of their policies and of their files, and where each document goes.
 
 use std::collections::BTreeSet;
 
 use retrial_iam::{PrincipalKind, Snapshot};
-use retrial_replay::Proposal;
+use retrial_replay::{EditPlace, Proposal, ProposedDocument, ProposedStatement};
+use serde_json::Value;
+
+use super::current::{Current, CurrentManaged};
+
+/// The inline policy that IAM Identity Center makes in the roles of a permission set.
+pub(crate) const INLINE_OF_SET: &str = "AwsSSOInlinePolicy";
 
 /// A proposal with names.
 pub(crate) struct Named<'a> {
     pub(crate) proposal: &'a Proposal,
-    /// The new policies' names, one for each document.
-    pub(crate) policies: Vec<String>,
+    /// Its documents, each with where it goes.
+    pub(crate) documents: Vec<NamedDocument<'a>>,
     /// Its folder: `111122223333/role-build`.
     pub(crate) folder: String,
 }
 
-impl Named<'_> {
-    /// `arn:aws:iam::111122223333:policy/build-rightsized-1`
-    pub(crate) fn policy_arn(&self, name: &str) -> String {
-        let partition = self.proposal.principal_arn.split(':').nth(1);
-        format!(
-            "arn:{}:iam::{}:policy/{name}",
-            partition.unwrap_or("aws"),
-            self.proposal.account
-        )
+/// A document of a proposal.
+pub(crate) struct NamedDocument<'a> {
+    pub(crate) statements: &'a [ProposedStatement],
+    pub(crate) to: To<'a>,
+    /// The document's file, and its text; `None` where nothing is left of the one that is edited.
+    pub(crate) written: Option<(String, String)>,
+}
+
+/// Where a document goes.
+pub(crate) enum To<'a> {
+    /// Into a new managed policy, in the place of those that the proposal replaces, or of the one that it is
+    /// an edit of.
+    Policy { name: String, arn: String },
+    /// Into the inline policy of this name.
+    Inline(&'a str),
+    /// Into a new version of this policy.
+    Version(&'a str, &'a CurrentManaged),
+    /// Into the permission set.
+    Set,
+}
+
+impl NamedDocument<'_> {
+    /// The document as a value.
+    pub(crate) fn value(&self) -> Option<Value> {
+        let (_, text) = self.written.as_ref()?;
+        serde_json::from_str(text).ok()
     }
 
+    /// The name that is short and says where it goes.
+    pub(crate) fn name(&self) -> &str {
+        match &self.to {
+            To::Policy { name, .. } => name,
+            To::Inline(name) => name,
+            To::Version(arn, _) => last(arn),
+            To::Set => INLINE_OF_SET,
+        }
+    }
+}
+
+/// What stands behind the last `/`.
+pub(crate) fn last(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or_default()
+}
+
+impl Named<'_> {
     /// `user` or `role`
     pub(crate) fn kind(&self) -> &'static str {
         kind(self.proposal)
+    }
+
+    /// Whether this policy has a new version.
+    pub(crate) fn has_version_of(&self, arn: &str) -> bool {
+        let is_it = |document: &NamedDocument<'_>| {
+            matches!(document.to, To::Version(of, _) if of == arn) && document.written.is_some()
+        };
+        self.documents.iter().any(is_it)
+    }
+
+    /// Whether it changes a policy that stays where it is.
+    pub(crate) fn makes_versions(&self) -> bool {
+        let is_version = |document: &NamedDocument<'_>| {
+            matches!(document.to, To::Version(..)) && document.written.is_some()
+        };
+        self.documents.iter().any(is_version)
     }
 }
 
@@ -38,46 +94,88 @@ fn kind(proposal: &Proposal) -> &'static str {
     }
 }
 
+/// `arn:aws:iam::111122223333:policy/build-rightsized-1`
+fn policy_arn(proposal: &Proposal, name: &str) -> String {
+    let partition = proposal.principal_arn.split(':').nth(1);
+    let partition = partition.unwrap_or("aws");
+    format!("arn:{partition}:iam::{}:policy/{name}", proposal.account)
+}
+
 /// Names all of them: no policy has the name of another one, and no folder that of another.
 pub(crate) fn all<'a>(
     proposals: impl Iterator<Item = &'a Proposal>,
-    snapshot: &Snapshot,
+    (snapshot, current): (&Snapshot, &'a Current),
 ) -> Vec<Named<'a>> {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut named = Vec::new();
     for proposal in proposals {
         let base = safe(&proposal.name);
+        let of = match &proposal.set {
+            Some(_) => "permission-sets/set".to_owned(),
+            None => format!("{}/{}", safe(&proposal.account), kind(proposal)),
+        };
         // File systems and IAM tell no names apart by case.
         let folder = free(
-            |suffix| {
-                format!(
-                    "{}/{}-{base}{suffix}",
-                    safe(&proposal.account),
-                    kind(proposal)
-                )
-            },
+            |suffix| format!("{of}-{base}{suffix}"),
             |name| taken.insert(format!("folder {}", name.to_lowercase())),
         );
-        let mut this = Named {
-            proposal,
-            policies: Vec::new(),
-            folder,
+        let mut is_free = |name: &str| {
+            let arn = policy_arn(proposal, name);
+            snapshot.managed_policy(&arn).is_none()
+                && snapshot.policy_arn(&proposal.account, name).is_none()
+                && taken.insert(arn.to_lowercase())
         };
-        for number in 1..=proposal.documents.len() {
-            let name = free(
-                |suffix| format!("{base}-rightsized{suffix}-{number}"),
-                |name| {
-                    let arn = this.policy_arn(name);
-                    snapshot.managed_policy(&arn).is_none()
-                        && snapshot.policy_arn(&proposal.account, name).is_none()
-                        && taken.insert(arn.to_lowercase())
+        let mut documents = Vec::new();
+        for document in &proposal.documents {
+            let number = documents.len() + 1;
+            let mut new = || {
+                let name = free(
+                    |suffix| format!("{base}-rightsized{suffix}-{number}"),
+                    &mut is_free,
+                );
+                let arn = policy_arn(proposal, &name);
+                To::Policy { name, arn }
+            };
+            let to = match (&proposal.set, &document.edit) {
+                (Some(_), _) => To::Set,
+                (None, None) => new(),
+                (None, Some(edit)) => match (edit.place, current.managed(&edit.policy)) {
+                    (EditPlace::Inline, _) => {
+                        let name = edit.policy.split_once('#').map(|(_, name)| name);
+                        To::Inline(name.unwrap_or_default())
+                    }
+                    (EditPlace::Version, Some(managed)) => To::Version(&edit.policy, managed),
+                    _ => new(),
                 },
-            );
-            this.policies.push(name);
+            };
+            let file = format!("policy-{number}.json");
+            documents.push(NamedDocument {
+                statements: &document.statements,
+                to,
+                written: text(document, current).map(|text| (file, text)),
+            });
         }
-        named.push(this);
+        named.push(Named {
+            proposal,
+            documents,
+            folder,
+        });
     }
     named
+}
+
+/// The text of a document's file.
+fn text(document: &ProposedDocument, current: &Current) -> Option<String> {
+    let Some(edit) = &document.edit else {
+        return Some(document.pretty());
+    };
+    if edit.is_gone() {
+        return None;
+    }
+    let today = current.document(&edit.policy);
+    let edited = today.and_then(|today| edit.applied_to(&today));
+    // The files have all documents that the snapshot has; what it says of one is the same otherwise.
+    Some(edited.map_or_else(|| document.pretty(), |edited| format!("{edited:#}\n")))
 }
 
 /// The first name that is free.

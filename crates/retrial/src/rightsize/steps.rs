@@ -1,12 +1,14 @@
 //! AWS CLI steps: from today's policies to the proposal, and back.
+//!
+//! What was there goes last: at no moment is less allowed than before or after.
 
 use std::fmt::Write;
 
 use retrial_replay::MAX_ATTACHED_POLICIES;
 use serde_json::Value;
 
-use super::current::CurrentPolicies;
-use super::named::Named;
+use super::current::{Current, CurrentPolicies};
+use super::named::{INLINE_OF_SET, Named, NamedDocument, To, last};
 
 /// The two scripts, and the documents that the way back needs, by file name.
 pub(crate) struct Steps {
@@ -18,95 +20,259 @@ pub(crate) struct Steps {
 const HEAD: &str =
     "#!/bin/sh\n# Run it in this folder, with credentials of the account.\nset -eu\n";
 
-pub(crate) fn steps(named: &Named<'_>, current: &CurrentPolicies) -> Steps {
-    let mut apply = HEAD.to_owned();
-    let mut rollback = HEAD.to_owned();
-    let mut before = Vec::new();
+/// What the snapshot does not tell stands in variables.
+const HEAD_OF_SET: &str = "#!/bin/sh\n\
+    # Run it in this folder, with credentials of the organization's management account, or of the one that\n\
+    # administers IAM Identity Center. The snapshot does not tell these two: name them in the environment.\n\
+    set -eu\n\
+    : \"${INSTANCE_ARN:?the ARN of the IAM Identity Center instance, arn:aws:sso:::instance/...}\"\n\
+    : \"${PERMISSION_SET_ARN:?the ARN of the permission set, arn:aws:sso:::permissionSet/...}\"\n";
+
+pub(crate) fn steps(named: &Named<'_>, current: &Current) -> Option<Steps> {
+    let own = current.of(&named.proposal.principal_arn)?;
+    let head = match named.proposal.set {
+        Some(_) => HEAD_OF_SET,
+        None => HEAD,
+    };
+    let mut steps = Steps {
+        apply: head.to_owned(),
+        rollback: head.to_owned(),
+        before: Vec::new(),
+    };
+    let way = Way {
+        named,
+        own,
+        kind: named.kind(),
+        name: quoted(&named.proposal.name),
+    };
     // Writing to a text cannot fail.
-    let _ = write_apply(&mut apply, named, current);
-    let _ = write_rollback(&mut rollback, named, (current, &mut before));
-    Steps {
-        apply,
-        rollback,
-        before,
+    let _ = match named.proposal.set {
+        Some(_) => way.write_set(&mut steps),
+        None => way.write(&mut steps),
+    };
+    Some(steps)
+}
+
+/// The way from what a principal has to a proposal.
+struct Way<'w> {
+    named: &'w Named<'w>,
+    own: &'w CurrentPolicies,
+    kind: &'static str,
+    /// Quoted.
+    name: String,
+}
+
+impl Steps {
+    /// Keeps a document for the way back; gives the name of its file.
+    fn keep(&mut self, document: &Value) -> String {
+        let file = format!("before-{}.json", self.before.len() + 1);
+        self.before.push((file.clone(), pretty(document)));
+        file
     }
 }
 
-fn write_apply(out: &mut String, named: &Named<'_>, current: &CurrentPolicies) -> std::fmt::Result {
-    let kind = named.kind();
-    let name = quoted(&named.proposal.name);
-    let at_once = named.policies.len() + current.attached.len();
-    if at_once > MAX_ATTACHED_POLICIES {
-        writeln!(
-            out,
-            "# For a moment {at_once} managed policies are attached: IAM's quota of {MAX_ATTACHED_POLICIES} must be raised."
-        )?;
+impl Way<'_> {
+    fn write(&self, steps: &mut Steps) -> std::fmt::Result {
+        let new = self.named.documents.iter();
+        let new = new.filter(|one| matches!(one.to, To::Policy { .. }) && one.written.is_some());
+        let at_once = new.count() + self.own.attached.len();
+        if at_once > MAX_ATTACHED_POLICIES {
+            writeln!(
+                steps.apply,
+                "# For a moment {at_once} managed policies are attached: IAM's quota of {MAX_ATTACHED_POLICIES} must be raised."
+            )?;
+        }
+        for document in &self.named.documents {
+            match (&document.to, &document.written) {
+                (To::Policy { name, .. }, Some((file, _))) => {
+                    writeln!(
+                        steps.apply,
+                        "aws iam create-policy --policy-name {} --policy-document file://{file}",
+                        quoted(name)
+                    )?;
+                    self.attach(&mut steps.apply, "attach", document.arn())?;
+                }
+                (To::Version(arn, managed), Some((file, _))) => {
+                    let arn = quoted(arn);
+                    if let Some((version, was)) = managed.in_the_way() {
+                        let kept = steps.keep(was);
+                        writeln!(
+                            steps.apply,
+                            "# A policy has five versions at the most: the oldest one gives way (its document is {kept}).\n\
+                             aws iam delete-policy-version --policy-arn {arn} --version-id {}",
+                            quoted(version)
+                        )?;
+                    }
+                    writeln!(
+                        steps.apply,
+                        "aws iam create-policy-version --policy-arn {arn} --policy-document file://{file} --set-as-default"
+                    )?;
+                }
+                (To::Inline(name), Some((file, _))) => {
+                    self.put_inline(&mut steps.apply, name, file)?;
+                }
+                _ => {}
+            }
+        }
+        self.write_removals(&mut steps.apply)?;
+        self.write_rollback(steps)
     }
-    for (number, policy) in (1..).zip(&named.policies) {
-        writeln!(
-            out,
-            "aws iam create-policy --policy-name {} --policy-document file://policy-{number}.json",
-            quoted(policy)
-        )?;
-        let arn = quoted(&named.policy_arn(policy));
-        writeln!(
-            out,
-            "aws iam attach-{kind}-policy --{kind}-name {name} --policy-arn {arn}"
-        )?;
+
+    /// Managed policies that are detached.
+    fn detached(&self) -> impl Iterator<Item = &str> {
+        replaced(self.named, self.own)
     }
-    // What was there goes last: at no moment is less allowed than before or after.
-    for arn in replaced(named, current) {
+
+    /// Inline policies that are deleted.
+    fn deleted(&self) -> impl Iterator<Item = &(String, Value)> {
+        let put = |name: &str| {
+            let mut documents = self.named.documents.iter();
+            documents.any(|one| matches!(one.to, To::Inline(of) if of == name))
+        };
+        let is_edit = self
+            .named
+            .proposal
+            .documents
+            .iter()
+            .any(|document| document.edit.is_some());
+        let gone = |name: &str| {
+            let mut documents = self.named.documents.iter();
+            documents
+                .any(|one| matches!(one.to, To::Inline(of) if of == name) && one.written.is_none())
+        };
+        let inline = self.own.inline.iter();
+        inline.filter(move |(name, _)| gone(name) || (!is_edit && !put(name)))
+    }
+
+    fn write_removals(&self, out: &mut String) -> std::fmt::Result {
+        for arn in self.detached() {
+            self.attach(out, "detach", arn)?;
+        }
+        for (policy, _) in self.deleted() {
+            let (kind, name, policy) = (self.kind, &self.name, quoted(policy));
+            writeln!(
+                out,
+                "aws iam delete-{kind}-policy --{kind}-name {name} --policy-name {policy}"
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_rollback(&self, steps: &mut Steps) -> std::fmt::Result {
+        let deleted = self.deleted().map(|(name, _)| name.as_str());
+        let put = self.named.documents.iter().filter_map(|one| match one.to {
+            To::Inline(name) if one.written.is_some() => Some(name),
+            _ => None,
+        });
+        for name in deleted.chain(put) {
+            let mut inline = self.own.inline.iter();
+            if let Some((_, document)) = inline.find(|(of, _)| of == name) {
+                let file = steps.keep(document);
+                self.put_inline(&mut steps.rollback, name, &file)?;
+            }
+        }
+        for arn in self.detached() {
+            self.attach(&mut steps.rollback, "attach", arn)?;
+        }
+        for document in &self.named.documents {
+            match (&document.to, &document.written) {
+                (To::Policy { arn, .. }, Some(_)) => {
+                    self.attach(&mut steps.rollback, "detach", arn)?;
+                    let arn = quoted(arn);
+                    writeln!(steps.rollback, "aws iam delete-policy --policy-arn {arn}")?;
+                }
+                (To::Version(arn, managed), Some(_)) => {
+                    let (arn, default) = (quoted(arn), quoted(&managed.default));
+                    writeln!(
+                        steps.rollback,
+                        "new=$(aws iam get-policy --policy-arn {arn} --query Policy.DefaultVersionId --output text)\n\
+                         aws iam set-default-policy-version --policy-arn {arn} --version-id {default}\n\
+                         aws iam delete-policy-version --policy-arn {arn} --version-id \"$new\""
+                    )?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn attach(&self, out: &mut String, verb: &str, arn: &str) -> std::fmt::Result {
+        let (kind, name, arn) = (self.kind, &self.name, quoted(arn));
+        writeln!(
+            out,
+            "aws iam {verb}-{kind}-policy --{kind}-name {name} --policy-arn {arn}"
+        )
+    }
+
+    fn put_inline(&self, out: &mut String, policy: &str, file: &str) -> std::fmt::Result {
+        let (kind, name, policy) = (self.kind, &self.name, quoted(policy));
+        writeln!(
+            out,
+            "aws iam put-{kind}-policy --{kind}-name {name} --policy-name {policy} --policy-document file://{file}"
+        )
+    }
+
+    fn write_set(&self, steps: &mut Steps) -> std::fmt::Result {
+        let written = self
+            .named
+            .documents
+            .iter()
+            .find_map(|one| one.written.as_ref());
+        let put = |file: &str| {
+            format!(
+                "aws sso-admin put-inline-policy-to-permission-set {SET} --inline-policy file://{file}\n"
+            )
+        };
+        let delete = format!("aws sso-admin delete-inline-policy-from-permission-set {SET}\n");
+        let mut inline = self.own.inline.iter();
+        let before = inline.find(|(name, _)| name == INLINE_OF_SET);
+        if let Some((file, _)) = written {
+            steps.apply.push_str(&put(file));
+        }
+        for arn in self.detached() {
+            set_policy(&mut steps.apply, "detach", "from", arn)?;
+            set_policy(&mut steps.rollback, "attach", "to", arn)?;
+        }
+        match (written, before) {
+            (None, Some(_)) => steps.apply.push_str(&delete),
+            (Some(_), None) => steps.rollback.push_str(&delete),
+            _ => {}
+        }
+        if let Some((_, document)) = before {
+            let file = steps.keep(document);
+            steps.rollback.push_str(&put(&file));
+        }
+        for script in [&mut steps.apply, &mut steps.rollback] {
+            writeln!(
+                script,
+                "aws sso-admin provision-permission-set {SET} --target-type ALL_PROVISIONED_ACCOUNTS"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+const SET: &str = "--instance-arn \"$INSTANCE_ARN\" --permission-set-arn \"$PERMISSION_SET_ARN\"";
+
+fn set_policy(out: &mut String, verb: &str, preposition: &str, arn: &str) -> std::fmt::Result {
+    if arn.contains(":iam::aws:") {
         let arn = quoted(arn);
-        writeln!(
+        return writeln!(
             out,
-            "aws iam detach-{kind}-policy --{kind}-name {name} --policy-arn {arn}"
-        )?;
+            "aws sso-admin {verb}-managed-policy-{preposition}-permission-set {SET} --managed-policy-arn {arn}"
+        );
     }
-    for (policy, _) in &current.inline {
-        let policy = quoted(policy);
-        writeln!(
-            out,
-            "aws iam delete-{kind}-policy --{kind}-name {name} --policy-name {policy}"
-        )?;
-    }
-    Ok(())
+    let path = arn.split_once(":policy").map_or("/", |(_, name)| name);
+    let path = path.get(..=path.rfind('/').unwrap_or(0)).unwrap_or("/");
+    let reference = quoted(&format!("Name={},Path={path}", last(arn)));
+    writeln!(
+        out,
+        "aws sso-admin {verb}-customer-managed-policy-reference-{preposition}-permission-set {SET} \
+         --customer-managed-policy-reference {reference}"
+    )
 }
 
-fn write_rollback(
-    out: &mut String,
-    named: &Named<'_>,
-    (current, before): (&CurrentPolicies, &mut Vec<(String, String)>),
-) -> std::fmt::Result {
-    let kind = named.kind();
-    let name = quoted(&named.proposal.name);
-    for (number, (policy, document)) in (1..).zip(&current.inline) {
-        let file = format!("before-{number}.json");
-        writeln!(
-            out,
-            "aws iam put-{kind}-policy --{kind}-name {name} --policy-name {} --policy-document file://{file}",
-            quoted(policy)
-        )?;
-        before.push((file, pretty(document)));
-    }
-    for arn in replaced(named, current) {
-        let arn = quoted(arn);
-        writeln!(
-            out,
-            "aws iam attach-{kind}-policy --{kind}-name {name} --policy-arn {arn}"
-        )?;
-    }
-    for policy in &named.policies {
-        let arn = quoted(&named.policy_arn(policy));
-        writeln!(
-            out,
-            "aws iam detach-{kind}-policy --{kind}-name {name} --policy-arn {arn}"
-        )?;
-        writeln!(out, "aws iam delete-policy --policy-arn {arn}")?;
-    }
-    Ok(())
-}
-
-/// The attached policies whose place the proposal takes.
+/// The attached policies whose place the proposal takes, and which do not stay for a new version.
 pub(crate) fn replaced<'c>(
     named: &'c Named<'_>,
     current: &'c CurrentPolicies,
@@ -114,8 +280,18 @@ pub(crate) fn replaced<'c>(
     let replaced = &named.proposal.replaced;
     let attached = current.attached.iter();
     attached
-        .filter(|arn| replaced.contains(arn))
+        .filter(|arn| replaced.contains(arn) && !named.has_version_of(arn))
         .map(String::as_str)
+}
+
+impl NamedDocument<'_> {
+    fn arn(&self) -> &str {
+        match &self.to {
+            To::Policy { arn, .. } => arn,
+            To::Version(arn, _) => arn,
+            To::Inline(_) | To::Set => "",
+        }
+    }
 }
 
 fn pretty(document: &Value) -> String {
@@ -134,7 +310,7 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::{quoted, set_policy};
 
     #[test]
     fn names_are_no_commands() {
@@ -142,5 +318,21 @@ mod tests {
         assert_eq!(quoted("a b"), "'a b'");
         assert_eq!(quoted("$(rm -rf .)'; x"), r"'$(rm -rf .)'\''; x'");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn sets_name_policies_of_accounts_by_path_and_name() {
+        let mut out = String::new();
+        set_policy(
+            &mut out,
+            "detach",
+            "from",
+            "arn:aws:iam::111122223333:policy/a/b/team",
+        )
+        .unwrap();
+        assert!(
+            out.ends_with("--customer-managed-policy-reference Name=team,Path=/a/b/\n"),
+            "{out}"
+        );
     }
 }

@@ -1,10 +1,10 @@
 //! The folder that proposals are written to.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::{fs, io};
 
-use super::{Case, Subject, certificate, current, markdown, steps, terraform, trial};
+use super::current::Current;
+use super::{Case, Subject, certificate, markdown, steps, terraform, trial};
 use crate::error::ProgramError;
 
 /// Whether a folder can be written to: what stands in it already could be taken for part of the answer.
@@ -23,7 +23,7 @@ pub(crate) fn all(
     to: &Path,
     cases: &[Case<'_>],
     subject: &Subject<'_>,
-    files: &[(String, Vec<u8>)],
+    current: &Current,
 ) -> Result<(), ProgramError> {
     let failed = |cause| ProgramError::Folder {
         path: to.display().to_string(),
@@ -31,13 +31,7 @@ pub(crate) fn all(
     };
     fs::create_dir_all(to).map_err(failed)?;
     put(&to.join("summary.md"), &markdown::summary(cases, subject)).map_err(failed)?;
-    let arns: BTreeSet<&str> = cases
-        .iter()
-        .map(|case| case.proposal().principal_arn.as_str())
-        .collect();
-    let current = current::policies(files, &arns);
     for case in cases {
-        let current = current.get(&case.proposal().principal_arn);
         one(&to.join(&case.named.folder), (case, subject), current).map_err(failed)?;
     }
     Ok(())
@@ -46,29 +40,28 @@ pub(crate) fn all(
 fn one(
     folder: &Path,
     (case, subject): (&Case<'_>, &Subject<'_>),
-    current: Option<&current::CurrentPolicies>,
+    current: &Current,
 ) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let certificate = certificate::page(case, subject, current.is_some());
+    let steps = steps::steps(&case.named, current);
+    let certificate = certificate::page(case, subject, steps.is_some());
     put(&folder.join("certificate.md"), &certificate)?;
     // What would break calls is not for use.
     if !case.whole.is_clean() {
         return Ok(());
     }
-    for (number, document) in (1..).zip(&case.proposal().documents) {
-        put(
-            &folder.join(format!("policy-{number}.json")),
-            &document.pretty(),
-        )?;
+    for document in &case.named.documents {
+        if let Some((file, text)) = &document.written {
+            put(&folder.join(file), text)?;
+        }
     }
-    let change = trial::change(std::slice::from_ref(&case.named));
+    let change = trial::change(&[&case.named], current);
     put(&folder.join("change.json"), &format!("{change:#}\n"))?;
     put(
         &folder.join("policies.tf"),
         &terraform::file(&case.named, current),
     )?;
-    if let Some(current) = current {
-        let steps = steps::steps(&case.named, current);
+    if let Some(steps) = steps {
         put(&folder.join("apply.sh"), &steps.apply)?;
         put(&folder.join("rollback.sh"), &steps.rollback)?;
         for (name, text) in &steps.before {
