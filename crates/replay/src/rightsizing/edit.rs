@@ -73,6 +73,11 @@ impl EditedPolicy {
         statements.all(|statement| statement.edit == StatementEdit::Goes)
     }
 
+    fn changes(&self) -> bool {
+        let mut statements = self.statements.iter();
+        statements.any(|statement| statement.edit != StatementEdit::Stays)
+    }
+
     /// The edited document; `None` where the document is not the one that was edited.
     pub fn applied_to(&self, document: &Value) -> Option<Value> {
         let written = document.get("Statement")?;
@@ -243,15 +248,11 @@ impl<'i> Maker<'i, '_> {
                 break;
             }
         }
-        let why = match &fits {
-            Some(_) => WhyLeft::NothingGoes,
-            None => WhyLeft::DoesNotFit,
-        };
+        let is_narrow = fits.as_ref().is_some_and(|(bound, _)| bound.is_some());
         let (bound, documents) = fits.unwrap_or_default();
         let changes = |document: &ProposedDocument| {
-            let statements = document.edit.iter().flat_map(|edit| &edit.statements);
-            let mut edits = statements.map(|statement| &statement.edit);
-            edits.any(|edit| *edit != StatementEdit::Stays)
+            let edit = document.edit.as_ref();
+            edit.is_some_and(|edit| edit.changes())
         };
         let mut documents = documents.into_iter();
         for policy in policies {
@@ -259,10 +260,19 @@ impl<'i> Maker<'i, '_> {
                 Some(document) => edits.documents.push((bound, document)),
                 None => edits.left.push(LeftPolicy {
                     policy: policy.attached.id.to_string(),
-                    why,
+                    why: match is_narrow || !self.has_less(policy, assigned) {
+                        true => WhyLeft::NothingGoes,
+                        false => WhyLeft::DoesNotFit,
+                    },
                 }),
             }
         }
+    }
+
+    /// Whether anything could go of a policy if there was room to say so.
+    fn has_less(&self, policy: &Editable<'i>, assigned: &Assigned<'_>) -> bool {
+        let narrow = self.edited(policy, (assigned, BOUNDS.first().copied(), false));
+        narrow.edit.is_some_and(|edit| edit.changes())
     }
 
     /// How long policies that share a quota may be. What is there today has room.

@@ -48,10 +48,11 @@ impl<'i, 's> Maker<'i, 's> {
             name: name.to_owned(),
             roles: roles.iter().map(|role| role.arn.clone()).collect(),
         });
+        let common = common(roles);
         let places: Vec<Places> = roles
             .iter()
             .enumerate()
-            .map(|(number, role)| Places::of((number, role), roles))
+            .map(|(number, role)| Places::of((number, role), &common))
             .collect();
         let mut left = BTreeMap::new();
         for (role, places) in roles.iter().zip(&places) {
@@ -87,18 +88,23 @@ impl<'i, 's> Maker<'i, 's> {
 /// Places from here on are of policies that not all of the roles have.
 const FOREIGN: usize = 1_000_000;
 
+/// The policies of the first role that all of them have, each with its place.
+fn common<'p>(roles: &[&'p Principal]) -> Vec<(usize, &'p AttachedPolicy)> {
+    let first = roles.first().map_or(&[][..], |first| &first.identity);
+    let in_all = |policy: &AttachedPolicy| {
+        roles
+            .iter()
+            .all(|role| role.identity.iter().any(|one| is_same(one, policy)))
+    };
+    let places = first.iter().enumerate();
+    places.filter(|(_, policy)| in_all(policy)).collect()
+}
+
 impl Places {
-    fn of((number, role): (usize, &Principal), roles: &[&Principal]) -> Places {
-        let first = roles.first().map_or(&[][..], |first| &first.identity);
+    fn of((number, role): (usize, &Principal), common: &[(usize, &AttachedPolicy)]) -> Places {
         let places = role.identity.iter().enumerate().map(|(place, attached)| {
-            let same = first.iter().position(|one| is_same(one, attached));
-            let in_all = roles
-                .iter()
-                .all(|other| other.identity.iter().any(|one| is_same(one, attached)));
-            match same {
-                Some(same) if in_all => same,
-                _ => FOREIGN * (number + 1) + place,
-            }
+            let same = common.iter().find(|(_, one)| is_same(one, attached));
+            same.map_or(FOREIGN * (number + 1) + place, |(same, _)| *same)
         });
         Places(places.collect())
     }

@@ -9,6 +9,7 @@ use retrial_pipeline::{WhatIfGroup, WhatIfKey};
 use retrial_replay::{KeptFor, StatementReason, WhyLeft};
 
 use super::markdown::count;
+use super::named::To;
 use super::{Case, Mode, Subject, day, markdown};
 use crate::findings::escaped;
 
@@ -332,9 +333,15 @@ fn write_unknown(out: &mut String, case: &Case<'_>, has_way_back: bool) -> std::
 
 fn write_lint(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
     writeln!(out, "\n## What `retrial lint` says of it\n")?;
-    let written = case.named.documents.iter();
-    for (file, text) in written.filter_map(|document| document.written.as_ref()) {
-        let findings = lint(text, PolicyKind::Identity, Catalogue::bundled());
+    for document in &case.named.documents {
+        let Some((file, text)) = &document.written else {
+            continue;
+        };
+        let mut findings = lint(text, PolicyKind::Identity, Catalogue::bundled());
+        // The quota of managed policies; the one of inline policies was kept.
+        if matches!(document.to, To::Inline(_) | To::Set) {
+            findings.retain(|finding| finding.rule != "policy_too_large");
+        }
         let of = |severity| {
             findings
                 .iter()
