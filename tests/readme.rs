@@ -75,26 +75,32 @@ fn the_findings_are_those_that_readme_shows() {
     );
 }
 
-/// The proposal is printed as it is shown, and so does its certificate begin.
+/// The proposals are printed as they are shown, and so does a certificate begin.
 #[test]
-fn the_proposal_is_the_one_that_readme_shows() {
+fn the_proposals_are_those_that_readme_shows() {
     let folder = tempfile::tempdir().unwrap();
     let first = "analyze sample-logs --iam sample-logs/iam --out out --quiet";
     run_in(folder.path(), &first.split(' ').collect::<Vec<_>>());
     fs::remove_file(folder.path().join("sample-logs")).unwrap();
     let consoles = blocks("console");
     let beginning = "$ cargo run --release -- rightsize";
-    let block = consoles.iter().find(|block| block.starts_with(beginning));
-    let (command, shown) = block.unwrap().split_once('\n').unwrap();
-    let arguments: Vec<&str> = command
-        .strip_prefix("$ cargo run --release -- ")
-        .unwrap()
-        .split(' ')
-        .collect();
-    assert_eq!(
-        run_in(folder.path(), &arguments).trim_end(),
-        shown.trim_end()
-    );
+    let commands = consoles.iter().filter(|block| block.starts_with(beginning));
+    let mut shown_of = 0;
+    for block in commands {
+        shown_of += 1;
+        let (command, shown) = block.split_once('\n').unwrap();
+        let arguments: Vec<&str> = command
+            .strip_prefix("$ cargo run --release -- ")
+            .unwrap()
+            .split(' ')
+            .collect();
+        assert_eq!(
+            run_in(folder.path(), &arguments).trim_end(),
+            shown.trim_end()
+        );
+        fs::remove_file(folder.path().join("sample-logs")).unwrap();
+    }
+    assert_eq!(shown_of, 2, "new policies, and an edit");
     let certificate = consoles.iter().find(|block| block.starts_with("$ head"));
     let (command, shown) = certificate.unwrap().split_once('\n').unwrap();
     let file = command.rsplit(' ').next().unwrap();

@@ -93,7 +93,9 @@ fn what_is_proposed_breaks_no_call_of_the_window() {
             let lines = linted.stdout.lines();
             let unclean = lines
                 .filter(|line| line.contains(": error[") || line.contains(": warning["))
-                .filter(|line| !is_of_set(&proposal) || !known.iter().any(|one| line.contains(one)));
+                .filter(|line| {
+                    !is_of_set(&proposal) || !known.iter().any(|one| line.contains(one))
+                });
             assert_eq!(unclean.count(), 0, "{}", linted.stdout);
         }
     }

@@ -111,12 +111,10 @@ impl<'i, 's> Maker<'i, 's> {
         for (place, attached) in principal.identity.iter().enumerate() {
             maker.policy(place, attached);
         }
-        let of = |evidence: &'i RightsizingEvidence<'s>| {
-            let found = evidence.of(&principal.arn);
-            found.map_or_else(Cow::default, Cow::Borrowed)
-        };
-        maker.evidence = of(inputs.evidence);
-        maker.early = maker.early_evidence().map_or_else(Cow::default, of);
+        maker.evidence = evidence_of(principal, inputs.evidence);
+        maker.early = maker
+            .early_evidence()
+            .map_or_else(Cow::default, |early| evidence_of(principal, early));
         maker
     }
 
@@ -639,6 +637,14 @@ fn whole(
         },
         mined: Vec::new(),
     })
+}
+
+fn evidence_of<'i>(
+    principal: &Principal,
+    evidence: &'i RightsizingEvidence<'_>,
+) -> Cow<'i, PrincipalEvidence> {
+    let found = evidence.of(&principal.arn);
+    found.map_or_else(Cow::default, Cow::Borrowed)
 }
 
 /// Whether any statement has a condition that no original one has.

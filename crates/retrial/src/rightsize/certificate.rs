@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use retrial_cloudtrail::Timestamp;
-use retrial_iam::{Catalogue, PolicyKind, Severity, lint};
+use retrial_iam::{Catalogue, LintRule, PolicyKind, Severity, lint};
 use retrial_pipeline::{WhatIfGroup, WhatIfKey};
 use retrial_replay::{KeptFor, StatementReason, WhyLeft};
 
@@ -340,7 +340,7 @@ fn write_lint(out: &mut String, case: &Case<'_>) -> std::fmt::Result {
         let mut findings = lint(text, PolicyKind::Identity, Catalogue::bundled());
         // The quota of managed policies; the one of inline policies was kept.
         if matches!(document.to, To::Inline(_) | To::Set) {
-            findings.retain(|finding| finding.rule != "policy_too_large");
+            findings.retain(|finding| finding.rule != LintRule::PolicyTooLarge);
         }
         let of = |severity| {
             findings

@@ -145,7 +145,8 @@ impl Current {
             .filter_map(|policy| Some(policy["PolicyArn"].as_str()?.to_owned()))
             .collect();
         attached.iter().for_each(|arn| self.hold(arn, 1));
-        if let Some(arn) = entry["PermissionsBoundary"]["PermissionsBoundaryArn"].as_str() {
+        let boundary = entry.pointer("/PermissionsBoundary/PermissionsBoundaryArn");
+        if let Some(arn) = boundary.and_then(Value::as_str) {
             // Who has it as a boundary must not have it changed.
             self.hold(arn, 2);
         }
@@ -258,9 +259,11 @@ mod tests {
         let files = [("iam.json".to_owned(), text.into_bytes())];
         let found = Current::read(&files);
         for arn in ["arn:a", "arn:b"] {
-            let policies = found.of(arn).unwrap();
-            assert_eq!(policies.inline, [("p".to_owned(), json!({}))]);
-            assert_eq!(policies.attached, ["arn:m"]);
+            let expect = CurrentPolicies {
+                inline: vec![("p".to_owned(), json!({}))],
+                attached: vec!["arn:m".to_owned()],
+            };
+            assert_eq!(found.of(arn), Some(&expect));
         }
         assert_eq!(found.shared(), BTreeSet::from(["arn:m".to_owned()]));
         assert_eq!(found.document("arn:b#p"), Some(json!({})));

@@ -323,13 +323,8 @@ mod tests {
     #[test]
     fn sets_name_policies_of_accounts_by_path_and_name() {
         let mut out = String::new();
-        set_policy(
-            &mut out,
-            "detach",
-            "from",
-            "arn:aws:iam::111122223333:policy/a/b/team",
-        )
-        .unwrap();
+        let arn = "arn:aws:iam::111122223333:policy/a/b/team";
+        assert_eq!(set_policy(&mut out, "detach", "from", arn), Ok(()));
         assert!(
             out.ends_with("--customer-managed-policy-reference Name=team,Path=/a/b/\n"),
             "{out}"
