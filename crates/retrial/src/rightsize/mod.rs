@@ -49,6 +49,8 @@ pub(crate) struct RightsizeArgs {
     pub(crate) snapshot: SnapshotArgs,
 
     /// Only this user or role, by its ARN; may be repeated [default: all of them]
+    ///
+    /// A role of a permission set stands for the set, with all of its roles.
     #[arg(long = "principal", value_name = "ARN")]
     pub(crate) principals: Vec<String>,
 
