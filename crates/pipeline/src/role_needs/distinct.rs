@@ -19,7 +19,7 @@ use crate::scratch::Scratch;
 
 /// What the needs in memory may come to. A window whose needs all fit writes none of them and meets each again: a
 /// slice, which is gone when needs are looked at, takes more.
-const HELD_BYTES: usize = 24 << 20;
+const HELD_BYTES: usize = 16 << 20;
 
 /// What a need costs beside its texts, as estimated.
 const NEED_BYTES: usize = 2 * size_of::<(Asked, Sums)>();
