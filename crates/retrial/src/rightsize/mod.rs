@@ -22,8 +22,7 @@ use retrial_pipeline::{
     Derive, DeriveOptions, FindingOptions, PipelineError, Rightsize, Rightsized, rightsize,
 };
 use retrial_replay::{
-    Assumptions, Mapping, NoProposal, Proposal, Replayer, RightsizingMode, permission_set_of,
-    permission_sets,
+    Mapping, NoProposal, Proposal, Replayer, RightsizingMode, permission_set_of, permission_sets,
 };
 
 use crate::Exit;
@@ -180,10 +179,7 @@ pub(crate) fn run(args: &RightsizeArgs) -> Result<Exit, ProgramError> {
     let output = args.out.output(&args.s3)?;
     let catalogue = Catalogue::bundled();
     let mapping = Mapping::bundled(catalogue)?;
-    let assumptions = match args.snapshot.strict {
-        true => Assumptions::Refused,
-        false => Assumptions::Named,
-    };
+    let assumptions = args.snapshot.assumptions();
     let replayer = Replayer::new(catalogue, &mapping, snapshot, assumptions);
     let policies = Current::read(&files);
     let shared = policies.shared();
