@@ -34,20 +34,23 @@ fn run_in(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-#[test]
-fn the_first_run_prints_what_readme_shows() {
-    let folder = tempfile::tempdir().unwrap();
-    let block = &blocks("console")[0];
+/// The command of a block prints what is shown under it.
+#[track_caller]
+fn check(folder: &Path, block: &str) {
     let (command, shown) = block.split_once('\n').unwrap();
     let arguments: Vec<&str> = command
         .strip_prefix("$ cargo run --release -- ")
         .unwrap()
         .split(' ')
         .collect();
-    assert_eq!(
-        run_in(folder.path(), &arguments).trim_end(),
-        shown.trim_end()
-    );
+    assert_eq!(run_in(folder, &arguments).trim_end(), shown.trim_end());
+}
+
+#[test]
+fn the_first_run_prints_what_readme_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    let block = &blocks("console")[0];
+    check(folder.path(), block);
 }
 
 /// The command that is shown as it is typed, on the output of the first one.
@@ -63,16 +66,7 @@ fn the_findings_are_those_that_readme_shows() {
         .iter()
         .find(|block| block.starts_with("$ cargo run --release -- findings"))
         .expect("README shows the command");
-    let (command, shown) = block.split_once('\n').unwrap();
-    let arguments: Vec<&str> = command
-        .strip_prefix("$ cargo run --release -- ")
-        .unwrap()
-        .split(' ')
-        .collect();
-    assert_eq!(
-        run_in(folder.path(), &arguments).trim_end(),
-        shown.trim_end()
-    );
+    check(folder.path(), block);
 }
 
 /// The proposals are printed as they are shown, and so does a certificate begin.
@@ -88,16 +82,7 @@ fn the_proposals_are_those_that_readme_shows() {
     let mut shown_of = 0;
     for block in commands {
         shown_of += 1;
-        let (command, shown) = block.split_once('\n').unwrap();
-        let arguments: Vec<&str> = command
-            .strip_prefix("$ cargo run --release -- ")
-            .unwrap()
-            .split(' ')
-            .collect();
-        assert_eq!(
-            run_in(folder.path(), &arguments).trim_end(),
-            shown.trim_end()
-        );
+        check(folder.path(), block);
         fs::remove_file(folder.path().join("sample-logs")).unwrap();
     }
     assert_eq!(shown_of, 2, "new policies, and an edit");
@@ -120,16 +105,7 @@ fn the_change_does_what_readme_shows() {
     fs::remove_file(folder.path().join("sample-logs")).unwrap();
     let consoles = blocks("console");
     let block = consoles.iter().find(|block| block.contains("what-if"));
-    let (command, shown) = block.unwrap().split_once('\n').unwrap();
-    let arguments: Vec<&str> = command
-        .strip_prefix("$ cargo run --release -- ")
-        .unwrap()
-        .split(' ')
-        .collect();
-    assert_eq!(
-        run_in(folder.path(), &arguments).trim_end(),
-        shown.trim_end()
-    );
+    check(folder.path(), block.unwrap());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the commands read: the snapshot and the sources.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -44,11 +45,7 @@ pub(crate) fn snapshot_of(
     files: &[(String, Vec<u8>)],
 ) -> Result<(LoadedSnapshot, Vec<SnapshotIssue>), ProgramError> {
     let name = path.display().to_string();
-    let borrowed: Vec<SnapshotFile<'_>> = files
-        .iter()
-        .map(|(path, bytes)| SnapshotFile { path, bytes })
-        .collect();
-    let (snapshot, mut issues) = Snapshot::read(&borrowed, Catalogue::bundled())
+    let (snapshot, mut issues) = Snapshot::read(&borrowed(files), Catalogue::bundled())
         .map_err(|cause| ProgramError::Snapshot { path: name, cause })?;
     let (_, problems) = Trails::of(&snapshot);
     issues.extend(problems.into_iter().map(|problem| SnapshotIssue {
@@ -60,6 +57,22 @@ pub(crate) fn snapshot_of(
         whole: issues.is_empty(),
     };
     Ok((loaded, issues))
+}
+
+/// Files as the snapshot's reader and an overlay take them.
+pub(crate) fn borrowed(files: &[(String, Vec<u8>)]) -> Vec<SnapshotFile<'_>> {
+    files
+        .iter()
+        .map(|(path, bytes)| SnapshotFile { path, bytes })
+        .collect()
+}
+
+/// The files of a snapshot over which a change was laid.
+pub(crate) fn owned(files: Vec<(Cow<'_, str>, Cow<'_, [u8]>)>) -> Vec<(String, Vec<u8>)> {
+    files
+        .into_iter()
+        .map(|(path, bytes)| (path.into_owned(), bytes.into_owned()))
+        .collect()
 }
 
 /// The files of a snapshot folder by their paths in it, or the one file.

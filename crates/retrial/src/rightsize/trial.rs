@@ -165,21 +165,12 @@ impl Trials<'_, '_> {
             path: "authorization-details.json",
             bytes: change.as_bytes(),
         };
-        let base: Vec<SnapshotFile<'_>> = self
-            .files
-            .iter()
-            .map(|(path, bytes)| SnapshotFile { path, bytes })
-            .collect();
+        let base = input::borrowed(self.files);
         let laid = overlay(&base, &[change]).map_err(|cause| ProgramError::Change {
             path: self.iam.display().to_string(),
             cause: Box::new(cause),
         })?;
-        let files: Vec<(String, Vec<u8>)> = laid
-            .files
-            .into_iter()
-            .map(|(path, bytes)| (path.into_owned(), bytes.into_owned()))
-            .collect();
-        let (changed, _) = input::snapshot_of(self.iam, &files)?;
+        let (changed, _) = input::snapshot_of(self.iam, &input::owned(laid.files))?;
         let run = WhatIfRun {
             worlds: WhatIf {
                 current: self.current,

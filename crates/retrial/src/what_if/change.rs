@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use retrial_iam::{ChangeScope, OverlayChange, Snapshot, SnapshotFile, SnapshotIssue, overlay};
+use retrial_iam::{ChangeScope, OverlayChange, Snapshot, SnapshotIssue, overlay};
 
 use crate::error::ProgramError;
 use crate::input::{self, LoadedSnapshot};
@@ -38,17 +38,12 @@ impl Change {
             let path = path.clone();
             ProgramError::ChangeUnreadable { path, cause }
         })?;
-        let laid = overlay(&borrowed(&base), &borrowed(&change));
+        let laid = overlay(&input::borrowed(&base), &input::borrowed(&change));
         let laid = laid.map_err(|cause| ProgramError::Change {
             path,
             cause: Box::new(cause),
         })?;
-        let files: Vec<(String, Vec<u8>)> = laid
-            .files
-            .into_iter()
-            .map(|(path, bytes)| (path.into_owned(), bytes.into_owned()))
-            .collect();
-        let (changed, after) = input::snapshot_of(iam, &files)?;
+        let (changed, after) = input::snapshot_of(iam, &input::owned(laid.files))?;
         let known: BTreeSet<String> = issues.iter().map(without_place).collect();
         let new: Vec<SnapshotIssue> = after
             .into_iter()
@@ -67,13 +62,6 @@ impl Change {
         };
         Ok((current, change))
     }
-}
-
-fn borrowed(files: &[(String, Vec<u8>)]) -> Vec<SnapshotFile<'_>> {
-    files
-        .iter()
-        .map(|(path, bytes)| SnapshotFile { path, bytes })
-        .collect()
 }
 
 /// What is wrong with a snapshot, wherever it stands: a change moves what it leaves alone.
