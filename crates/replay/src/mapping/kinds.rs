@@ -7,15 +7,30 @@ use crate::split_at_mark;
 
 /// The ARN templates of a service's resource types, taken apart.
 #[derive(Debug)]
-pub(super) struct Kinds(Vec<Kind>);
+pub(super) struct Kinds(Vec<(Gate, Kind)>);
+
+/// What an ARN must have for a type to be asked whether it fits. A service has dozens of types, and next to
+/// all of them are told by two numbers: to compare a text with each was a thirtieth of a run.
+#[derive(Debug)]
+struct Gate {
+    /// Which parts are empty, and so must an ARN's be.
+    empty: [bool; 4],
+    service: Beginning,
+    resource: Beginning,
+}
+
+/// What a text begins with, up to 8 bytes of it.
+#[derive(Debug)]
+struct Beginning {
+    bytes: u64,
+    mask: u64,
+}
 
 #[derive(Debug)]
 struct Kind {
     name: &'static str,
     /// Service, region, account and resource.
     parts: [Part; 4],
-    /// Which of them are empty, and so must an ARN's be: that tells most types apart.
-    empty: [bool; 4],
     /// How many characters the template fixes: the most specific type wins.
     fixed: usize,
 }
@@ -34,7 +49,8 @@ impl Kinds {
         let mut kinds = Vec::new();
         for action in catalogue.actions(service) {
             for taken in catalogue.resource_types(action) {
-                if kinds.iter().any(|kind: &Kind| kind.name == taken.name) {
+                let is_taken = |(_, kind): &(Gate, Kind)| kind.name == taken.name;
+                if kinds.iter().any(is_taken) {
                     continue;
                 }
                 if let Some(kind) = catalogue.resource_type(service, taken.name) {
@@ -58,9 +74,12 @@ impl Kinds {
         let (account, resource) = split_at_mark(rest, b':')?;
         let fields = [service, region, account, resource];
         let empty = fields.map(str::is_empty);
+        let (service, begins) = (first_bytes(service), first_bytes(resource));
         let mut best: Option<&Kind> = None;
-        for kind in &self.0 {
-            if kind.empty == empty
+        for (gate, kind) in &self.0 {
+            if gate.resource.is_of(begins)
+                && gate.empty == empty
+                && gate.service.is_of(service)
                 && best.is_none_or(|best| kind.fixed > best.fixed)
                 && kind
                     .parts
@@ -78,18 +97,47 @@ impl Kinds {
 }
 
 impl Kind {
-    fn parse(name: &'static str, arn: &str) -> Option<Self> {
+    fn parse(name: &'static str, arn: &str) -> Option<(Gate, Self)> {
         let mut fields = arn.splitn(6, ':').skip(2);
         let mut next = || fields.next().map(Part::parse);
         let parts = [next()?, next()?, next()?, next()?];
-        let fixed = parts.iter().map(Part::fixed).sum();
-        Some(Self {
-            name,
+        let [service, _, _, resource] = &parts;
+        let gate = Gate {
             empty: parts.each_ref().map(Part::is_empty),
-            parts,
-            fixed,
-        })
+            service: Beginning::of(&service.before),
+            resource: Beginning::of(&resource.before),
+        };
+        let fixed = parts.iter().map(Part::fixed).sum();
+        Some((gate, Self { name, parts, fixed }))
     }
+}
+
+impl Beginning {
+    fn of(text: &str) -> Self {
+        let unused = u64::BITS.saturating_sub(u8::BITS * text.len().min(8) as u32);
+        Self {
+            bytes: first_bytes(text),
+            mask: u64::MAX.checked_shr(unused).unwrap_or(0),
+        }
+    }
+
+    /// Whether a text with these [`first_bytes`] can begin so.
+    fn is_of(&self, first_bytes: u64) -> bool {
+        first_bytes & self.mask == self.bytes
+    }
+}
+
+/// The first 8 bytes of a text as a number, the first of them the least; 0 for those that it has not.
+fn first_bytes(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    if let Some(whole) = bytes.first_chunk() {
+        return u64::from_le_bytes(*whole);
+    }
+    let mut first = [0; 8];
+    for (place, byte) in first.iter_mut().zip(bytes) {
+        *place = *byte;
+    }
+    u64::from_le_bytes(first)
 }
 
 impl Part {
@@ -119,9 +167,15 @@ impl Part {
 
     /// Whether a text has this form; a variable stands for at least one character, of any kind.
     fn fits(&self, text: &str) -> bool {
-        let Some(mut rest) = text.strip_prefix(&*self.before) else {
-            return false;
-        };
+        // To compare with an empty text of no place costs as much as a hundred comparisons: the processor
+        // stumbles over its address.
+        let mut rest = text;
+        if !self.before.is_empty() {
+            match text.strip_prefix(&*self.before) {
+                Some(behind) => rest = behind,
+                None => return false,
+            }
+        }
         let Some((last, middle)) = self.after.split_last() else {
             return rest.is_empty();
         };
@@ -137,7 +191,7 @@ impl Part {
                 None => return false,
             }
         }
-        rest.len() > last.len() && rest.ends_with(&**last)
+        rest.len() > last.len() && (last.is_empty() || rest.ends_with(&**last))
     }
 }
 
