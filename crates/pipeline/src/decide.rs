@@ -14,6 +14,7 @@ use crate::rows::{Origin, RowPlace};
 use crate::sessions::{Found, Sessions};
 use crate::texts::{Keeping, Texts};
 use crate::waiting::{DeliveryDay, WaitingRecord};
+use crate::workers::Workers;
 
 /// The waiting records that one thread decides at a time. It must not follow from the number of
 /// threads: rows keep its order.
@@ -205,46 +206,57 @@ pub(crate) fn decide_waiting<'f>(
     };
     arenas.clear();
     arenas.resize_with(records.len().div_ceil(CHUNK_RECORDS), Bump::new);
+    let workers = Workers::<Worker<'f, '_>>::default();
     records
         .par_chunks_mut(CHUNK_RECORDS)
         .zip(arenas.par_iter_mut())
         .enumerate()
-        .map_init(Worker::default, |worker, (number, (records, arena))| {
-            let arena: &'f Bump = arena;
+        .map(|(number, (records, arena))| {
             let before = (number * CHUNK_RECORDS) as u64;
-            let mut chunk = DecidedChunk {
-                rows: Rows::default(),
-                records: Vec::with_capacity(records.len()),
-                report: Report::default(),
-            };
-            chunk.rows.reserve(records.len());
-            let mut log_file = "";
-            for (at, record) in (before..).zip(records) {
-                if log_file != &*record.log_file {
-                    log_file = arena.alloc_str(&record.log_file);
-                }
-                let origin = Origin {
-                    log_file,
-                    record_index: record.record_index,
-                    conflict: record.conflict,
-                };
-                // The text goes as its rows come.
-                let text = std::mem::take(&mut record.text);
-                let text = (&*text, record.minute);
-                let rows = &mut chunk.rows;
-                let Some(decided) = worker.decide(run, known, text, origin, rows, arena) else {
-                    continue;
-                };
-                if at < carried {
-                    chunk.report.redecided += 1;
-                } else {
-                    chunk
-                        .report
-                        .count(decided.facts, chunk.rows.decisions_of(&decided));
-                }
-                chunk.records.push((record.delivery, decided));
-            }
-            chunk
+            let chunk = (records, carried.saturating_sub(before));
+            workers.with(|worker| decide_chunk((run, known), worker, chunk, arena))
         })
         .collect()
+}
+
+/// Decides a chunk of them, of which the first `carried` ones were read by another process.
+fn decide_chunk<'f, 'x>(
+    (run, known): (&Run<'f>, Knowledge<'x>),
+    worker: &mut Worker<'f, 'x>,
+    (records, carried): (&mut [WaitingRecord], u64),
+    arena: &'f Bump,
+) -> DecidedChunk<'f> {
+    let mut chunk = DecidedChunk {
+        rows: Rows::default(),
+        records: Vec::with_capacity(records.len()),
+        report: Report::default(),
+    };
+    chunk.rows.reserve(records.len());
+    let mut log_file = "";
+    for (at, record) in (0..).zip(records) {
+        if log_file != &*record.log_file {
+            log_file = arena.alloc_str(&record.log_file);
+        }
+        let origin = Origin {
+            log_file,
+            record_index: record.record_index,
+            conflict: record.conflict,
+        };
+        // The text goes as its rows come.
+        let text = std::mem::take(&mut record.text);
+        let text = (&*text, record.minute);
+        let rows = &mut chunk.rows;
+        let Some(decided) = worker.decide(run, known, text, origin, rows, arena) else {
+            continue;
+        };
+        if at < carried {
+            chunk.report.redecided += 1;
+        } else {
+            chunk
+                .report
+                .count(decided.facts, chunk.rows.decisions_of(&decided));
+        }
+        chunk.records.push((record.delivery, decided));
+    }
+    chunk
 }

@@ -30,6 +30,7 @@ use crate::analyze::PipelineError;
 use crate::manifest::ManifestFile;
 use crate::sessions::{SessionFiles, Sessions};
 use crate::stored_file::StoredFile;
+use crate::workers::Workers;
 
 pub use report::{ChangeKey, ChangedCalls, ReplayReport};
 pub use what_if::{
@@ -164,6 +165,15 @@ impl OpenTable<'_> {
     }
 }
 
+/// The answers that a thread gave before.
+struct Remembered<'x>(Memo<'x>);
+
+impl Default for Remembered<'_> {
+    fn default() -> Self {
+        Self(Memo::new(MEMO_BYTES))
+    }
+}
+
 impl<'s> Replay<'s> {
     /// The files of a table that count.
     pub(crate) fn files(&self, table: &'static str) -> impl Iterator<Item = &'s ManifestFile> {
@@ -194,14 +204,14 @@ impl<'s> Replay<'s> {
             .flat_map(|table| (0..table.reader.row_groups()).map(move |group| (table, group)))
             .collect();
         let mut joiner = Joiner::new(report);
+        let workers = Workers::<Remembered<'_>>::default();
         // So many at a time that their parts do not pile up.
         for groups in groups.chunks(rayon::current_num_threads() * 4) {
             let parts: Vec<Part> = groups
                 .par_iter()
-                .map_init(
-                    || Memo::new(MEMO_BYTES),
-                    |memo, group| self.judge_group(*group, &sessions, memo),
-                )
+                .map(|group| {
+                    workers.with(|Remembered(memo)| self.judge_group(*group, &sessions, memo))
+                })
                 .collect::<Result<_, _>>()?;
             parts.into_iter().for_each(|part| joiner.add(part));
         }
