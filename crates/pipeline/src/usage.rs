@@ -5,31 +5,26 @@
 //! their order to a scratch file, and all is merged at the end: memory does not grow with the number of
 //! distinct resources.
 
+mod groups;
 mod key;
 mod sums;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fs::File;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, BufReader, BufWriter, Seek, Write};
 
 use retrial_tables::{DecisionRow, UsageRow};
-use twox_hash::XxHash3_64;
 
 use crate::analyze::PipelineError;
 use crate::dates::EventDate;
 use crate::merge::{SortedSource, merge};
 use crate::scratch::Scratch;
+use groups::Groups;
 use key::{Group, date_of, push_key};
-use sums::{Sums, read_group, write_group};
+use sums::{Counted, Counts, Sums, read_group, write_group};
 
 /// What the groups in memory may come to.
 const GROUPS_BYTES: usize = 16 << 20;
-
-/// What a group costs beside its texts: two allocations, and its place in a table that is at least
-/// half full.
-const GROUP_BYTES: usize = 2 * size_of::<(Box<[u8]>, Sums)>() + 32;
 
 /// Scratch files beyond which they are made into one: each costs an open file and a buffer.
 const SPILLS_MERGED: usize = 64;
@@ -48,12 +43,8 @@ pub(crate) type EachChunk<'e> =
 pub(crate) struct UsageGroups<'s> {
     scratch: &'s Scratch,
     caps: Caps,
-    /// By encoded key.
-    groups: HashMap<Box<[u8]>, Sums, SecretSeed>,
-    bytes: usize,
+    groups: Groups,
     spilled: Vec<File>,
-    /// The key at hand, kept for its allocation.
-    key: Vec<u8>,
     held: Option<Held>,
 }
 
@@ -63,51 +54,16 @@ struct Caps {
     chunk_rows: usize,
 }
 
-/// Hashes with XXH3 and a seed of this process: the keys were written by whoever made the calls, and they
-/// are long, for which the standard hash is slow.
-#[derive(Clone, Copy)]
-struct SecretSeed(u64);
-
-/// The hash so far.
-struct SeededHash(u64);
-
-impl SecretSeed {
-    fn new() -> Self {
-        Self(RandomState::new().hash_one(0))
-    }
-}
-
-impl BuildHasher for SecretSeed {
-    type Hasher = SeededHash;
-
-    fn build_hasher(&self) -> SeededHash {
-        SeededHash(self.0)
-    }
-}
-
-impl Hasher for SeededHash {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = XxHash3_64::oneshot_with_seed(self.0, bytes);
-    }
-
-    fn write_usize(&mut self, length: usize) {
-        // Of the key's length: the key is hashed whole behind it.
-        self.0 ^= length as u64;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 /// A required request of a denied call of which AWS named none: it counts if it is the only one.
 struct Held {
     log_file: String,
     record_index: u64,
     /// Required requests of the call.
     asked: usize,
+    /// The group's encoded key; empty where it counts for none.
     key: Vec<u8>,
-    sums: Sums,
+    counts: Counts,
+    event_id: Option<String>,
 }
 
 /// A group with its encoded key.
@@ -127,10 +83,8 @@ impl<'s> UsageGroups<'s> {
         Self {
             scratch,
             caps,
-            groups: HashMap::with_hasher(SecretSeed::new()),
-            bytes: 0,
+            groups: Groups::new(),
             spilled: Vec::new(),
-            key: Vec::new(),
             held: None,
         }
     }
@@ -152,10 +106,8 @@ impl<'s> UsageGroups<'s> {
         if let (Some(action), Some(named)) = (row.action, named)
             && action.eq_ignore_ascii_case(named)
         {
-            let mut key = std::mem::take(&mut self.key);
-            push_key(&mut key, date, &group_of(row, action));
-            self.count(&key, Sums::of(row))?;
-            self.key = key;
+            let sums = (Counts::of(row), row.event_id);
+            self.count(date, &group_of(row, action), sums)?;
         }
         Ok(())
     }
@@ -163,21 +115,24 @@ impl<'s> UsageGroups<'s> {
     /// Hands over all rows: dates in order (`unknown` first), each date's in the order of the table.
     pub(crate) fn finish(mut self, each: EachChunk<'_>) -> Result<(), PipelineError> {
         self.settle()?;
+        let groups = self.groups.take();
+        if self.spilled.is_empty() {
+            return hand_over(&groups, self.caps, each);
+        }
         let mut chunk = Chunk {
             caps: self.caps,
             rows: Vec::new(),
             bytes: 0,
             each,
         };
-        let groups = self.sorted_groups();
-        self.merge(groups, &mut |group| chunk.push(group))?;
+        self.merge(&groups, &mut |group| chunk.push(group))?;
         chunk.hand_over()
     }
 
-    /// The groups' memory, as estimated.
+    /// The groups' memory.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.groups.bytes()
     }
 
     fn hold(&mut self, date: EventDate, row: &DecisionRow<'_>) -> Result<(), PipelineError> {
@@ -201,7 +156,8 @@ impl<'s> UsageGroups<'s> {
                     record_index: row.record_index,
                     asked: 1,
                     key,
-                    sums: Sums::of(row),
+                    counts: Counts::of(row),
+                    event_id: row.event_id.map(str::to_owned),
                 });
             }
         }
@@ -212,43 +168,44 @@ impl<'s> UsageGroups<'s> {
     fn settle(&mut self) -> Result<(), PipelineError> {
         match self.held.take() {
             Some(held) if held.asked == 1 && !held.key.is_empty() => {
-                self.count(&held.key, held.sums)
+                let group = Group::of_key(&held.key);
+                let sums = (held.counts, held.event_id.as_deref());
+                self.count(date_of(&held.key), &group.borrowed(), sums)
             }
             _ => Ok(()),
         }
     }
 
-    fn count(&mut self, key: &[u8], sums: Sums) -> Result<(), PipelineError> {
-        if let Some(known) = self.groups.get_mut(key) {
-            known.add(sums);
-            return Ok(());
-        }
-        self.bytes += GROUP_BYTES + key.len() + sums.text_bytes();
-        self.groups.insert(key.into(), sums);
-        if self.bytes >= self.caps.groups_bytes {
+    fn count(
+        &mut self,
+        date: EventDate,
+        group: &Group<&str>,
+        sums: Counted<'_>,
+    ) -> Result<(), PipelineError> {
+        self.groups.add(date, group, sums);
+        if self.groups.bytes() >= self.caps.groups_bytes {
             self.spill()?;
         }
         Ok(())
     }
 
-    fn sorted_groups(&mut self) -> Vec<Summed> {
-        self.bytes = 0;
-        let mut groups: Vec<Summed> = self.groups.drain().collect();
-        groups.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        groups
-    }
-
     fn spill(&mut self) -> Result<(), PipelineError> {
-        let groups = self.sorted_groups();
+        let groups = self.groups.take();
         let mut run = SpilledRun::new(self.scratch)?;
-        for group in &groups {
-            run.write(group)?;
+        let mut key = Vec::new();
+        for number in groups.order() {
+            if let Some((date, group, sums)) = groups.group(number) {
+                push_key(&mut key, date, &group);
+                run.write(&key, sums)?;
+            }
         }
         drop(groups);
         self.spilled.push(run.finish()?);
         if self.spilled.len() >= SPILLS_MERGED {
             let mut run = SpilledRun::new(self.scratch)?;
-            self.merge(Vec::new(), &mut |group| run.write(&group))?;
+            self.merge(&Groups::new(), &mut |(key, sums)| {
+                run.write(&key, (sums.counts, sums.event_id.as_deref()))
+            })?;
             self.spilled.push(run.finish()?);
         }
         Ok(())
@@ -257,7 +214,7 @@ impl<'s> UsageGroups<'s> {
     /// Merges all that was spilled and `groups`; equal keys come as one.
     fn merge(
         &mut self,
-        groups: Vec<Summed>,
+        groups: &Groups,
         each: &mut dyn FnMut(Summed) -> Result<(), PipelineError>,
     ) -> Result<(), PipelineError> {
         let scratch = self.scratch;
@@ -270,7 +227,11 @@ impl<'s> UsageGroups<'s> {
                 group.map_err(|cause| scratch.failed(cause)).transpose()
             })));
         }
-        sources.push(Box::new(groups.into_iter().map(Ok)));
+        let in_memory = groups.order().into_iter();
+        let mut key = Vec::new();
+        sources.push(Box::new(
+            in_memory.filter_map(move |number| summed(groups, number, &mut key).map(Ok)),
+        ));
         let mut last: Option<Summed> = None;
         merge(sources, |(key, sums)| {
             match &mut last {
@@ -284,6 +245,43 @@ impl<'s> UsageGroups<'s> {
             Ok(())
         })?;
         last.map_or(Ok(()), each)
+    }
+}
+
+/// A group as it would be spilled; `key` is kept for its allocation.
+fn summed(groups: &Groups, number: u32, key: &mut Vec<u8>) -> Option<Summed> {
+    let (date, group, (counts, event_id)) = groups.group(number)?;
+    push_key(key, date, &group);
+    let event_id = event_id.map(Box::from);
+    Some((key.as_slice().into(), Sums { counts, event_id }))
+}
+
+/// Hands over the rows of groups that are all in memory.
+fn hand_over(groups: &Groups, caps: Caps, each: EachChunk<'_>) -> Result<(), PipelineError> {
+    let mut rows: Vec<UsageRow<'_>> = Vec::new();
+    let (mut bytes, mut of_date) = (0, None);
+    for (date, row) in groups
+        .order()
+        .into_iter()
+        .filter_map(|number| groups.row(number))
+    {
+        let full = rows.len() >= caps.chunk_rows || bytes >= CHUNK_BYTES;
+        if !rows.is_empty() && (full || of_date != date) {
+            each(of_date, &rows)?;
+            rows.clear();
+            bytes = 0;
+        }
+        bytes += [Some(row.action), row.principal_arn, row.resource_arn]
+            .iter()
+            .flatten()
+            .map(|text| text.len())
+            .sum::<usize>();
+        of_date = date;
+        rows.push(row);
+    }
+    match rows.as_slice() {
+        [] => Ok(()),
+        rows => each(of_date, rows),
     }
 }
 
@@ -310,8 +308,8 @@ impl<'s> SpilledRun<'s> {
         Ok(Self { scratch, out })
     }
 
-    fn write(&mut self, group: &Summed) -> Result<(), PipelineError> {
-        write_group(&mut self.out, group).map_err(|cause| self.scratch.failed(cause))
+    fn write(&mut self, key: &[u8], sums: Counted<'_>) -> Result<(), PipelineError> {
+        write_group(&mut self.out, key, sums).map_err(|cause| self.scratch.failed(cause))
     }
 
     fn finish(mut self) -> Result<File, PipelineError> {
@@ -369,21 +367,15 @@ impl Chunk<'_> {
 }
 
 fn usage_row<'g>(group: &'g Group<Cow<'g, str>>, sums: &'g Sums) -> UsageRow<'g> {
+    let group = group.borrowed();
     UsageRow {
-        account_id: group.account_id.as_deref(),
-        principal_arn: group.principal_arn.as_deref(),
-        principal_type: group.principal_type.as_deref(),
-        action: &group.action,
-        resource_arn: group.resource_arn.as_deref(),
+        account_id: group.account_id,
+        principal_arn: group.principal_arn,
+        principal_type: group.principal_type,
+        action: group.action,
+        resource_arn: group.resource_arn,
         required: group.required,
-        calls: sums.calls,
-        succeeded: sums.succeeded,
-        denied: sums.denied,
-        failed_after_authorization: sums.failed_after_authorization,
-        failed: sums.failed,
-        first_time: sums.first_time,
-        last_time: sums.last_time,
-        event_id: sums.event_id.as_deref(),
+        ..sums.counts.row(sums.event_id.as_deref())
     }
 }
 

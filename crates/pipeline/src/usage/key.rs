@@ -67,6 +67,18 @@ pub(super) fn date_of(key: &[u8]) -> EventDate {
 }
 
 impl<'k> Group<Cow<'k, str>> {
+    /// With its texts as they are elsewhere.
+    pub(super) fn borrowed(&self) -> Group<&str> {
+        Group {
+            account_id: self.account_id.as_deref(),
+            principal_arn: self.principal_arn.as_deref(),
+            action: &self.action,
+            resource_arn: self.resource_arn.as_deref(),
+            required: self.required,
+            principal_type: self.principal_type.as_deref(),
+        }
+    }
+
     /// The group behind a key.
     pub(super) fn of_key(key: &'k [u8]) -> Self {
         let mut rest = match key {
