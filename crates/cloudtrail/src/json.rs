@@ -152,6 +152,25 @@ impl<'a> Json<'a> {
         })
     }
 
+    /// What is written of an object from its first key on, and a little of what follows: where it is the
+    /// same, so is the object. `None` where that is not told.
+    pub fn written_members(self) -> Option<&'a str> {
+        let Node::Object { behind } = *self.node() else {
+            return None;
+        };
+        if behind <= self.at + 1 {
+            return None;
+        }
+        let begin_of = |at| match self.tree.nodes.get(at as usize) {
+            Some(Node::Written(place)) => Some(place.begin as usize),
+            Some(_) => None,
+            None => Some(self.tree.text.len()),
+        };
+        self.tree
+            .text
+            .get(begin_of(self.at + 1)?..begin_of(behind)?)
+    }
+
     /// Whether this is `null`.
     pub fn is_null(self) -> bool {
         matches!(self.node(), Node::Null)

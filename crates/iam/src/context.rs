@@ -147,24 +147,12 @@ impl Clone for Context<'_> {
 }
 
 impl<'a> ContextEntry<'a> {
-    /// The entry with its texts where `keep` and `keep_all` have put them.
-    pub fn kept<'k>(
-        &self,
-        keep: impl Fn(&str) -> &'k str,
-        keep_all: impl Fn(&[&str]) -> &'k [&'k str],
-    ) -> ContextEntry<'k> {
-        let key = keep(self.key);
+    /// The entry with its texts where they were moved to: the same key, and the same state.
+    pub fn moved<'k>(&self, key: &'k str, state: KeyState<'k>) -> ContextEntry<'k> {
         ContextEntry {
-            fingerprint: Fingerprint::of(key),
+            fingerprint: self.fingerprint,
             key,
-            state: match self.state {
-                KeyState::Known(Values::One(value)) => KeyState::Known(Values::One(keep(value))),
-                KeyState::Known(Values::Many(values)) => {
-                    KeyState::Known(Values::Many(keep_all(values)))
-                }
-                KeyState::Absent => KeyState::Absent,
-                KeyState::Unknown => KeyState::Unknown,
-            },
+            state,
         }
     }
 

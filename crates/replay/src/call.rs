@@ -721,7 +721,7 @@ fn family_state<'a>(context: &Context<'a>, key: &str) -> Option<KeyState<'a>> {
 }
 
 /// The `context` column: known keys with their values, absent ones with none. Unknown ones stay out.
-pub(crate) fn context_column<'a>(
+fn context_column<'a>(
     keys: impl Iterator<Item = (&'a str, KeyState<'a>)>,
     arena: &'a Bump,
 ) -> &'a [(&'a str, &'a [&'a str])] {
@@ -742,7 +742,7 @@ pub(crate) fn context_column<'a>(
 ///
 /// They are sorted by the first 15 bytes of their keys, as numbers with their places in the last byte, and
 /// only what these do not tell apart by whole texts: comparing texts was a twentieth of a run.
-fn sorted_by_key<'a>(
+pub(crate) fn sorted_by_key<'a>(
     column: &[(&'a str, &'a [&'a str])],
     arena: &'a Bump,
 ) -> &'a [(&'a str, &'a [&'a str])] {

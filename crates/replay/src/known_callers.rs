@@ -8,20 +8,21 @@ use std::hash::Hasher;
 use std::marker::PhantomData;
 
 use bumpalo::Bump;
-use retrial_cloudtrail::{Record, UserIdentity};
-use retrial_iam::{Principal, SharedKeys, Snapshot};
+use bumpalo::collections::Vec as BumpVec;
+use retrial_cloudtrail::Record;
+use retrial_iam::{Context, ContextEntry, KeyState, Principal, SharedKeys, Snapshot, Values};
 use rustc_hash::FxHasher;
 
 use crate::Reason;
-use crate::call::{beginning, context_column};
+use crate::call::{beginning, sorted_by_key};
 use crate::call_session::{CallSession, is_assumed_root};
 use crate::caller::Caller;
 use crate::keys::{KeySource, caller_keys};
 use crate::memo::Question;
 use crate::session::SessionKnowledge;
 
-/// How many callers are remembered: one file's have a place each.
-const SLOTS: usize = 512;
+/// How many callers are remembered: those of a slice have a place each, nearly all.
+const SLOTS: usize = 4096;
 
 /// Where texts are kept that outlive a record.
 pub trait KeepTexts<'k> {
@@ -44,14 +45,19 @@ pub trait KeepTexts<'k> {
 /// Some kilobytes for a caller; texts, and what is made of them, are where [`KeepTexts`] has put them.
 #[derive(Debug)]
 pub struct KnownCallers<'s, 'k, 'x> {
-    slots: Vec<Option<Slot<'s, 'k>>>,
+    slots: Vec<Option<Box<Slot<'s, 'k>>>>,
     question: Vec<u8>,
+    /// In which order the keys of the last one were sorted: most have the same keys.
+    order: Vec<u8>,
     sessions: PhantomData<&'x crate::Session>,
 }
 
 #[derive(Debug)]
 struct Slot<'s, 'k> {
-    /// All that the caller follows from.
+    hash: u64,
+    /// All that the caller follows from: what is written of `userIdentity`,
+    identity: Box<str>,
+    /// and the rest.
     question: Box<[u8]>,
     principal: Result<&'s Principal, Reason>,
     known: KnownCaller<'k>,
@@ -90,6 +96,7 @@ impl Default for KnownCallers<'_, '_, '_> {
         Self {
             slots: Vec::new(),
             question: Vec::new(),
+            order: Vec::new(),
             sessions: PhantomData,
         }
     }
@@ -110,22 +117,25 @@ impl<'s, 'k, 'x> KnownCallers<'s, 'k, 'x> {
         if matches!(identity.kind, Some("WebIdentityUser" | "SAMLUser")) {
             return None;
         }
+        let written = asked.record.json.get("userIdentity")?.written_members()?;
         self.question.clear();
-        asked.write(&identity, &mut Question::new(&mut self.question));
+        asked.write(&mut Question::new(&mut self.question));
+        let hash = hash_of(written, &self.question);
         self.slots.resize_with(SLOTS, || None);
-        let slot = self.slots.get_mut(slot_of(&self.question))?;
-        if let Some(known) = slot
-            .as_ref()
-            .filter(|slot| *slot.question == *self.question)
-        {
+        let slot = self.slots.get_mut(hash as usize % SLOTS)?;
+        if let Some(known) = slot.as_ref().filter(|slot| {
+            slot.hash == hash && *slot.question == *self.question && *slot.identity == *written
+        }) {
             return Some((known.principal, known.known));
         }
-        let (principal, known) = asked.find(keep);
-        *slot = Some(Slot {
+        let (principal, known) = asked.find(keep, &mut self.order);
+        *slot = Some(Box::new(Slot {
+            hash,
+            identity: written.into(),
             question: self.question.as_slice().into(),
             principal,
             known,
-        });
+        }));
         Some((principal, known))
     }
 }
@@ -169,41 +179,11 @@ impl<'k> KnownCaller<'k> {
 }
 
 impl<'a, 's: 'a> CallerOf<'a, '_, '_, 's> {
-    /// Writes all that [`Caller::of`], [`Caller::principal`] and [`caller_keys`] depend on.
-    fn write(&self, identity: &UserIdentity<'a>, question: &mut Question<'_>) {
+    /// Writes all besides `userIdentity` that [`Caller::of`], [`Caller::principal`] and [`caller_keys`] depend
+    /// on.
+    fn write(&self, question: &mut Question<'_>) {
         let record = self.record;
-        let UserIdentity {
-            kind,
-            arn,
-            principal_id,
-            account_id,
-            access_key_id,
-            user_name,
-            invoked_by,
-            identity_provider,
-            session_issuer,
-            mfa_authenticated,
-            // Of its text.
-            session_created: _,
-            session_created_text,
-            source_identity,
-            federated_provider,
-            ec2_role_delivery,
-            assumed_root,
-        } = *identity;
         for text in [
-            kind,
-            arn,
-            principal_id,
-            account_id,
-            access_key_id,
-            user_name,
-            invoked_by,
-            identity_provider,
-            session_created_text,
-            source_identity,
-            federated_provider,
-            ec2_role_delivery,
             record.source_ip_address,
             record.vpc_endpoint_id,
             record.aws_region,
@@ -211,26 +191,7 @@ impl<'a, 's: 'a> CallerOf<'a, '_, '_, 's> {
         ] {
             question.write(text);
         }
-        question.write_flag(session_issuer.is_some());
-        if let Some(issuer) = session_issuer {
-            for text in [
-                issuer.kind,
-                issuer.principal_id,
-                issuer.arn,
-                issuer.account_id,
-                issuer.user_name,
-            ] {
-                question.write(text);
-            }
-        }
-        for truth in [
-            mfa_authenticated,
-            assumed_root,
-            Some(has_tls_version(record)),
-        ] {
-            question.write_flag(truth.is_some());
-            question.write_flag(truth == Some(true));
-        }
+        question.write_flag(has_tls_version(record));
         match self.session {
             SessionKnowledge::NotSeen => question.write_session(None, false),
             SessionKnowledge::Known(session) => question.write_session(Some(session), true),
@@ -240,6 +201,7 @@ impl<'a, 's: 'a> CallerOf<'a, '_, '_, 's> {
     fn find<'k>(
         &self,
         keep: &impl KeepTexts<'k>,
+        order: &mut Vec<u8>,
     ) -> (Result<&'s Principal, Reason>, KnownCaller<'k>) {
         let record = self.record;
         let caller = Caller::of(record, self.arena);
@@ -257,24 +219,81 @@ impl<'a, 's: 'a> CallerOf<'a, '_, '_, 's> {
             session: session.known(),
             arena: self.arena,
         });
-        let column = context_column(context.iter(), self.arena);
-        let column = column
-            .iter()
-            .map(|(key, values)| (keep.keep(key), keep.keep_all(values)));
-        let entries = context
-            .entries()
-            .iter()
-            .map(|entry| entry.kept(|text| keep.keep(text), |texts| keep.keep_all(texts)));
-        let column: &'k [(&str, &[&str])] = keep.arena().alloc_slice_fill_iter(column);
-        let beginnings = column.iter().map(|(key, _)| beginning(key));
+        let (entries, column) = kept_keys(&context, keep, self.arena);
+        let (context, beginnings) = in_order(&column, order, keep.arena());
         let known = KnownCaller {
-            context: column,
-            beginnings: keep.arena().alloc_slice_fill_iter(beginnings),
-            keys: SharedKeys::new(keep.arena().alloc_slice_fill_iter(entries)),
+            context,
+            beginnings,
+            keys: SharedKeys::new(keep.arena().alloc_slice_copy(&entries)),
             ..KnownCaller::kept(&caller, record, keep)
         };
         (found, known)
     }
+}
+
+/// An entry of a context's column.
+type Named<'k> = (&'k str, &'k [&'k str]);
+
+/// A context's entries where they are kept, and the entries of the column `context`, in no order.
+fn kept_keys<'k, 'a>(
+    context: &Context<'a>,
+    keep: &impl KeepTexts<'k>,
+    arena: &'a Bump,
+) -> (BumpVec<'a, ContextEntry<'k>>, BumpVec<'a, Named<'k>>) {
+    let room = context.entries().len();
+    let mut entries = BumpVec::with_capacity_in(room, arena);
+    let mut column = BumpVec::with_capacity_in(room, arena);
+    for entry in context.entries() {
+        let key = keep.keep(entry.key());
+        let (state, values): (_, &'k [&'k str]) = match entry.state() {
+            KeyState::Known(Values::One(value)) => {
+                let values = keep.keep_all(&[value]);
+                let value = values.first().copied().unwrap_or_default();
+                (KeyState::Known(Values::One(value)), values)
+            }
+            KeyState::Known(Values::Many(values)) => {
+                let values = keep.keep_all(values);
+                (KeyState::Known(Values::Many(values)), values)
+            }
+            KeyState::Absent => (KeyState::Absent, &[]),
+            KeyState::Unknown => {
+                entries.push(entry.moved(key, KeyState::Unknown));
+                continue;
+            }
+        };
+        entries.push(entry.moved(key, state));
+        column.push((key, values));
+    }
+    (entries, column)
+}
+
+/// The column in the order of its keys, and what these begin with. `order` is a guess, and becomes what it is.
+fn in_order<'k>(
+    column: &[Named<'k>],
+    order: &mut Vec<u8>,
+    arena: &'k Bump,
+) -> (&'k [Named<'k>], &'k [u128]) {
+    let guessed = order.iter().filter_map(|at| column.get(usize::from(*at)));
+    let mut before: Option<(u128, &str)> = None;
+    let is_right = order.len() == column.len()
+        && guessed.clone().all(|(key, _)| {
+            let now = (beginning(key), *key);
+            before.replace(now).is_none_or(|before| before < now)
+        });
+    let sorted: &'k [Named<'k>] = if is_right {
+        let mut sorted = BumpVec::with_capacity_in(column.len(), arena);
+        sorted.extend(guessed.copied());
+        sorted.into_bump_slice()
+    } else {
+        let sorted = sorted_by_key(column, arena);
+        let place = |(key, _): &Named<'_>| column.iter().position(|(other, _)| other == key);
+        let places = sorted.iter().filter_map(place);
+        order.clear();
+        order.extend(places.filter_map(|place| u8::try_from(place).ok()));
+        sorted
+    };
+    let beginnings = sorted.iter().map(|(key, _)| beginning(key));
+    (sorted, arena.alloc_slice_fill_iter(beginnings))
 }
 
 /// Whether `aws:SecureTransport` is known: see [`caller_keys`].
@@ -285,8 +304,9 @@ fn has_tls_version(record: &Record<'_>) -> bool {
 }
 
 /// What it is hashed to decides no more than which caller takes whose place.
-fn slot_of(question: &[u8]) -> usize {
+fn hash_of(identity: &str, question: &[u8]) -> u64 {
     let mut hasher = FxHasher::default();
+    hasher.write(identity.as_bytes());
     hasher.write(question);
-    hasher.finish() as usize % SLOTS
+    hasher.finish()
 }
