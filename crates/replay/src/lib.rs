@@ -74,12 +74,13 @@ pub use permissions::{
 pub use recorded::{Judgement, RecordedCall, RecordedRequest, Replayed};
 pub use recording::{RecordKind, Recording, Trail, Trails, TrailsProblem};
 pub use rightsizing::{
-    Condition, DroppedActions, EditPlace, EditedPolicy, EditedStatement, Element, Evidence,
-    KeptFor, LeftPolicy, MAX_ATTACHED_POLICIES, MAX_POLICY_CHARACTERS, MINED_KEYS, MineConditions,
-    MinedCondition, NeededRequest, NoProposal, Origin, PermissionSet, PermissionStates, Proposal,
-    ProposedDocument, ProposedStatement, RightsizingEvidence, RightsizingInputs, RightsizingMode,
-    StatementEdit, StatementReason, WhyLeft, permission_set_of, permission_sets, propose,
-    propose_set,
+    Attachments, Condition, DroppedActions, EditPlace, EditedPolicy, EditedStatement, Element,
+    Evidence, KeptFor, LeftPolicy, MAX_ATTACHED_POLICIES, MAX_POLICY_CHARACTERS, MINED_KEYS,
+    MineConditions, MinedCondition, NeededRequest, NoProposal, Origin, PermissionSet,
+    PermissionStates, Proposal, ProposedDocument, ProposedFor, ProposedStatement,
+    RightsizingEvidence, RightsizingInputs, RightsizingMode, SharedPolicies, SharedPolicy,
+    SharedSubject, StatementEdit, StatementReason, WhyLeft, permission_set_of, permission_sets,
+    propose, propose_set, propose_shared,
 };
 pub use seen_call::{Gather, SeenCall};
 pub use session::{

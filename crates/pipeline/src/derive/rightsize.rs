@@ -11,7 +11,7 @@ use retrial_replay::{
     Covered, Gather, MineConditions, NeedState, NeededRequest, NoProposal, PermissionInputs,
     PermissionOptions, PermissionStates, PermissionUses, Proposal, RecordedWrites, Recording,
     RightsizingEvidence, RightsizingInputs, RightsizingMode, SeenCall, Trails, permission_set_of,
-    permission_sets, permissions, propose, propose_set,
+    permission_sets, permissions, propose, propose_set, propose_shared,
 };
 use retrial_storage::Store;
 use retrial_tables::{RoleNeedRow, Table};
@@ -50,6 +50,8 @@ pub struct Rightsized {
     pub first: Vec<Proposal>,
     /// From all of it, or why there is none: by the ARN of a user or role, or the name of a permission set.
     pub all: Vec<(String, Result<Proposal, NoProposal>)>,
+    /// The same of policies that several have.
+    pub shared: Vec<(String, Result<Proposal, NoProposal>)>,
     /// The calls that got through before the last fifth, by principal.
     pub early_calls: BTreeMap<String, u64>,
     /// SHA-256 of what the manifest lists of the tables that were read.
@@ -57,6 +59,11 @@ pub struct Rightsized {
 }
 
 impl Rightsized {
+    /// What came of everybody, and of every policy that several have.
+    pub fn found(&self) -> impl Iterator<Item = &(String, Result<Proposal, NoProposal>)> {
+        self.all.iter().chain(&self.shared)
+    }
+
     /// The calls before the last fifth of those whom a proposal is for.
     pub fn calls_before_split(&self, proposal: &Proposal) -> u64 {
         let principals = proposal.principals().iter();
@@ -167,19 +174,18 @@ fn work(
         scratch,
     };
     let early = pass.proposals(&mut first, None)?;
+    let early = early.0.into_iter().chain(early.1);
     let pass = Pass {
         source: &source,
         min_window_days: days,
         ..pass
     };
-    let all = pass.proposals(&mut all, Some(&first.resources))?;
+    let (all, shared) = pass.proposals(&mut all, Some(&first.resources))?;
     Ok(Some(Rightsized {
         window,
-        first: early
-            .into_iter()
-            .filter_map(|(_, found)| found.ok())
-            .collect(),
+        first: early.filter_map(|(_, found)| found.ok()).collect(),
         all,
+        shared,
         early_calls,
         inputs_digest: digest(files),
     }))
@@ -238,12 +244,13 @@ struct Pass<'p, 's> {
 }
 
 impl Pass<'_, '_> {
-    /// From evidence, and from that of the first four fifths where this is all of it.
+    /// From evidence, and from that of the first four fifths where this is all of it: for users, roles and permission
+    /// sets, and for policies that several have.
     fn proposals(
         &self,
         evidence: &mut Evidence<'_>,
         early: Option<&RightsizingEvidence<'_>>,
-    ) -> Result<Vec<Found>, PipelineError> {
+    ) -> Result<(Vec<Found>, Vec<Found>), PipelineError> {
         let asked = self.asked;
         let snapshot = asked.derive.replayer.snapshot();
         let states = self.states(&evidence.uses)?;
@@ -278,7 +285,24 @@ impl Pass<'_, '_> {
             let found = propose_set(&inputs, (&name, &roles));
             all.push((format!("permission set {name}"), found));
         }
-        Ok(all)
+        Ok((all, self.shared(&inputs)))
+    }
+
+    /// For policies that several have, one of the chosen ones among them.
+    fn shared(&self, inputs: &RightsizingInputs<'_, '_>) -> Vec<Found> {
+        let RightsizingMode::Edit(shared) = self.asked.mode else {
+            return Vec::new();
+        };
+        let chosen = self.asked.chosen;
+        let is_asked = |arn: &str| chosen.is_none_or(|chosen| chosen.contains(arn));
+        let asked = shared
+            .iter()
+            .filter(|policy| policy.holders().any(is_asked));
+        let found = asked.map(|policy| {
+            let title = format!("shared policy {}", policy.subject().title());
+            (title, propose_shared(inputs, policy, chosen))
+        });
+        found.collect()
     }
 
     fn states(&self, uses: &PermissionUses<'_>) -> Result<PermissionStates, PipelineError> {

@@ -14,6 +14,8 @@ pub const MAX_POLICY_CHARACTERS: usize = 6_144;
 pub(super) const MAX_INLINE_CHARACTERS: usize = 10_240;
 /// The same of a user.
 pub(super) const MAX_INLINE_CHARACTERS_OF_USER: usize = 2_048;
+/// The same of a group.
+pub(super) const MAX_INLINE_CHARACTERS_OF_GROUP: usize = 5_120;
 /// Managed policies attached to a user or a role, unless AWS raises it.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-entities>
 pub const MAX_ATTACHED_POLICIES: usize = 10;

@@ -13,13 +13,17 @@ use retrial_iam::{
 use serde_json::Value;
 
 use super::document::{
-    MAX_INLINE_CHARACTERS, MAX_INLINE_CHARACTERS_OF_USER, MAX_POLICY_CHARACTERS, ProposedDocument,
+    MAX_INLINE_CHARACTERS, MAX_INLINE_CHARACTERS_OF_GROUP, MAX_INLINE_CHARACTERS_OF_USER,
+    MAX_POLICY_CHARACTERS, ProposedDocument,
 };
 use super::evidence::StatementPlace;
 use super::fold::Folding;
 use super::maker::{Assigned, BOUNDS, Maker, denying};
 use super::own::{Own, actions_of};
-use super::proposal::{DroppedActions, LeftPolicy, NoProposal, Proposal, RightsizingMode, WhyLeft};
+use super::proposal::{
+    DroppedActions, LeftPolicy, NoProposal, Proposal, ProposedFor, RightsizingMode, WhyLeft,
+};
+use super::shared::is_of_aws;
 use super::statement::{Element, Evidence, Granted, Origin, StatementReason, least};
 
 /// A document of today, edited.
@@ -38,12 +42,10 @@ pub struct EditedPolicy {
 pub enum EditPlace {
     /// Into the inline policy.
     Inline,
-    /// Into a new version of the managed policy, which nobody else has.
+    /// Into a new version of the managed policy.
     Version,
-    /// Into a managed policy of the principal's own: nobody can edit a policy of AWS.
+    /// Into a managed policy of the principal's own, or of the group's: nobody can edit a policy of AWS.
     CopyOfAws,
-    /// Into a managed policy of the principal's own: others have the policy too, or it is a boundary.
-    CopyOfShared,
 }
 
 /// One statement of an edited document.
@@ -153,7 +155,8 @@ impl<'i> Maker<'i, '_> {
     /// Whether today's documents are edited.
     pub(super) fn edits(&self) -> bool {
         // A permission set has one inline policy, and none of the managed ones can be edited for it alone.
-        matches!(self.inputs.mode, RightsizingMode::Edit(_)) && self.set.is_none()
+        let is_set = matches!(self.proposed_for, ProposedFor::PermissionSet(_));
+        matches!(self.inputs.mode, RightsizingMode::Edit(_)) && !is_set
     }
 
     /// The proposal that edits today's documents.
@@ -202,29 +205,40 @@ impl<'i> Maker<'i, '_> {
     }
 
     fn editable(&self) -> Vec<Editable<'i>> {
-        let RightsizingMode::Edit(shared) = self.inputs.mode else {
-            return Vec::new();
+        let identity = self.principal.identity.iter().enumerate();
+        let all = identity.filter_map(|(place, attached)| self.editable_at(place, attached));
+        all.filter(|policy| self.is_to_be_edited(policy)).collect()
+    }
+
+    fn editable_at(&self, place: usize, attached: &'i AttachedPolicy) -> Option<Editable<'i>> {
+        let policy = attached.policy.as_ref().ok()?;
+        let to = match attached.source {
+            PolicySource::Inline => EditPlace::Inline,
+            PolicySource::Group(_) if attached.id.contains('#') => EditPlace::Inline,
+            PolicySource::Managed | PolicySource::Group(_) if is_of_aws(&attached.id) => {
+                EditPlace::CopyOfAws
+            }
+            PolicySource::Managed | PolicySource::Group(_) => EditPlace::Version,
+            _ => return None,
         };
-        let mut all = Vec::new();
-        for (place, attached) in self.principal.identity.iter().enumerate() {
-            let Ok(policy) = &attached.policy else {
-                continue;
-            };
-            let to = match attached.source {
-                PolicySource::Inline => EditPlace::Inline,
-                PolicySource::Managed if attached.id.contains(":iam::aws:") => EditPlace::CopyOfAws,
-                PolicySource::Managed if shared.contains(&*attached.id) => EditPlace::CopyOfShared,
-                PolicySource::Managed => EditPlace::Version,
-                _ => continue,
-            };
-            all.push(Editable {
-                place,
-                attached,
-                policy,
-                to,
-            });
+        Some(Editable {
+            place,
+            attached,
+            policy,
+            to,
+        })
+    }
+
+    /// The principal's own policies; or the one that several have, at the place where it was found first.
+    fn is_to_be_edited(&self, policy: &Editable<'_>) -> bool {
+        match &self.proposed_for {
+            ProposedFor::SharedPolicy(shared) => {
+                let mut identity = self.principal.identity.iter();
+                let first = identity.position(|attached| *attached.id == *shared.policy);
+                first == Some(policy.place)
+            }
+            _ => !self.left_places.contains(&policy.place),
         }
-        all
     }
 
     /// Edits policies that share a quota: the least that fits.
@@ -236,7 +250,7 @@ impl<'i> Maker<'i, '_> {
             .sum();
         let most = policies
             .first()
-            .map_or(0, |policy| self.most(policy, today));
+            .map_or(0, |policy| self.most(policy, (today, assigned)));
         let mut fits = None;
         for bound in BOUNDS.map(Some).into_iter().chain([None]) {
             let documents: Vec<ProposedDocument> = policies
@@ -276,13 +290,35 @@ impl<'i> Maker<'i, '_> {
     }
 
     /// How long policies that share a quota may be. What is there today has room.
-    fn most(&self, policy: &Editable<'_>, today: usize) -> usize {
+    fn most(&self, policy: &Editable<'_>, (today, assigned): (usize, &Assigned<'_>)) -> usize {
+        if let (EditPlace::Inline, PolicySource::Group(group)) =
+            (policy.to, &policy.attached.source)
+        {
+            return self.most_in_group(group, (today, assigned));
+        }
         match (policy.to, self.principal.kind) {
             (EditPlace::Inline, PrincipalKind::User) => MAX_INLINE_CHARACTERS_OF_USER.max(today),
             (EditPlace::Inline, _) => MAX_INLINE_CHARACTERS.max(today),
             (EditPlace::Version, _) => MAX_POLICY_CHARACTERS.max(today),
             _ => MAX_POLICY_CHARACTERS,
         }
+    }
+
+    /// How long one inline policy of a group may be: what is left of the quota of all of them is shared out, since
+    /// each of them is edited by itself.
+    fn most_in_group(&self, group: &str, (today, assigned): (usize, &Assigned<'_>)) -> usize {
+        let identity = self.principal.identity.iter().enumerate();
+        let of_group = identity.filter(|(_, attached)| {
+            let source = &attached.source;
+            matches!(source, PolicySource::Group(of) if **of == *group) && attached.id.contains('#')
+        });
+        let all: Vec<usize> = of_group
+            .filter_map(|(place, attached)| self.editable_at(place, attached))
+            .map(|policy| self.edited(&policy, (assigned, None, true)))
+            .map(|document| document.json().chars().count())
+            .collect();
+        let left = MAX_INLINE_CHARACTERS_OF_GROUP.saturating_sub(all.iter().sum());
+        today + left.checked_div(all.len()).unwrap_or(0)
     }
 
     /// The document, edited; with `as_it_is`, as it is today.
@@ -308,8 +344,8 @@ impl<'i> Maker<'i, '_> {
             };
             let mut shown = denying(origin.clone(), statement, granted);
             shown.sid = origin.sid.clone().unwrap_or_default();
+            shown.effect = statement.effect();
             if let Some(own) = own {
-                shown.effect = Effect::Allow;
                 shown.reason = self.edit_reason((place, own), assigned);
                 shown.actions = actions_of(statement);
             }

@@ -117,30 +117,37 @@ impl PrincipalEvidence {
         }
     }
 
-    /// Takes in what another one used, with its statements at other places.
+    /// Takes in what another one used, with its statements at other places; without those that have none.
     pub(super) fn absorb(
         &mut self,
         other: &PrincipalEvidence,
-        place: &dyn Fn(StatementPlace) -> StatementPlace,
+        place: &dyn Fn(StatementPlace) -> Option<StatementPlace>,
         catalogue: &Catalogue,
     ) {
         let moved = |key: &UseKey| {
+            let statements = key.statements.iter();
             let mut statements: Vec<StatementPlace> =
-                key.statements.iter().map(|one| place(*one)).collect();
+                statements.filter_map(|one| place(*one)).collect();
             statements.sort_unstable();
-            UseKey {
+            statements.dedup();
+            let key = UseKey {
                 statements,
                 ..key.clone()
-            }
+            };
+            (!key.statements.is_empty()).then_some(key)
         };
         self.calls += other.calls;
         self.denied_today += other.denied_today;
         for (key, resources) in &other.uses {
-            let known = self.uses.entry(moved(key)).or_default();
-            known.merge(resources.clone(), catalogue);
+            if let Some(key) = moved(key) {
+                let known = self.uses.entry(key).or_default();
+                known.merge(resources.clone(), catalogue);
+            }
         }
         for (key, mined) in &other.mined {
-            self.mined.entry(moved(key)).or_default().merge(mined);
+            if let Some(key) = moved(key) {
+                self.mined.entry(key).or_default().merge(mined);
+            }
         }
     }
 }

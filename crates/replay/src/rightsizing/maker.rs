@@ -20,7 +20,8 @@ use super::mine::{MineConditions, MinedCondition, with_mined};
 use super::own::{Own, actions_of, is_of_no_type};
 use super::permission_set::{is_same, widest};
 use super::proposal::{
-    DroppedActions, LeftPolicy, NoProposal, PermissionSet, Proposal, RightsizingInputs, WhyLeft,
+    DroppedActions, LeftPolicy, NoProposal, Proposal, ProposedFor, RightsizingInputs,
+    RightsizingMode, WhyLeft,
 };
 use super::statement::{
     Element, Evidence, Granted, KeptFor, Origin, ProposedStatement, StatementReason, least,
@@ -88,11 +89,11 @@ pub(super) type Assigned<'e> = BTreeMap<(StatementPlace, bool, String), Vec<&'e 
 /// What makes a proposal.
 pub(super) struct Maker<'i, 's> {
     pub(super) inputs: &'i RightsizingInputs<'i, 's>,
-    /// A user, a role, or the first role of a permission set.
+    /// A user, a role, the first role of a permission set, or the first of those who have a shared policy.
     pub(super) principal: &'i Principal,
-    /// The same, or all roles of the permission set.
+    /// The same, or all of them.
     principals: Vec<&'i Principal>,
-    pub(super) set: Option<PermissionSet>,
+    pub(super) proposed_for: ProposedFor,
     /// What they used, by the statements of the first of them.
     pub(super) evidence: Cow<'i, PrincipalEvidence>,
     /// What of it before the last fifth of the window, where conditions are to hold in it.
@@ -126,7 +127,7 @@ impl<'i, 's> Maker<'i, 's> {
             inputs,
             principal,
             principals,
-            set: None,
+            proposed_for: ProposedFor::Principal,
             evidence: Cow::default(),
             early: Cow::default(),
             own: BTreeMap::new(),
@@ -145,11 +146,7 @@ impl<'i, 's> Maker<'i, 's> {
     }
 
     pub(super) fn policy(&mut self, place: usize, attached: &'i AttachedPolicy) {
-        let why = match (&attached.source, &attached.policy) {
-            (PolicySource::Group(_), _) => Some(WhyLeft::OfAGroup),
-            (_, Err(_)) => Some(WhyLeft::NotKnown),
-            _ => None,
-        };
+        let why = self.why_left(attached);
         let policy = match (why, &attached.policy) {
             (None, Ok(policy)) => policy,
             (why, _) => {
@@ -179,19 +176,41 @@ impl<'i, 's> Maker<'i, 's> {
         }
     }
 
+    fn why_left(&self, attached: &AttachedPolicy) -> Option<WhyLeft> {
+        let is_edited_for_all = match (&self.proposed_for, self.inputs.mode) {
+            (ProposedFor::Principal, RightsizingMode::Edit(shared)) => shared.has(attached),
+            _ => false,
+        };
+        let is_shared = matches!(self.proposed_for, ProposedFor::SharedPolicy(_));
+        match (&attached.source, &attached.policy) {
+            _ if is_edited_for_all => Some(WhyLeft::Shared),
+            (PolicySource::Group(_), _) if !is_shared => Some(WhyLeft::OfAGroup),
+            (_, Err(_)) => Some(WhyLeft::NotKnown),
+            _ => None,
+        }
+    }
+
     /// The states of a statement's actions: of several principals, for each action the one that keeps the
     /// most.
     fn states(&self, attached: &AttachedPolicy, index: u32) -> BTreeMap<String, ActionState> {
         let mut all: BTreeMap<String, ActionState> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         for principal in &self.principals {
-            let same = principal.identity.iter().find(|one| match &self.set {
-                Some(_) => is_same(one, attached),
-                None => one.id == attached.id,
-            });
+            let same = principal
+                .identity
+                .iter()
+                .find(|one| match &self.proposed_for {
+                    ProposedFor::PermissionSet(_) => is_same(one, attached),
+                    _ => one.id == attached.id,
+                });
             let Some(same) = same else {
                 continue;
             };
             let key = (&*principal.arn, &*same.id, index);
+            // Of the thousands who may have a policy most have the same of it.
+            if !seen.insert(self.inputs.states.rows(key)) {
+                continue;
+            }
             for (action, state) in self.inputs.states.of(key, self.inputs.catalogue) {
                 let known = all.entry(action).or_insert(state);
                 *known = widest(*known, state, self.inputs);
@@ -205,9 +224,9 @@ impl<'i, 's> Maker<'i, 's> {
         let assigned = self.assigned(&entries);
         let slots = MAX_ATTACHED_POLICIES.saturating_sub(self.slots_taken());
         // A permission set has one inline policy.
-        let (slots, most) = match self.set {
-            Some(_) => (1, MAX_INLINE_CHARACTERS),
-            None => (slots, MAX_POLICY_CHARACTERS),
+        let (slots, most) = match self.proposed_for {
+            ProposedFor::PermissionSet(_) => (1, MAX_INLINE_CHARACTERS),
+            _ => (slots, MAX_POLICY_CHARACTERS),
         };
         let mut fitting = None;
         for bound in BOUNDS.map(Some).into_iter().chain([None]) {
@@ -242,12 +261,16 @@ impl<'i, 's> Maker<'i, 's> {
         Proposal {
             principal_arn: principal.arn.clone(),
             kind: principal.kind,
-            account: principal.account.clone(),
-            name: match &self.set {
-                Some(set) => set.name.clone(),
-                None => principal.name.clone(),
+            account: match &self.proposed_for {
+                ProposedFor::SharedPolicy(shared) => shared.account(),
+                _ => principal.account.clone(),
             },
-            set: self.set.clone(),
+            name: match &self.proposed_for {
+                ProposedFor::PermissionSet(set) => set.name.clone(),
+                ProposedFor::SharedPolicy(shared) => shared.name(),
+                ProposedFor::Principal => principal.name.clone(),
+            },
+            proposed_for: self.proposed_for.clone(),
             calls: self.evidence.calls,
             denied_today: self.evidence.denied_today,
             documents: Vec::new(),

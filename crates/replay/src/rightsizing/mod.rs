@@ -16,8 +16,8 @@
 //! * all that **denies**.
 //!
 //! Where [`RightsizingMode`] asks for it, the documents of today are edited instead: statements, their names
-//! and their order stay, and [`EditedPolicy`] says what is taken out. [`propose_set()`] makes one proposal
-//! for all roles of a permission set of IAM Identity Center. [`MineConditions`] asks for conditions that
+//! and their order stay, and [`EditedPolicy`] says what is taken out; [`propose_shared()`] edits a policy for all who
+//! have it. [`propose_set()`] makes one proposal for all roles of a permission set of IAM Identity Center. [`MineConditions`] asks for conditions that
 //! all uses meet.
 //!
 //! What goes is unused, or taken away by a boundary or a service control policy anyway. A used action is
@@ -33,6 +33,7 @@ mod mine;
 mod own;
 mod permission_set;
 mod proposal;
+mod shared;
 mod statement;
 mod states;
 
@@ -42,9 +43,10 @@ pub use evidence::{NeededRequest, RightsizingEvidence};
 pub use mine::{MINED_KEYS, MineConditions, MinedCondition};
 pub use permission_set::{permission_set_of, permission_sets};
 pub use proposal::{
-    DroppedActions, LeftPolicy, NoProposal, PermissionSet, Proposal, RightsizingInputs,
-    RightsizingMode, WhyLeft, propose, propose_set,
+    DroppedActions, LeftPolicy, NoProposal, PermissionSet, Proposal, ProposedFor,
+    RightsizingInputs, RightsizingMode, WhyLeft, propose, propose_set,
 };
+pub use shared::{Attachments, SharedPolicies, SharedPolicy, SharedSubject, propose_shared};
 pub use statement::{
     Condition, Element, Evidence, KeptFor, Origin, ProposedStatement, StatementReason,
 };

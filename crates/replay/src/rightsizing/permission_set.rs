@@ -17,7 +17,7 @@ use retrial_iam::{AttachedPolicy, Principal};
 use super::evidence::{PrincipalEvidence, RightsizingEvidence, StatementPlace};
 use super::maker::Maker;
 use super::own::goes;
-use super::proposal::{LeftPolicy, PermissionSet, RightsizingInputs, WhyLeft};
+use super::proposal::{LeftPolicy, PermissionSet, ProposedFor, RightsizingInputs, WhyLeft};
 use super::states::ActionState;
 use crate::permissions::PermissionState;
 
@@ -44,7 +44,7 @@ impl<'i, 's> Maker<'i, 's> {
     ) -> Option<Self> {
         let first = *roles.first()?;
         let mut maker = Maker::empty(inputs, (first, roles.to_vec()));
-        maker.set = Some(PermissionSet {
+        maker.proposed_for = ProposedFor::PermissionSet(PermissionSet {
             name: name.to_owned(),
             roles: roles.iter().map(|role| role.arn.clone()).collect(),
         });
@@ -143,7 +143,7 @@ fn merged(
     for (role, places) in roles.iter().zip(places) {
         let place = |(place, index): StatementPlace| {
             let known = places.0.get(place).copied();
-            (known.unwrap_or(FOREIGN), index)
+            Some((known.unwrap_or(FOREIGN), index))
         };
         if let Some(one) = evidence.of(&role.arn) {
             all.absorb(one, &place, inputs.catalogue);

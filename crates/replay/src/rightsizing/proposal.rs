@@ -1,13 +1,12 @@
 //! What is proposed for one user, role or permission set.
 
-use std::collections::BTreeSet;
-
 use retrial_iam::{Catalogue, Principal, PrincipalKind};
 
 use super::document::ProposedDocument;
 use super::evidence::RightsizingEvidence;
 use super::maker::Maker;
 use super::mine::MineConditions;
+use super::shared::{SharedPolicies, SharedSubject};
 use super::statement::Origin;
 use super::states::{PermissionStates, State};
 
@@ -33,24 +32,23 @@ pub struct RightsizingInputs<'i, 's> {
 pub enum RightsizingMode<'i> {
     /// New policies.
     New,
-    /// The present documents, with less in them. A managed policy that is among these is not this principal's
-    /// alone: another one, a group or a boundary has it as well.
-    Edit(&'i BTreeSet<String>),
+    /// The present documents, with less in them; those that are nobody's alone once, for all who have them.
+    Edit(&'i SharedPolicies<'i>),
 }
 
 /// New policies, or edits, in the place of what a user, role or permission set has of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
-    /// The user or role, with its path; of a permission set the first of its roles.
+    /// The user or role, with its path; of a permission set or a shared policy the first of those who have it.
     pub principal_arn: String,
     /// User or role.
     pub kind: PrincipalKind,
-    /// Its account.
+    /// Its account; of a shared policy the policy's, or the group's.
     pub account: String,
-    /// Its name; of a permission set the set's.
+    /// Its name; of a permission set the set's, of a shared policy the policy's, or the group's.
     pub name: String,
-    /// The permission set that it is for.
-    pub set: Option<PermissionSet>,
+    /// What it is for.
+    pub proposed_for: ProposedFor,
     /// Its calls that got through.
     pub calls: u64,
     /// Those among them that today's policies deny: a proposal does not bring them back.
@@ -70,6 +68,17 @@ pub struct Proposal {
     pub bound: Option<usize>,
 }
 
+/// What a proposal is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProposedFor {
+    /// The user or role alone.
+    Principal,
+    /// All roles of a permission set.
+    PermissionSet(PermissionSet),
+    /// All who have a policy.
+    SharedPolicy(SharedSubject),
+}
+
 /// A permission set of IAM Identity Center, as far as its roles show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PermissionSet {
@@ -82,9 +91,35 @@ pub struct PermissionSet {
 impl Proposal {
     /// The ARNs of those whom it is for.
     pub fn principals(&self) -> &[String] {
-        match &self.set {
-            Some(set) => &set.roles,
-            None => std::slice::from_ref(&self.principal_arn),
+        match &self.proposed_for {
+            ProposedFor::Principal => std::slice::from_ref(&self.principal_arn),
+            ProposedFor::PermissionSet(set) => &set.roles,
+            ProposedFor::SharedPolicy(shared) => &shared.holders,
+        }
+    }
+
+    /// The permission set that it is for.
+    pub fn set(&self) -> Option<&PermissionSet> {
+        match &self.proposed_for {
+            ProposedFor::PermissionSet(set) => Some(set),
+            _ => None,
+        }
+    }
+
+    /// The shared policy that it is for.
+    pub fn shared(&self) -> Option<&SharedSubject> {
+        match &self.proposed_for {
+            ProposedFor::SharedPolicy(shared) => Some(shared),
+            _ => None,
+        }
+    }
+
+    /// Whether another one is for the same: that of the first four fifths, and that of all of the window.
+    pub fn is_for_the_same(&self, other: &Proposal) -> bool {
+        match (self.shared(), other.shared()) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            (None, None) => self.principal_arn == other.principal_arn,
+            _ => false,
         }
     }
 }
@@ -110,6 +145,8 @@ impl LeftPolicy {
 pub enum WhyLeft {
     /// It comes from a group, and others have it too.
     OfAGroup,
+    /// Others have it too: a proposal of its own edits it for all of them.
+    Shared,
     /// Its document was not collected or cannot be read: nobody knows what it allows.
     NotKnown,
     /// The roles of a permission set do not have the same one.
@@ -132,7 +169,7 @@ pub struct DroppedActions {
 }
 
 /// Why there is no proposal for a principal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NoProposal {
     /// AWS alone changes the policies of service-linked roles.
     ServiceLinked,
@@ -140,7 +177,10 @@ pub enum NoProposal {
     PermissionSet,
     /// It has no policies of its own.
     NoPolicies,
-    /// An inline policy of it cannot be read: nobody knows what to put in its place.
+    /// It has none of its own alone: each of those that it has is edited for all who have it.
+    OnlyShared,
+    /// Its document, or an inline policy of a principal, was not collected or cannot be read: nobody knows what to
+    /// put in its place.
     Unreadable,
     /// The roles of a permission set do not have the same inline policy: it is not provisioned everywhere.
     InlineDiffers,
@@ -148,6 +188,33 @@ pub enum NoProposal {
     NothingGoes,
     /// Nothing that fits into IAM's quotas was found.
     DoesNotFit,
+    /// Refused: the policy also serves as a permissions boundary. Whoever has it so must not have it changed.
+    IsBoundary {
+        /// The users, roles and permission sets whose boundary it is.
+        of: Vec<String>,
+        /// How many more AWS counts.
+        not_shown: u64,
+    },
+    /// AWS counts more who have the policy than the snapshot shows: what they need is not known.
+    HoldersNotShown {
+        /// How many the snapshot shows.
+        shown: u64,
+        /// How many AWS counts.
+        counted: u64,
+    },
+    /// The snapshot does not have all users of the account: nobody knows who is in the group.
+    MembersNotKnown,
+    /// These have the policy, and are not asked for.
+    HoldersNotChosen(Vec<String>),
+    /// Nothing of the policy is needed, and only a permission set can detach it from its roles.
+    AttachedBySet,
+}
+
+impl NoProposal {
+    /// Whether what was asked for is refused.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::IsBoundary { .. })
+    }
 }
 
 /// Makes a proposal for a user or role.
@@ -188,7 +255,11 @@ fn made(maker: Maker<'_, '_>) -> Result<Proposal, NoProposal> {
         }
     }
     if maker.replaced.is_empty() {
-        return Err(NoProposal::NoPolicies);
+        let is_shared = |left: &LeftPolicy| left.why == WhyLeft::Shared;
+        return Err(match maker.left.iter().any(is_shared) {
+            true => NoProposal::OnlyShared,
+            false => NoProposal::NoPolicies,
+        });
     }
     match maker.edits() {
         true => maker.edit(),

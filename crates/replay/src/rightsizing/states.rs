@@ -21,8 +21,8 @@ pub struct PermissionStates {
     sets: BTreeMap<String, Vec<String>>,
 }
 
-#[derive(Debug)]
-struct StateRow {
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct StateRow {
     /// An action, or a set of them.
     name: String,
     is_set: bool,
@@ -83,15 +83,20 @@ impl PermissionStates {
         }
     }
 
+    /// What is said of a statement.
+    pub(super) fn rows(&self, (principal, policy, index): (&str, &str, u32)) -> &[StateRow] {
+        let key = (principal.to_owned(), policy.to_owned(), index);
+        self.rows.get(&key).map_or(&[], Vec::as_slice)
+    }
+
     /// The actions of a statement, each with its state; in the catalogue's spelling where it has them.
     pub(super) fn of(
         &self,
-        (principal, policy, index): (&str, &str, u32),
+        statement: (&str, &str, u32),
         catalogue: &Catalogue,
     ) -> BTreeMap<String, ActionState> {
         let mut actions = BTreeMap::new();
-        let key = (principal.to_owned(), policy.to_owned(), index);
-        let rows = self.rows.get(&key).map_or(&[][..], Vec::as_slice);
+        let rows = self.rows(statement);
         for row in rows.iter().filter(|row| row.is_set) {
             for action in self.sets.get(&row.name).into_iter().flatten() {
                 actions.insert(action.clone(), row.action());

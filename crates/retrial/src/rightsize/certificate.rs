@@ -61,7 +61,17 @@ fn write_page(
         "# Certificate for {}\n",
         escaped(&markdown::title(proposal))
     )?;
-    if let Some(set) = &proposal.set {
+    if let Some(shared) = proposal.shared() {
+        writeln!(
+            out,
+            "Edited for all who have it, and tried on the calls of all of them: {}. It is attached to {}.\n\nTried alone: \
+             where a proposal for one of them, or for another policy of theirs, is applied too, the first page of the \
+             summary says what all of them do together.\n",
+            markdown::names(&shared.holders),
+            markdown::names(&shared.attached_to)
+        )?;
+    }
+    if let Some(set) = proposal.set() {
         writeln!(
             out,
             "Tried on the calls of all its roles in the snapshot: {}. What of it is in other accounts is not known.\n",
@@ -282,6 +292,9 @@ fn write_unknown(out: &mut String, case: &Case<'_>, has_way_back: bool) -> std::
     for left in &proposal.left {
         let why = match left.why {
             WhyLeft::OfAGroup => "comes from a group, and others have it too: it stays",
+            WhyLeft::Shared => {
+                "is not its alone: a proposal of its own edits it for all who have it, or says why not"
+            }
             WhyLeft::NotKnown => {
                 "was not collected or cannot be read: it stays, and nobody knows what it allows"
             }

@@ -1,11 +1,12 @@
-//! What users and roles have today, as the snapshot's files write it: what edits and the way back need.
+//! What users, groups and roles have today, as the snapshot's files write it: what edits and the way back need.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use retrial_iam::ManagedPolicies;
+use retrial_replay::Attachments;
 use serde_json::Value;
 
-/// The policies of one user or role, its own alone.
+/// The policies of one user, group or role, its own alone.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct CurrentPolicies {
     /// Inline policies: name and document.
@@ -30,8 +31,8 @@ pub(crate) struct CurrentManaged {
 pub(crate) struct Current {
     principals: BTreeMap<String, CurrentPolicies>,
     managed: BTreeMap<String, CurrentManaged>,
-    /// How many have a managed policy, by its ARN.
-    holders: BTreeMap<String, u64>,
+    /// Who has a managed policy, by its ARN.
+    attachments: BTreeMap<String, Attachments>,
 }
 
 /// Versions of one managed policy, at the most.
@@ -87,7 +88,7 @@ impl Current {
         current
     }
 
-    /// The policies of a user or role.
+    /// The policies of a user, group or role.
     pub(crate) fn of(&self, arn: &str) -> Option<&CurrentPolicies> {
         self.principals.get(arn)
     }
@@ -112,22 +113,16 @@ impl Current {
         serde_json::from_str(&bundled.document).ok()
     }
 
-    /// The managed policies that several have, or that are a boundary.
-    pub(crate) fn shared(&self) -> BTreeSet<String> {
-        let shared = self.holders.iter().filter(|(_, holders)| **holders > 1);
-        shared.map(|(arn, _)| arn.clone()).collect()
-    }
-
-    fn hold(&mut self, arn: &str, holders: u64) {
-        let known = self.holders.entry(arn.to_owned()).or_default();
-        *known = known.saturating_add(holders);
+    /// Who has which managed policy.
+    pub(crate) fn attachments(&self) -> &BTreeMap<String, Attachments> {
+        &self.attachments
     }
 
     fn page(&mut self, page: &Value) {
         let lists = [
             ("UserDetailList", "UserPolicyList"),
             ("RoleDetailList", "RolePolicyList"),
-            ("GroupDetailList", ""),
+            ("GroupDetailList", "GroupPolicyList"),
         ];
         for (list, inline) in lists {
             for entry in array(&page[list]) {
@@ -144,15 +139,13 @@ impl Current {
             .iter()
             .filter_map(|policy| Some(policy["PolicyArn"].as_str()?.to_owned()))
             .collect();
-        attached.iter().for_each(|arn| self.hold(arn, 1));
-        let boundary = entry.pointer("/PermissionsBoundary/PermissionsBoundaryArn");
-        if let Some(arn) = boundary.and_then(Value::as_str) {
-            // Who has it as a boundary must not have it changed.
-            self.hold(arn, 2);
-        }
-        let Some(arn) = entry["Arn"].as_str().filter(|_| !inline.is_empty()) else {
+        let Some(arn) = entry["Arn"].as_str() else {
             return;
         };
+        for policy in &attached {
+            let known = self.attachments.entry(policy.clone()).or_default();
+            known.shown.insert(arn.to_owned());
+        }
         let policy = |policy: &Value| {
             let name = policy["PolicyName"].as_str()?.to_owned();
             Some((name, document(&policy["PolicyDocument"])))
@@ -169,12 +162,11 @@ impl Current {
             return;
         };
         // AWS counts whom a snapshot of a part of the account does not have, too.
-        let holders = self.holders.get(arn).copied().unwrap_or_default();
-        let told = policy["AttachmentCount"].as_u64().unwrap_or_default();
-        self.hold(arn, told.saturating_sub(holders));
-        if policy["PermissionsBoundaryUsageCount"].as_u64() > Some(0) {
-            self.hold(arn, 2);
-        }
+        let known = self.attachments.entry(arn.to_owned()).or_default();
+        let counted = |member: &str| policy[member].as_u64().unwrap_or_default();
+        known.counted = known.counted.max(counted("AttachmentCount"));
+        let boundaries = counted("PermissionsBoundaryUsageCount");
+        known.boundaries_counted = known.boundaries_counted.max(boundaries);
         let version = |version: &Value| {
             let id = version["VersionId"].as_str()?.to_owned();
             Some((id, document(&version["Document"])))
@@ -265,7 +257,8 @@ mod tests {
             };
             assert_eq!(found.of(arn), Some(&expect));
         }
-        assert_eq!(found.shared(), BTreeSet::from(["arn:m".to_owned()]));
+        let shown = ["arn:a", "arn:b"].map(str::to_owned);
+        assert_eq!(found.attachments()["arn:m"].shown, shown.into());
         assert_eq!(found.document("arn:b#p"), Some(json!({})));
     }
 
@@ -287,17 +280,23 @@ mod tests {
 
     #[test]
     fn who_else_has_a_policy() {
-        let page = |policy: Value| {
-            let details = json!({
-                "RoleDetailList": [{"Arn": "arn:a", "AttachedManagedPolicies": [{"PolicyArn": "arn:m"}]}],
-                "Policies": [policy]});
-            let files = [("iam.json".to_owned(), details.to_string().into_bytes())];
-            Current::read(&files).shared().len()
+        // What AWS counts may come on a page before those whom it counts.
+        let policy =
+            json!({"Arn": "arn:m", "AttachmentCount": 3, "PermissionsBoundaryUsageCount": 1});
+        let attached = json!([{"PolicyArn": "arn:m"}]);
+        let pages = json!([
+            {"Policies": [policy]},
+            {"RoleDetailList": [{"Arn": "arn:a", "AttachedManagedPolicies": attached}],
+             "GroupDetailList": [{"Arn": "arn:g", "AttachedManagedPolicies": attached,
+                "GroupPolicyList": [{"PolicyName": "p", "PolicyDocument": {}}]}]}]);
+        let files = [("iam.json".to_owned(), pages.to_string().into_bytes())];
+        let found = Current::read(&files);
+        let expect = Attachments {
+            shown: ["arn:a", "arn:g"].map(str::to_owned).into(),
+            counted: 3,
+            boundaries_counted: 1,
         };
-        assert_eq!(page(json!({"Arn": "arn:m", "AttachmentCount": 1})), 0);
-        assert_eq!(page(json!({"Arn": "arn:m", "AttachmentCount": 2})), 1);
-        let boundary =
-            json!({"Arn": "arn:m", "AttachmentCount": 1, "PermissionsBoundaryUsageCount": 1});
-        assert_eq!(page(boundary), 1);
+        assert_eq!(found.attachments()["arn:m"], expect);
+        assert_eq!(found.document("arn:g#p"), Some(json!({})));
     }
 }

@@ -19,12 +19,8 @@ pub(super) fn object(cases: &[Case<'_>], subject: &Subject<'_>) -> Value {
     let window = rightsized.window;
     let time = |micros| Timestamp::from_micros(micros).to_iso();
     let none: Vec<Value> = rightsized
-        .all
-        .iter()
-        .filter_map(|(of, found)| {
-            let why = why_none(*found.as_ref().err()?);
-            Some(json!({"of": of, "why": why}))
-        })
+        .found()
+        .filter_map(|(of, found)| Some(no_proposal(of, found.as_ref().err()?)))
         .collect();
     json!({
         "snapshot_id": subject.snapshot.id(), "snapshot_taken_at": subject.snapshot.taken_at(),
@@ -38,6 +34,7 @@ pub(super) fn object(cases: &[Case<'_>], subject: &Subject<'_>) -> Value {
         "min_window_days": args.min_window, "drop_unobservable": args.drop_unobservable,
         "mine_conditions": args.mine_conditions,
         "proposals": cases.iter().map(proposal).collect::<Vec<Value>>(),
+        "together": subject.together.as_ref().map(replay),
         "no_proposal": none, "skipped": subject.skipped,
     })
 }
@@ -47,7 +44,10 @@ fn proposal(case: &Case<'_>) -> Value {
     let fifth = case.fifth.as_ref();
     json!({
         "principal_arns": proposal.principals(),
-        "permission_set": proposal.set.as_ref().map(|set| &set.name),
+        "permission_set": proposal.set().map(|set| &set.name),
+        "shared_policy": proposal.shared().map(|shared| json!({
+            "policy": shared.policy, "group": shared.group, "attached_to": shared.attached_to,
+        })),
         "folder": case.named.folder, "refused": !case.whole.is_clean(),
         "calls": proposal.calls, "denied_today": proposal.denied_today,
         "last_fifth": {
@@ -83,6 +83,7 @@ fn group((key, group): &(WhatIfKey, WhatIfGroup)) -> Value {
 fn left(left: &LeftPolicy) -> Value {
     let why = match left.why {
         WhyLeft::OfAGroup => "of_a_group",
+        WhyLeft::Shared => "shared",
         WhyLeft::NotKnown => "not_known",
         WhyLeft::DiffersByAccount => "differs_by_account",
         WhyLeft::NothingGoes => "nothing_goes",
@@ -131,7 +132,6 @@ fn edited(edit: &EditedPolicy) -> Value {
         EditPlace::Inline => "in_place",
         EditPlace::Version => "new_version",
         EditPlace::CopyOfAws => "copy_of_aws",
-        EditPlace::CopyOfShared => "copy_of_shared",
     };
     json!({"policy": edit.policy, "how": place, "gone": of(true), "narrowed": of(false)})
 }
@@ -174,8 +174,18 @@ fn mined(found: &MinedCondition) -> Value {
     })
 }
 
+fn no_proposal(of: &str, why: &NoProposal) -> Value {
+    let none: &[String] = &[];
+    let who = match why {
+        NoProposal::IsBoundary { of, .. } => of,
+        NoProposal::HoldersNotChosen(others) => others,
+        _ => none,
+    };
+    json!({"of": of, "why": why_none(why), "refused": why.is_refusal(), "who": who})
+}
+
 /// Why there is no proposal, as one word.
-fn why_none(why: NoProposal) -> &'static str {
+fn why_none(why: &NoProposal) -> &'static str {
     match why {
         NoProposal::ServiceLinked => "service_linked",
         NoProposal::PermissionSet => "no_permission_set",
@@ -184,5 +194,11 @@ fn why_none(why: NoProposal) -> &'static str {
         NoProposal::InlineDiffers => "inline_differs",
         NoProposal::NothingGoes => "nothing_goes",
         NoProposal::DoesNotFit => "does_not_fit",
+        NoProposal::OnlyShared => "only_shared",
+        NoProposal::IsBoundary { .. } => "is_boundary",
+        NoProposal::HoldersNotShown { .. } => "holders_not_shown",
+        NoProposal::MembersNotKnown => "members_not_known",
+        NoProposal::HoldersNotChosen(_) => "holders_not_chosen",
+        NoProposal::AttachedBySet => "attached_by_set",
     }
 }

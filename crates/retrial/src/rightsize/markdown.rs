@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use retrial_pipeline::Rightsized;
 use retrial_replay::{
     DroppedActions, EditPlace, EditedPolicy, Element, Evidence, KeptFor, MinedCondition, Origin,
-    PermissionState, Proposal, ProposedStatement, StatementEdit, StatementReason,
+    PermissionState, Proposal, ProposedFor, ProposedStatement, StatementEdit, StatementReason,
 };
 
+use super::trial::Trial;
 use super::{Case, Subject, certificate, day, why_none};
 use crate::findings::escaped;
 
@@ -32,10 +34,13 @@ fn write_summary(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) ->
         day(window.end - 1),
         subject.snapshot.id()
     )?;
+    if let Some(trial) = &subject.together {
+        writeln!(out, "\n{}", together(trial))?;
+    }
     for case in cases {
         write_case(out, case, subject)?;
     }
-    let none = subject.rightsized.all.iter();
+    let none = subject.rightsized.found();
     let none: Vec<_> = none
         .filter_map(|(arn, found)| Some((arn, found.as_ref().err()?)))
         .collect();
@@ -46,7 +51,7 @@ fn write_summary(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) ->
             writeln!(out, "* {}: skipped by its tag", escaped(arn))?;
         }
         for (arn, why) in none {
-            writeln!(out, "* {}: {}", escaped(arn), why_none(*why))?;
+            writeln!(out, "* {}: {}", escaped(arn), escaped(&why_none(why)))?;
         }
     }
     Ok(())
@@ -55,8 +60,16 @@ fn write_summary(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) ->
 fn write_case(out: &mut String, case: &Case<'_>, subject: &Subject<'_>) -> std::fmt::Result {
     let proposal = case.proposal();
     writeln!(out, "\n## {}\n", escaped(&title(proposal)))?;
-    if let Some(set) = &proposal.set {
+    if let Some(set) = proposal.set() {
         writeln!(out, "Its roles: {}.\n", names(&set.roles))?;
+    }
+    if let Some(shared) = proposal.shared() {
+        writeln!(
+            out,
+            "Who has it: {}; attached to {}.\n",
+            names(&shared.holders),
+            names(&shared.attached_to)
+        )?;
     }
     if !case.whole.is_clean() {
         writeln!(
@@ -157,17 +170,36 @@ pub(crate) fn how(edit: &EditedPolicy) -> &'static str {
         (false, EditPlace::CopyOfAws) => {
             "replaced by an edited copy: AWS's own policies cannot be edited"
         }
-        (false, EditPlace::CopyOfShared) => {
-            "replaced by an edited copy: others have it too, or it is a boundary"
-        }
     }
 }
 
 /// Whom a proposal is for.
 pub(crate) fn title(proposal: &Proposal) -> String {
-    match &proposal.set {
-        Some(set) => format!("permission set {}", set.name),
-        None => proposal.principal_arn.clone(),
+    match &proposal.proposed_for {
+        ProposedFor::Principal => proposal.principal_arn.clone(),
+        ProposedFor::PermissionSet(set) => format!("permission set {}", set.name),
+        ProposedFor::SharedPolicy(shared) => format!("shared policy {}", shared.title()),
+    }
+}
+
+/// ` and 2 shared policies`
+pub(crate) fn and_shared(rightsized: &Rightsized) -> String {
+    match rightsized.shared.len() {
+        0 => String::new(),
+        1 => " and 1 shared policy".to_owned(),
+        number => format!(" and {number} shared policies"),
+    }
+}
+
+/// What proposals do together.
+pub(crate) fn together(trial: &Trial) -> String {
+    let what = format!(
+        "All that are not refused, tried together: {} newly denied, {} newly undetermined, {} newly allowed",
+        trial.denied, trial.undetermined, trial.opened
+    );
+    match trial.is_clean() {
+        true => format!("{what}."),
+        false => format!("{what}: apply one, and ask again."),
     }
 }
 

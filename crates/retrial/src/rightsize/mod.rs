@@ -10,7 +10,7 @@ mod terraform;
 mod trial;
 mod write;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::{env, thread};
@@ -22,7 +22,8 @@ use retrial_pipeline::{
     Derive, DeriveOptions, FindingOptions, PipelineError, Rightsize, Rightsized, rightsize,
 };
 use retrial_replay::{
-    Mapping, NoProposal, Proposal, Replayer, RightsizingMode, permission_set_of, permission_sets,
+    Mapping, NoProposal, Proposal, Replayer, RightsizingMode, SharedPolicies, permission_set_of,
+    permission_sets,
 };
 
 use crate::Exit;
@@ -49,7 +50,8 @@ pub(crate) struct RightsizeArgs {
 
     /// Only this user or role, by its ARN; may be repeated [default: all of them]
     ///
-    /// A role of a permission set stands for the set, with all of its roles.
+    /// A role of a permission set stands for the set, with all of its roles. A policy that others have too is
+    /// edited only where all who have it are asked for.
     #[arg(long = "principal", value_name = "ARN")]
     pub(crate) principals: Vec<String>,
 
@@ -87,7 +89,7 @@ pub(crate) struct RightsizeArgs {
     /// Add conditions that all uses met, each over the last fifth of the window too
     ///
     /// On aws:RequestedRegion, aws:SourceVpce, iam:PassedToService, kms:ViaService and s3:prefix, with five
-    /// values at the most. Not with `--mode edit`.
+    /// values at the most. Not with `--mode edit`: an edit keeps the conditions of each statement as they are.
     #[arg(long)]
     pub(crate) mine_conditions: bool,
 
@@ -120,14 +122,15 @@ pub(crate) enum Mode {
     New,
     /// The present documents with less in them: statements, their Sids and their order stay
     ///
-    /// AWS's own policies, and those that others have too, are replaced by an edited copy.
+    /// A policy that several users and roles have, and a group's, is edited once for all who have it; it is
+    /// refused if it is also a permissions boundary. AWS's own policies are replaced by an edited copy.
     Edit,
 }
 
 /// What can come of a proposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum FailOn {
-    /// Its replay denies a call, leaves one open, or opens one
+    /// Its replay denies a call, leaves one open, or opens one; or the policy is a permissions boundary, too
     Refused,
 }
 
@@ -139,6 +142,18 @@ pub(crate) struct Subject<'a> {
     pub(crate) args: &'a RightsizeArgs,
     /// Users and roles that are skipped by their tags.
     pub(crate) skipped: &'a [String],
+    /// What the proposals do together, where several are for the same user or role.
+    pub(crate) together: Option<Trial>,
+}
+
+impl Subject<'_> {
+    /// How many proposals are refused.
+    fn refused(&self, cases: &[Case<'_>]) -> usize {
+        let unclean = cases.iter().filter(|case| !case.whole.is_clean());
+        let none = self.rightsized.found();
+        let none = none.filter_map(|(_, found)| found.as_ref().err());
+        unclean.count() + none.filter(|why| why.is_refusal()).count()
+    }
 }
 
 /// A proposal and what became of it.
@@ -182,7 +197,7 @@ pub(crate) fn run(args: &RightsizeArgs) -> Result<Exit, ProgramError> {
     let assumptions = args.snapshot.assumptions();
     let replayer = Replayer::new(catalogue, &mapping, snapshot, assumptions);
     let policies = Current::read(&files);
-    let shared = policies.shared();
+    let shared = SharedPolicies::of(snapshot, policies.attachments());
     let asked = Asked {
         chosen: chosen.as_ref(),
         mode: match args.mode {
@@ -199,13 +214,14 @@ pub(crate) fn run(args: &RightsizeArgs) -> Result<Exit, ProgramError> {
         output: &output,
         threads: threads(args),
     };
-    let cases = cases(args, &trials, &rightsized, snapshot)?;
+    let (cases, together) = cases(args, &trials, &rightsized, snapshot)?;
     let subject = Subject {
         snapshot,
         mapping_version: mapping.version(),
         rightsized: &rightsized,
         args,
         skipped: &skipped,
+        together,
     };
     if let Some(to) = &args.to {
         write::all(to, &cases, &subject, &policies)?;
@@ -215,7 +231,7 @@ pub(crate) fn run(args: &RightsizeArgs) -> Result<Exit, ProgramError> {
         Format::Json => printer.data(&format!("{}\n", json::object(&cases, &subject)))?,
     }
     let is_met = |fail_on: &FailOn| match fail_on {
-        FailOn::Refused => cases.iter().any(|case| !case.whole.is_clean()),
+        FailOn::Refused => subject.refused(&cases) > 0,
     };
     Ok(if !loaded.whole {
         Exit::Incomplete
@@ -331,35 +347,36 @@ fn cases<'a>(
     trials: &Trials<'a, '_>,
     rightsized: &'a Rightsized,
     snapshot: &Snapshot,
-) -> Result<Vec<Case<'a>>, ProgramError> {
+) -> Result<(Vec<Case<'a>>, Option<Trial>), ProgramError> {
     let window = rightsized.window;
     let all = rightsized
-        .all
-        .iter()
+        .found()
         .filter_map(|(_, found)| found.as_ref().ok());
     let known = (snapshot, trials.policies);
     let named = named::all(all, known);
     let first = named::all(rightsized.first.iter(), known);
     let end = Timestamp::from_micros(window.end);
     let whole = trials.whole((&named, end), args)?;
-    let split = Some(Timestamp::from_micros(window.split));
-    let every: Vec<&Named<'_>> = first.iter().collect();
-    let fifth = trials.run((&every, split, end), args)?;
+    let split = Timestamp::from_micros(window.split);
+    let fifth = trials.between((&first, split, end), args)?;
+    let mut early: Vec<(&Proposal, Option<Trial>)> = rightsized
+        .first
+        .iter()
+        .zip(fifth.into_iter().map(Some))
+        .collect();
     let case = |(named, whole): (Named<'a>, Trial)| {
-        let arn = &named.proposal.principal_arn;
-        let early = rightsized
-            .first
-            .iter()
-            .find(|one| one.principal_arn == *arn);
+        let mut early = early.iter_mut();
+        let early = early.find(|(one, _)| one.is_for_the_same(named.proposal));
         let early_calls = rightsized.calls_before_split(named.proposal);
         Case {
             whole,
-            fifth: early.map(|early| fifth.of(early)),
+            fifth: early.and_then(|(_, trial)| trial.take()),
             fifth_calls: named.proposal.calls.saturating_sub(early_calls),
             named,
         }
     };
-    Ok(named.into_iter().zip(whole).map(case).collect())
+    let cases = named.into_iter().zip(whole.each).map(case).collect();
+    Ok((cases, whole.together))
 }
 
 /// What is printed.
@@ -372,16 +389,16 @@ fn text(cases: &[Case<'_>], subject: &Subject<'_>) -> String {
 
 fn write_text(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) -> std::fmt::Result {
     let rightsized = subject.rightsized;
-    let refused = cases.iter().filter(|case| !case.whole.is_clean()).count();
     writeln!(
         out,
-        "{} for {} users, roles and permission sets under snapshot {}, from {} to {}; {} refused",
+        "{} for {} users, roles and permission sets{} under snapshot {}, from {} to {}; {} refused",
         count(cases.len(), "proposal"),
         rightsized.all.len(),
+        markdown::and_shared(rightsized),
         subject.snapshot.id(),
         day(rightsized.window.begin),
         day(rightsized.window.end - 1),
-        refused
+        subject.refused(cases)
     )?;
     for case in cases {
         let proposal = case.proposal();
@@ -392,10 +409,13 @@ fn write_text(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) -> st
             .map(|document| document.statements.len())
             .sum();
         writeln!(out, "\n{}", printable(&markdown::title(proposal)))?;
-        if let Some(set) = &proposal.set {
+        if let Some(set) = proposal.set() {
             for role in &set.roles {
                 writeln!(out, "  with {}", printable(role))?;
             }
+        }
+        if let Some(shared) = proposal.shared() {
+            writeln!(out, "  for {}", printable(&listed(&shared.holders)))?;
         }
         if !case.whole.is_clean() {
             writeln!(
@@ -445,10 +465,13 @@ fn write_text(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) -> st
         }
         writeln!(out, "  {}", certificate::first_line(case, subject))?;
     }
-    let mut none: std::collections::BTreeMap<NoProposal, Vec<&str>> = Default::default();
-    for (arn, found) in &rightsized.all {
+    if let Some(together) = &subject.together {
+        writeln!(out, "\n{}", markdown::together(together))?;
+    }
+    let mut none: BTreeMap<&NoProposal, Vec<&str>> = BTreeMap::new();
+    for (arn, found) in rightsized.found() {
         if let Err(why) = found {
-            none.entry(*why).or_default().push(arn);
+            none.entry(why).or_default().push(arn);
         }
     }
     if !none.is_empty() || !subject.skipped.is_empty() {
@@ -459,7 +482,7 @@ fn write_text(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) -> st
     }
     for (why, principals) in none {
         for arn in principals {
-            writeln!(out, "  {}: {}", printable(arn), why_none(why))?;
+            writeln!(out, "  {}: {}", printable(arn), printable(&why_none(why)))?;
         }
     }
     if let Some(to) = &subject.args.to {
@@ -469,14 +492,17 @@ fn write_text(out: &mut String, cases: &[Case<'_>], subject: &Subject<'_>) -> st
 }
 
 /// Why there is no proposal.
-pub(crate) fn why_none(why: NoProposal) -> &'static str {
-    match why {
+pub(crate) fn why_none(why: &NoProposal) -> String {
+    let text = match why {
         NoProposal::ServiceLinked => "a service-linked role, whose policies AWS alone changes",
         NoProposal::PermissionSet => {
             "a role of IAM Identity Center, and its name tells no permission set"
         }
         NoProposal::NoPolicies => "no policies of its own",
-        NoProposal::Unreadable => "an inline policy of it cannot be read",
+        NoProposal::OnlyShared => {
+            "no policies of its own alone: each of them is edited for all who have it"
+        }
+        NoProposal::Unreadable => "a document of it cannot be read",
         NoProposal::InlineDiffers => {
             "its roles do not have the same inline policy: it is not provisioned everywhere"
         }
@@ -484,6 +510,46 @@ pub(crate) fn why_none(why: NoProposal) -> &'static str {
             "nothing to take away: all was used, or is kept for want of evidence"
         }
         NoProposal::DoesNotFit => "nothing that fits into IAM's quotas was found",
+        NoProposal::IsBoundary { of, not_shown } => return is_boundary(of, *not_shown),
+        NoProposal::HoldersNotShown { shown, counted } => {
+            return format!(
+                "AWS counts {}, and the snapshot shows {shown}: what the others need is not known",
+                count(*counted, "attachment")
+            );
+        }
+        NoProposal::MembersNotKnown => {
+            "the snapshot does not have all users of the account: who is in the group is not known"
+        }
+        NoProposal::HoldersNotChosen(others) => {
+            return format!("not asked for, and have it, too: {}", listed(others));
+        }
+        NoProposal::AttachedBySet => {
+            "nothing of it is needed: its permission set must detach it, nobody else can"
+        }
+    };
+    text.to_owned()
+}
+
+fn is_boundary(of: &[String], not_shown: u64) -> String {
+    let hidden = format!(
+        "{} more than the snapshot shows",
+        count(not_shown, "principal")
+    );
+    let of = match (of.is_empty(), not_shown) {
+        (false, 0) => listed(of),
+        (true, _) => hidden,
+        (false, _) => format!("{}, and {hidden}", listed(of)),
+    };
+    format!("refused: it is also the permissions boundary of {of}")
+}
+
+/// The first of some names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    const LISTED: usize = 12;
+    let first = names.get(..LISTED).unwrap_or(names).join(", ");
+    match names.len().saturating_sub(LISTED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 

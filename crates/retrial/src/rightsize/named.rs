@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use retrial_iam::{PrincipalKind, Snapshot};
-use retrial_replay::{EditPlace, Proposal, ProposedDocument, ProposedStatement};
+use retrial_replay::{
+    EditPlace, Proposal, ProposedDocument, ProposedFor, ProposedStatement, SharedSubject,
+};
 use serde_json::Value;
 
-use super::current::{Current, CurrentManaged};
+use super::current::{Current, CurrentManaged, CurrentPolicies};
 
 /// The inline policy that IAM Identity Center makes in the roles of a permission set.
 pub(crate) const INLINE_OF_SET: &str = "AwsSSOInlinePolicy";
@@ -30,8 +32,8 @@ pub(crate) struct NamedDocument<'a> {
 
 /// Where a document goes.
 pub(crate) enum To<'a> {
-    /// Into a new managed policy, in the place of those that the proposal replaces, or of the one that it is
-    /// an edit of.
+    /// Into a new managed policy, in the place of those that the proposal replaces, or of AWS's that it is an
+    /// edit of.
     Policy { name: String, arn: String },
     /// Into the inline policy of this name.
     Inline(&'a str),
@@ -65,9 +67,32 @@ pub(crate) fn last(arn: &str) -> &str {
 }
 
 impl Named<'_> {
-    /// `user` or `role`
+    /// `user`, `role` or `group`: who has the policies; `policy` where it is a managed one that several have.
     pub(crate) fn kind(&self) -> &'static str {
         kind(self.proposal)
+    }
+
+    /// What the user, role or group has today; of a managed policy that several have, nothing is of one of them.
+    pub(crate) fn own<'c>(&self, current: &'c Current) -> Option<&'c CurrentPolicies> {
+        const NOTHING: &CurrentPolicies = &CurrentPolicies {
+            inline: Vec::new(),
+            attached: Vec::new(),
+        };
+        match self.proposal.shared() {
+            None => current.of(&self.proposal.principal_arn),
+            Some(SharedSubject {
+                group: Some(group), ..
+            }) => current.of(group),
+            Some(shared) => current.managed(&shared.policy).map(|_| NOTHING),
+        }
+    }
+
+    /// The managed policy that several have and of which nothing is left, with whom it is attached to.
+    pub(crate) fn detached_from_all(&self) -> Option<(&str, &[String])> {
+        let shared = self.proposal.shared()?;
+        let is_gone = self.documents.iter().all(|one| one.written.is_none());
+        let is_managed = shared.group.is_none();
+        (is_gone && is_managed).then_some((&*shared.policy, &*shared.attached_to))
     }
 
     /// Whether this policy has a new version.
@@ -88,9 +113,37 @@ impl Named<'_> {
 }
 
 fn kind(proposal: &Proposal) -> &'static str {
-    match proposal.kind {
-        PrincipalKind::User => "user",
-        PrincipalKind::Role | PrincipalKind::Root => "role",
+    match (&proposal.proposed_for, proposal.kind) {
+        (ProposedFor::SharedPolicy(shared), _) => match shared.group {
+            Some(_) => "group",
+            None => "policy",
+        },
+        (_, PrincipalKind::User) => "user",
+        (_, PrincipalKind::Role | PrincipalKind::Root) => "role",
+    }
+}
+
+/// `user`, `group` or `role` of an ARN, and the name.
+pub(crate) fn entity(arn: &str) -> (&'static str, &str) {
+    let kind = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    let kind = match kind.split('/').next() {
+        Some("user") => "user",
+        Some("group") => "group",
+        _ => "role",
+    };
+    (kind, last(arn))
+}
+
+/// What a proposal's folder is called after.
+fn base(proposal: &Proposal) -> String {
+    match proposal.shared() {
+        // A group has several policies, each with a proposal of its own.
+        Some(shared) if shared.group.is_some() => {
+            let policy = shared.policy.split_once('#');
+            let policy = policy.map_or_else(|| last(&shared.policy), |(_, name)| name);
+            safe(&format!("{}-{policy}", proposal.name))
+        }
+        _ => safe(&proposal.name),
     }
 }
 
@@ -109,8 +162,8 @@ pub(crate) fn all<'a>(
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut named = Vec::new();
     for proposal in proposals {
-        let base = safe(&proposal.name);
-        let of = match &proposal.set {
+        let base = base(proposal);
+        let of = match proposal.set() {
             Some(_) => "permission-sets/set".to_owned(),
             None => format!("{}/{}", safe(&proposal.account), kind(proposal)),
         };
@@ -136,7 +189,7 @@ pub(crate) fn all<'a>(
                 let arn = policy_arn(proposal, &name);
                 To::Policy { name, arn }
             };
-            let to = match (&proposal.set, &document.edit) {
+            let to = match (proposal.set(), &document.edit) {
                 (Some(_), _) => To::Set,
                 (None, None) => new(),
                 (None, Some(edit)) => match (edit.place, current.managed(&edit.policy)) {

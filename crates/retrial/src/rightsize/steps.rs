@@ -8,7 +8,7 @@ use retrial_replay::MAX_ATTACHED_POLICIES;
 use serde_json::Value;
 
 use super::current::{Current, CurrentPolicies};
-use super::named::{INLINE_OF_SET, Named, NamedDocument, To, last};
+use super::named::{INLINE_OF_SET, Named, NamedDocument, To, entity, last};
 
 /// The two scripts, and the documents that the way back needs, by file name.
 pub(crate) struct Steps {
@@ -29,8 +29,8 @@ const HEAD_OF_SET: &str = "#!/bin/sh\n\
     : \"${PERMISSION_SET_ARN:?the ARN of the permission set, arn:aws:sso:::permissionSet/...}\"\n";
 
 pub(crate) fn steps(named: &Named<'_>, current: &Current) -> Option<Steps> {
-    let own = current.of(&named.proposal.principal_arn)?;
-    let head = match named.proposal.set {
+    let own = named.own(current)?;
+    let head = match named.proposal.set() {
         Some(_) => HEAD_OF_SET,
         None => HEAD,
     };
@@ -46,14 +46,14 @@ pub(crate) fn steps(named: &Named<'_>, current: &Current) -> Option<Steps> {
         name: quoted(&named.proposal.name),
     };
     // Writing to a text cannot fail.
-    let _ = match named.proposal.set {
+    let _ = match named.proposal.set() {
         Some(_) => way.write_set(&mut steps),
         None => way.write(&mut steps),
     };
     Some(steps)
 }
 
-/// The way from what a principal has to a proposal.
+/// The way from what a user, role or group has to a proposal.
 struct Way<'w> {
     named: &'w Named<'w>,
     own: &'w CurrentPolicies,
@@ -148,6 +148,7 @@ impl Way<'_> {
         for arn in self.detached() {
             self.attach(out, "detach", arn)?;
         }
+        self.attach_to_all(out, "detach")?;
         for (policy, _) in self.deleted() {
             let (kind, name, policy) = (self.kind, &self.name, quoted(policy));
             writeln!(
@@ -174,6 +175,7 @@ impl Way<'_> {
         for arn in self.detached() {
             self.attach(&mut steps.rollback, "attach", arn)?;
         }
+        self.attach_to_all(&mut steps.rollback, "attach")?;
         for document in &self.named.documents {
             match (&document.to, &document.written) {
                 (To::Policy { arn, .. }, Some(_)) => {
@@ -202,6 +204,23 @@ impl Way<'_> {
             out,
             "aws iam {verb}-{kind}-policy --{kind}-name {name} --policy-arn {arn}"
         )
+    }
+
+    /// A policy of which nothing is left, and all who have it.
+    fn attach_to_all(&self, out: &mut String, verb: &str) -> std::fmt::Result {
+        let Some((policy, attached_to)) = self.named.detached_from_all() else {
+            return Ok(());
+        };
+        let policy = quoted(policy);
+        for arn in attached_to {
+            let (kind, name) = entity(arn);
+            let name = quoted(name);
+            writeln!(
+                out,
+                "aws iam {verb}-{kind}-policy --{kind}-name {name} --policy-arn {policy}"
+            )?;
+        }
+        Ok(())
     }
 
     fn put_inline(&self, out: &mut String, policy: &str, file: &str) -> std::fmt::Result {

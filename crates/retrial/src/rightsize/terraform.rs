@@ -19,7 +19,7 @@ pub(crate) fn file(named: &Named<'_>, current: &Current) -> String {
 
 fn write_file(out: &mut String, named: &Named<'_>, current: &Current) -> std::fmt::Result {
     write_gone(out, named, current)?;
-    if named.proposal.set.is_some() {
+    if named.proposal.set().is_some() {
         writeln!(
             out,
             "variable \"instance_arn\" {{\n  description = \"The ARN of the IAM Identity Center instance: the snapshot does not tell it\"\n  type        = string\n}}\n"
@@ -49,7 +49,7 @@ fn write_file(out: &mut String, named: &Named<'_>, current: &Current) -> std::fm
 
 /// What is to leave the configuration, as comments.
 fn write_gone(out: &mut String, named: &Named<'_>, current: &Current) -> std::fmt::Result {
-    let Some(own) = current.of(&named.proposal.principal_arn) else {
+    let Some(own) = named.own(current) else {
         return Ok(());
     };
     let stays = |name: &str| {
@@ -62,13 +62,18 @@ fn write_gone(out: &mut String, named: &Named<'_>, current: &Current) -> std::fm
         let found = documents.find(|one| matches!(one.to, To::Inline(of) if of == name));
         match found {
             Some(document) => document.written.is_some(),
-            None => is_edit || (named.proposal.set.is_some() && name == INLINE_OF_SET),
+            None => is_edit || (named.proposal.set().is_some() && name == INLINE_OF_SET),
         }
     };
     let inline = own.inline.iter().filter(|(name, _)| !stays(name));
     let inline = inline.map(|(name, _)| format!("inline policy {name}"));
     let attached = replaced(named, own).map(str::to_owned);
-    let gone: Vec<String> = inline.chain(attached).collect();
+    let from_all = named.detached_from_all();
+    let from_all = from_all.map(|(policy, attached_to)| {
+        let attached_to: Vec<&str> = attached_to.iter().map(String::as_str).collect();
+        format!("{policy}, attached to {}", attached_to.join(", "))
+    });
+    let gone: Vec<String> = inline.chain(attached).chain(from_all).collect();
     if gone.is_empty() {
         return Ok(());
     }

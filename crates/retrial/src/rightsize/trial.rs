@@ -1,10 +1,13 @@
 //! Proposals tried on recorded calls, by what-if's machinery: each laid over the snapshot.
 //!
-//! All are tried at once: what a principal may do has no part in what another one may. There is one way in
-//! which it has: the new version of a managed policy is also that of the sessions that were given the policy
+//! All that are for different users and roles are tried at once: what a principal may do has no part in what another
+//! one may. Those for policies that several have are tried by turns with the others, so that each is tried alone on
+//! the calls of all its holders; and then all of them together. There is one way in which principals have a
+//! part in each other: the new version of a managed policy is also that of the sessions that were given the policy
 //! as their session policy. So where anything is broken, those that make versions are tried alone, and then
 //! all calls count.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use retrial_cloudtrail::Timestamp;
@@ -14,8 +17,8 @@ use retrial_replay::{ChangeEffect, Proposal, Replayer, WhatIf};
 use serde_json::{Map, Value, json};
 
 use super::RightsizeArgs;
-use super::current::{Current, CurrentPolicies};
-use super::named::{INLINE_OF_SET, Named, NamedDocument, To, last};
+use super::current::Current;
+use super::named::{INLINE_OF_SET, Named, NamedDocument, To, entity, last};
 use crate::error::ProgramError;
 use crate::input;
 use crate::location::OpenOutput;
@@ -33,7 +36,7 @@ pub(crate) struct Trials<'t, 's> {
 }
 
 /// Calls replayed under proposals.
-pub(crate) struct Tried(Option<WhatIfReport>);
+struct Tried(Option<WhatIfReport>);
 
 /// What a proposal would have done to its principal's calls.
 #[derive(Default)]
@@ -64,7 +67,7 @@ impl Trial {
 
 impl Tried {
     /// The part of those whom a proposal is for.
-    pub(crate) fn of(&self, proposal: &Proposal) -> Trial {
+    fn of(&self, proposal: &Proposal) -> Trial {
         let arns = proposal.principals();
         self.part(&|key| arns.iter().any(|arn| is_of(arn, &key.principal_arn)))
     }
@@ -113,16 +116,91 @@ fn is_of(own: &str, arn: &str) -> bool {
     parts(arn).is_some_and(|parts_of| Some(parts_of) == parts(own))
 }
 
+/// Trials of several proposals.
+pub(crate) struct AllTrials {
+    /// What each of them does alone, in their order.
+    pub(crate) each: Vec<Trial>,
+    /// What those do together that do nothing alone; `None` where no two are for the same user or role.
+    pub(crate) together: Option<Trial>,
+}
+
+/// The places of proposals, no two of which in one batch are for the same user or role.
+fn batches(proposals: &[Named<'_>]) -> Vec<Vec<usize>> {
+    let mut batches: Vec<(BTreeSet<&str>, Vec<usize>)> = Vec::new();
+    for (place, named) in proposals.iter().enumerate() {
+        let whom = named.proposal.principals();
+        let is_free = |taken: &BTreeSet<&str>| !whom.iter().any(|arn| taken.contains(arn.as_str()));
+        let whom = || whom.iter().map(String::as_str);
+        match batches.iter_mut().find(|(taken, _)| is_free(taken)) {
+            Some((taken, places)) => {
+                taken.extend(whom());
+                places.push(place);
+            }
+            None => batches.push((whom().collect(), vec![place])),
+        }
+    }
+    batches.into_iter().map(|(_, places)| places).collect()
+}
+
+/// Those at some places.
+fn at<'n, 'a>(proposals: &'n [Named<'a>], places: &[usize]) -> Vec<&'n Named<'a>> {
+    let places = places.iter();
+    places.filter_map(|place| proposals.get(*place)).collect()
+}
+
 impl Trials<'_, '_> {
-    /// Replays the whole window under proposals: what each of them does, in their order.
+    /// Replays the whole window under proposals.
     pub(crate) fn whole(
         &self,
         (proposals, end): (&[Named<'_>], Timestamp),
         args: &RightsizeArgs,
+    ) -> Result<AllTrials, ProgramError> {
+        let batches = batches(proposals);
+        let mut each: BTreeMap<usize, Trial> = BTreeMap::new();
+        for places in &batches {
+            let trials = self.batch((&at(proposals, places), end), args)?;
+            each.extend(places.iter().copied().zip(trials));
+        }
+        let each: Vec<Trial> = each.into_values().collect();
+        let together = match batches.len() {
+            0 | 1 => None,
+            _ => {
+                let sound = proposals.iter().zip(&each);
+                let sound: Vec<&Named<'_>> = sound
+                    .filter(|(_, trial)| trial.is_clean())
+                    .map(|(named, _)| named)
+                    .collect();
+                Some(self.run((&sound, None, end), args)?.all())
+            }
+        };
+        Ok(AllTrials { each, together })
+    }
+
+    /// Replays the calls between two moments under proposals: what each of them does, in their order.
+    pub(crate) fn between(
+        &self,
+        (proposals, since, until): (&[Named<'_>], Timestamp, Timestamp),
+        args: &RightsizeArgs,
+    ) -> Result<Vec<Trial>, ProgramError> {
+        let mut each: BTreeMap<usize, Trial> = BTreeMap::new();
+        for places in batches(proposals) {
+            let batch = at(proposals, &places);
+            let tried = self.run((&batch, Some(since), until), args)?;
+            let trials = batch.iter().map(|named| tried.of(named.proposal));
+            each.extend(places.into_iter().zip(trials));
+        }
+        Ok(each.into_values().collect())
+    }
+
+    /// Replays the whole window under proposals for different users and roles: what each of them does, in their
+    /// order.
+    fn batch(
+        &self,
+        (every, end): (&[&Named<'_>], Timestamp),
+        args: &RightsizeArgs,
     ) -> Result<Vec<Trial>, ProgramError> {
         let tried = |proposals: &[&Named<'_>]| self.run((proposals, None, end), args);
-        let every: Vec<&Named<'_>> = proposals.iter().collect();
-        let together = tried(&every)?;
+        let together = tried(every)?;
         let own = every.iter().map(|named| together.of(named.proposal));
         let mut trials: Vec<Trial> = own.collect();
         let may_touch_others = every.iter().any(|named| named.makes_versions());
@@ -152,7 +230,7 @@ impl Trials<'_, '_> {
     }
 
     /// Replays the calls between two moments under proposals.
-    pub(crate) fn run(
+    fn run(
         &self,
         (proposals, since, until): (&[&Named<'_>], Option<Timestamp>, Timestamp),
         args: &RightsizeArgs,
@@ -202,28 +280,13 @@ impl Trials<'_, '_> {
 
 /// The change that proposals are, for `retrial what-if --change`.
 pub(crate) fn change(proposals: &[&Named<'_>], current: &Current) -> Value {
-    let mut lists = [Map::new(), Map::new(), Map::new()];
-    let [users, roles, policies] = &mut lists;
+    let mut entries = Entries {
+        current,
+        all: BTreeMap::new(),
+    };
+    let mut policies = Map::new();
     for named in proposals {
-        for arn in named.proposal.principals() {
-            let (list, inline) = match named.kind() {
-                "user" => (&mut *users, "UserPolicyList"),
-                _ => (&mut *roles, "RolePolicyList"),
-            };
-            let after = After::of(named, current.of(arn));
-            let inlines: Vec<Value> = after
-                .inline
-                .iter()
-                .map(|(name, document)| json!({"PolicyName": name, "PolicyDocument": document}))
-                .collect();
-            let attached: Vec<Value> = after
-                .attached
-                .iter()
-                .map(|arn| json!({"PolicyName": last(arn), "PolicyArn": arn}))
-                .collect();
-            let entry = json!({inline: inlines, "AttachedManagedPolicies": attached});
-            list.insert(arn.clone(), entry);
-        }
+        entries.change(named);
         for document in &named.documents {
             let (Some(value), To::Policy { .. } | To::Version(..)) =
                 (document.value(), &document.to)
@@ -234,8 +297,56 @@ pub(crate) fn change(proposals: &[&Named<'_>], current: &Current) -> Value {
             policies.insert(arn, entry);
         }
     }
-    let [users, roles, policies] = lists;
-    json!({"UserDetailList": users, "GroupDetailList": {}, "RoleDetailList": roles, "Policies": policies})
+    let list = |kind: &str, inline: &str| -> Map<String, Value> {
+        let of_kind = entries.all.iter().filter(|((of, _), _)| *of == kind);
+        of_kind
+            .map(|((_, arn), after)| (arn.clone(), after.entry(inline)))
+            .collect()
+    };
+    json!({
+        "UserDetailList": list("user", "UserPolicyList"), "GroupDetailList": list("group", "GroupPolicyList"),
+        "RoleDetailList": list("role", "RolePolicyList"), "Policies": policies,
+    })
+}
+
+/// What users, groups and roles have with proposals, one laid over the other.
+struct Entries<'c> {
+    current: &'c Current,
+    /// By kind and ARN.
+    all: BTreeMap<(&'static str, String), After>,
+}
+
+impl Entries<'_> {
+    fn change(&mut self, named: &Named<'_>) {
+        let shared = named.proposal.shared();
+        if let Some(group) = shared.and_then(|shared| shared.group.as_ref()) {
+            self.entry("group", group).change(named);
+            return;
+        }
+        if let Some((policy, attached_to)) = named.detached_from_all() {
+            for arn in attached_to {
+                let (kind, _) = entity(arn);
+                let entry = self.entry(kind, arn);
+                entry.attached.retain(|attached| attached != policy);
+            }
+        }
+        if shared.is_none() {
+            for arn in named.proposal.principals() {
+                self.entry(named.kind(), arn).change(named);
+            }
+        }
+    }
+
+    fn entry(&mut self, kind: &'static str, arn: &str) -> &mut After {
+        let entry = self.all.entry((kind, arn.to_owned()));
+        entry.or_insert_with(|| {
+            let current = self.current.of(arn).cloned().unwrap_or_default();
+            After {
+                inline: current.inline,
+                attached: current.attached,
+            }
+        })
+    }
 }
 
 /// The entry of a managed policy that is new, or has a new version.
@@ -257,14 +368,28 @@ fn policy_entry(document: &NamedDocument<'_>, value: &Value) -> (String, Value) 
     }
 }
 
-/// What a user or role has with a proposal.
+/// What a user, group or role has with proposals.
 struct After {
     inline: Vec<(String, Value)>,
     attached: Vec<String>,
 }
 
 impl After {
-    fn of(named: &Named<'_>, current: Option<&CurrentPolicies>) -> After {
+    fn entry(&self, list: &str) -> Value {
+        let inline: Vec<Value> = self
+            .inline
+            .iter()
+            .map(|(name, document)| json!({"PolicyName": name, "PolicyDocument": document}))
+            .collect();
+        let attached: Vec<Value> = self
+            .attached
+            .iter()
+            .map(|arn| json!({"PolicyName": last(arn), "PolicyArn": arn}))
+            .collect();
+        json!({list: inline, "AttachedManagedPolicies": attached})
+    }
+
+    fn change(&mut self, named: &Named<'_>) {
         let is_edit = named
             .proposal
             .documents
@@ -276,30 +401,24 @@ impl After {
             left.any(|left| left.policy == id)
         };
         let replaced = |id: &str| named.proposal.replaced.iter().any(|one| one == id);
-        let attached = current.map_or(&[][..], |current| &current.attached);
-        let attached = attached.iter().filter(|arn| match is_edit {
+        self.attached.retain(|arn| match is_edit {
             // What stands in a new version stays attached.
             true => !replaced(arn) || named.has_version_of(arn),
             false => stays(arn),
         });
-        let mut after = After {
-            inline: Vec::new(),
-            attached: attached.cloned().collect(),
-        };
-        if let Some(current) = current.filter(|_| is_edit) {
-            after.inline = current.inline.clone();
+        if !is_edit {
+            self.inline.clear();
         }
         for document in &named.documents {
             match &document.to {
                 To::Policy { arn, .. } if document.written.is_some() => {
-                    after.attached.push(arn.clone());
+                    self.attached.push(arn.clone());
                 }
-                To::Inline(name) => after.put(name, document.value()),
-                To::Set => after.put(INLINE_OF_SET, document.value()),
+                To::Inline(name) => self.put(name, document.value()),
+                To::Set => self.put(INLINE_OF_SET, document.value()),
                 To::Policy { .. } | To::Version(..) => {}
             }
         }
-        after
     }
 
     fn put(&mut self, name: &str, document: Option<Value>) {
