@@ -35,6 +35,7 @@ mod reference_log;
 mod replay;
 mod rightsize;
 mod rightsize_edits;
+mod rightsize_shared;
 mod s3;
 mod sample_logs;
 mod sessions;

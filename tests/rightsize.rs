@@ -274,6 +274,35 @@ impl Managed {
     }
 }
 
+/// The commands of `aws` in a script, each as its words; the version that is in force is this.
+pub(crate) fn commands(script: &Path, default: &str) -> Vec<Vec<String>> {
+    let folder = script.parent().unwrap();
+    let stub = folder.join("stub");
+    fs::create_dir_all(&stub).unwrap();
+    let log = folder.join("calls");
+    let aws = stub.join("aws");
+    let answer = format!("[ \"$2\" = get-policy ] && echo {default}");
+    fs::write(&aws, format!("#!/bin/sh\nfor word in \"$@\"; do printf '%s\\t' \"$word\"; done >> calls\necho >> calls\n{answer}\ntrue\n")).unwrap();
+    Command::new("chmod").arg("+x").arg(&aws).status().unwrap();
+    let path = format!("{}:{}", text(&stub), std::env::var("PATH").unwrap());
+    let status = Command::new("sh")
+        .arg(script)
+        .env("PATH", path)
+        .current_dir(folder)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    // The shell has taken the quotes apart; each command is a line of words.
+    let lines = fs::read_to_string(&log).unwrap();
+    fs::remove_dir_all(&stub).unwrap();
+    fs::remove_file(&log).unwrap();
+    let words = |line: &str| -> Vec<String> {
+        let words = line.split('\t').filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect()
+    };
+    lines.lines().map(words).collect()
+}
+
 impl Account {
     fn load(iam: &Path, arn: &str) -> Account {
         let account = arn.split(':').nth(4).unwrap();
@@ -320,48 +349,25 @@ impl Account {
 
     /// Does what a script asks of `aws iam`: an opponent that knows the commands from AWS's reference.
     pub(crate) fn run(&mut self, script: &Path, account: &str) {
-        // The shell takes the quotes apart; each command comes as a line of words.
         let folder = script.parent().unwrap();
-        let stub = folder.join("stub");
-        fs::create_dir_all(&stub).unwrap();
-        let log = folder.join("calls");
-        let _ = fs::remove_file(&log);
-        let aws = stub.join("aws");
         // Only the version that is in force is asked for, of the one policy that has several.
         let newest = self
             .managed
             .values()
             .max_by_key(|managed| managed.versions.len());
         let default = newest.map(|managed| managed.default.clone());
-        let answer = format!(
-            "[ \"$2\" = get-policy ] && echo {}",
-            default.unwrap_or_default()
-        );
-        fs::write(&aws, format!("#!/bin/sh\nfor word in \"$@\"; do printf '%s\\t' \"$word\"; done >> calls\necho >> calls\n{answer}\ntrue\n")).unwrap();
-        Command::new("chmod").arg("+x").arg(&aws).status().unwrap();
-        let path = format!("{}:{}", text(&stub), std::env::var("PATH").unwrap());
-        let status = Command::new("sh")
-            .arg(script)
-            .env("PATH", path)
-            .current_dir(folder)
-            .status()
-            .unwrap();
-        assert!(status.success());
-        for line in fs::read_to_string(&log).unwrap().lines() {
-            let words: Vec<&str> = line.split('\t').filter(|word| !word.is_empty()).collect();
+        for words in commands(script, &default.unwrap_or_default()) {
             let option = |name: &str| {
-                let place = words.iter().position(|word| *word == name);
-                place.map(|place| words[place + 1].to_owned())
+                let place = words.iter().position(|word| word == name);
+                place.map(|place| words[place + 1].clone())
             };
             let document = || -> Value {
                 let file = option("--policy-document").unwrap();
                 let file = folder.join(file.strip_prefix("file://").unwrap());
                 serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
             };
-            self.command(words[1], &option, &document, account);
+            self.command(&words[1], &option, &document, account);
         }
-        fs::remove_dir_all(&stub).unwrap();
-        fs::remove_file(&log).unwrap();
     }
 
     fn command(

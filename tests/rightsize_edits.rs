@@ -10,26 +10,26 @@ use serde_json::{Value, json};
 use crate::rightsize::{Account, Managed};
 use crate::support::{Ran, analyze, python, retrial, text, write};
 
-const ACCOUNT: &str = "111122223333";
-const OTHER: &str = "444455556666";
-const BUILD: &str = "arn:aws:iam::111122223333:role/build";
+pub(crate) const ACCOUNT: &str = "111122223333";
+pub(crate) const OTHER: &str = "444455556666";
+pub(crate) const BUILD: &str = "arn:aws:iam::111122223333:role/build";
 const OWN: &str = "arn:aws:iam::111122223333:policy/team/Own";
-const SHARED: &str = "arn:aws:iam::111122223333:policy/Shared";
-const OF_AWS: &str = "arn:aws:iam::aws:policy/AmazonSageMakerReadOnly";
+pub(crate) const SHARED: &str = "arn:aws:iam::111122223333:policy/Shared";
+pub(crate) const OF_AWS: &str = "arn:aws:iam::aws:policy/AmazonSageMakerReadOnly";
 
-fn allow(sid: &str, actions: &[&str]) -> Value {
+pub(crate) fn allow(sid: &str, actions: &[&str]) -> Value {
     json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": "*"})
 }
 
-fn document(statements: &[Value]) -> Value {
+pub(crate) fn document(statements: &[Value]) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-fn inline(name: &str, statements: &[Value]) -> Value {
+pub(crate) fn inline(name: &str, statements: &[Value]) -> Value {
     json!([{"PolicyName": name, "PolicyDocument": document(statements)}])
 }
 
-fn role(name: &str, inline: Value, attached: &[&str]) -> Value {
+pub(crate) fn role(name: &str, inline: Value, attached: &[&str]) -> Value {
     let (path, name) = name
         .rsplit_once('/')
         .map_or(("/".to_owned(), name), |(path, name)| {
@@ -54,7 +54,7 @@ fn role(name: &str, inline: Value, attached: &[&str]) -> Value {
     })
 }
 
-fn policy(arn: &str, versions: &[(&str, Value)], attachments: u64) -> Value {
+pub(crate) fn policy(arn: &str, versions: &[(&str, Value)], attachments: u64) -> Value {
     let (default, _) = versions.last().unwrap();
     let list: Vec<Value> = versions
         .iter()
@@ -74,14 +74,14 @@ fn policy(arn: &str, versions: &[(&str, Value)], attachments: u64) -> Value {
 }
 
 /// Logs, a snapshot of two accounts and what came of them.
-struct World {
+pub(crate) struct World {
     folder: tempfile::TempDir,
-    records: Vec<Value>,
-    details: [Value; 2],
+    pub(crate) records: Vec<Value>,
+    pub(crate) details: [Value; 2],
 }
 
 impl World {
-    fn new(roles: Vec<Value>, policies: Vec<Value>) -> World {
+    pub(crate) fn new(roles: Vec<Value>, policies: Vec<Value>) -> World {
         let ana = json!({
             "Path": "/", "UserName": "ana", "UserId": "AIDAEXAMPLEUSERANA000",
             "Arn": "arn:aws:iam::111122223333:user/ana", "CreateDate": "2024-01-01T00:00:00Z", "GroupList": [],
@@ -109,12 +109,17 @@ impl World {
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// A call on a day of November, in Ireland.
-    fn call(&mut self, role: &str, (day, name): (u32, &str), parameters: Value) -> &mut Value {
+    pub(crate) fn call(
+        &mut self,
+        role: &str,
+        (day, name): (u32, &str),
+        parameters: Value,
+    ) -> &mut Value {
         self.call_with("ASIAEXAMPLEKEYOFROLE", role, (day, name), parameters)
     }
 
@@ -153,7 +158,7 @@ impl World {
         self.record((day, "sagemaker.amazonaws.com", name), identity, parameters)
     }
 
-    fn record(
+    pub(crate) fn record(
         &mut self,
         (day, source, name): (u32, &str, &str),
         identity: Value,
@@ -173,7 +178,7 @@ impl World {
     }
 
     /// Ten days of calls that every world has, so that its window is one.
-    fn days(&mut self, role: &str) {
+    pub(crate) fn days(&mut self, role: &str) {
         for day in 1..=10 {
             self.call(role, (day, "ListTrainingJobs"), json!(null));
         }
@@ -194,7 +199,7 @@ impl World {
         (out, iam)
     }
 
-    fn rightsize(&self, more: &[&str]) -> Ran {
+    pub(crate) fn rightsize(&self, more: &[&str]) -> Ran {
         let (out, iam) = match self.path("out").exists() {
             true => (self.path("out"), self.path("iam")),
             false => self.analyzed(),
@@ -205,17 +210,17 @@ impl World {
         retrial(&arguments)
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         let path = self.path("to").join(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    fn json_file(&self, name: &str) -> Value {
+    pub(crate) fn json_file(&self, name: &str) -> Value {
         serde_json::from_str(&self.file(name)).unwrap()
     }
 
     /// The change that stands in a folder breaks nothing and opens nothing, as the other command says.
-    fn is_clean(&self, folder: &str) {
+    pub(crate) fn is_clean(&self, folder: &str) {
         let (out, iam) = (self.path("out"), self.path("iam"));
         let change = self.path("to").join(folder).join("change.json");
         let fail_on = "newly-denied,newly-undetermined,newly-allowed";
@@ -277,7 +282,7 @@ fn with_policies_of_each_kind() -> World {
     world
 }
 
-const EDIT: [&str; 2] = ["--mode", "edit"];
+pub(crate) const EDIT: [&str; 2] = ["--mode", "edit"];
 
 #[test]
 fn an_edit_takes_out_what_nothing_needs_and_keeps_the_rest() {
@@ -289,7 +294,7 @@ fn an_edit_takes_out_what_nothing_needs_and_keeps_the_rest() {
         .expect_status(0);
     let folder = format!("{ACCOUNT}/role-build");
     let of = |file: &str| world.json_file(&format!("{folder}/{file}"));
-    assert!(ran.stdout.contains("4 policies edited"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("3 policies edited"), "{}", ran.stdout);
     // Inline policies come first; the statement without a name has nothing left.
     let job = "arn:aws:sagemaker:eu-west-1:111122223333:training-job/churn-*";
     let kept = json!({"Sid": "Describe", "Effect": "Allow", "Action": ["sagemaker:DescribeTrainingJob"],
@@ -302,10 +307,7 @@ fn an_edit_takes_out_what_nothing_needs_and_keeps_the_rest() {
              "Condition": {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}},
             {"Effect": "Deny", "Action": "sagemaker:DeleteModel", "Resource": "*"}]});
     assert_eq!(of("policy-2.json"), own);
-    let team =
-        json!({"Sid": "Team", "Effect": "Allow", "Action": "sagemaker:ListApps", "Resource": "*"});
-    assert_eq!(of("policy-3.json"), document(&[team]));
-    let of_aws = of("policy-4.json").to_string();
+    let of_aws = of("policy-3.json").to_string();
     assert!(of_aws.contains("sagemaker:ListEndpoints\""), "{of_aws}");
     assert!(!of_aws.contains("sagemaker:DescribeEndpoint"), "{of_aws}");
     world.is_clean(&folder);
@@ -313,7 +315,7 @@ fn an_edit_takes_out_what_nothing_needs_and_keeps_the_rest() {
     for words in [
         "| arn:aws:iam::111122223333:role/build\\#Inline | edited | statement 1 | Describe |",
         "| arn:aws:iam::111122223333:policy/team/Own | given a new version | Old | Jobs |",
-        "| arn:aws:iam::111122223333:policy/Shared | replaced by an edited copy: others have it too, or it is a boundary |  | Team |",
+        "* shared policy arn:aws:iam::111122223333:policy/Shared: not asked for, and have it, too: arn:aws:iam::111122223333:role/other",
         "| arn:aws:iam::aws:policy/AmazonSageMakerReadOnly | replaced by an edited copy: AWS's own policies cannot be edited |",
     ] {
         assert!(summary.contains(words), "{words} in {summary}");
@@ -321,6 +323,8 @@ fn an_edit_takes_out_what_nothing_needs_and_keeps_the_rest() {
     let certificate = world.file(&format!("{folder}/certificate.md"));
     assert!(certificate.starts_with("Of its "), "{certificate}");
     assert!(certificate.contains(" 0 newly denied, 0 newly undetermined, 0 newly allowed."));
+    let left = "* arn:aws:iam::111122223333:policy/Shared is not its alone";
+    assert!(certificate.contains(left), "{certificate}");
 }
 
 /// The steps of an edit make what was tried, and lead back.
@@ -411,7 +415,7 @@ fn the_steps_of_an_edit_and_their_inverse() {
         String::from_utf8_lossy(&output.stderr)
     );
     let parsed: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(parsed["resource"].as_array().unwrap().len(), 6, "{parsed}");
+    assert_eq!(parsed["resource"].as_array().unwrap().len(), 4, "{parsed}");
     assert_eq!(parsed["import"].as_array().unwrap().len(), 2, "{parsed}");
 }
 
@@ -480,7 +484,7 @@ fn an_edit_that_a_session_would_not_survive_is_refused() {
     world.rightsize(&["--fail-on", "refused"]).expect_status(0);
 }
 
-const SET: &str = "aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Data";
+pub(crate) const SET: &str = "aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Data";
 
 /// One permission set in two accounts: each role uses something else, and each account has its own policy of a name.
 fn with_a_permission_set() -> World {
@@ -723,6 +727,7 @@ fn json_is_one_object_with_these_members() {
                 "drop_unobservable",
                 "mine_conditions",
                 "proposals",
+                "together",
                 "no_proposal",
                 "skipped",
             ],
@@ -734,15 +739,28 @@ fn json_is_one_object_with_these_members() {
             json!({"begin": "2026-11-01T00:00:00Z", "split": "2026-11-09T00:00:00Z", "end": "2026-11-11T00:00:00Z"})
         );
         for none in report["no_proposal"].as_array().unwrap() {
-            members(none, &["of", "why"]);
+            members(none, &["of", "why", "refused", "who"]);
         }
         let proposals = report["proposals"].as_array().unwrap();
         assert!(!proposals.is_empty());
+        assert_eq!(report["together"].is_null(), mode == "new");
+        if mode == "edit" {
+            members(&report["together"], &REPLAY);
+        }
         for proposal in proposals {
             check_proposal(proposal, mode == "edit");
         }
     }
 }
+
+const REPLAY: [&str; 6] = [
+    "newly_denied",
+    "newly_undetermined",
+    "newly_allowed",
+    "other",
+    "not_listed",
+    "groups",
+];
 
 fn check_proposal(proposal: &Value, is_edit: bool) {
     members(
@@ -750,6 +768,7 @@ fn check_proposal(proposal: &Value, is_edit: bool) {
         &[
             "principal_arns",
             "permission_set",
+            "shared_policy",
             "folder",
             "refused",
             "calls",
@@ -767,17 +786,12 @@ fn check_proposal(proposal: &Value, is_edit: bool) {
         &proposal["last_fifth"],
         &["calls", "denied", "undetermined"],
     );
-    members(
-        &proposal["replay"],
-        &[
-            "newly_denied",
-            "newly_undetermined",
-            "newly_allowed",
-            "other",
-            "not_listed",
-            "groups",
-        ],
-    );
+    members(&proposal["replay"], &REPLAY);
+    let shared = &proposal["shared_policy"];
+    if !shared.is_null() {
+        members(shared, &["policy", "group", "attached_to"]);
+        assert!(is_edit);
+    }
     for left in proposal["left"].as_array().unwrap() {
         members(left, &["policy", "why"]);
     }

@@ -9,7 +9,7 @@
     reason = "tests may fail loudly"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use bumpalo::Bump;
@@ -18,8 +18,8 @@ use retrial_replay::{
     Assumptions, Certainty, Covered, CoveredHour, Gather, Mapping, MineConditions, NoProposal,
     Outcome, PermissionInputs, PermissionOptions, PermissionStates, PermissionUses, Proposal,
     RecordedCall, RecordedRequest, RecordedWrites, Recording, Replayer, RightsizingEvidence,
-    RightsizingInputs, RightsizingMode, SeenCall, SessionKnowledge, StatementEdit, StatementReason,
-    Trails, Verdict, permissions, propose,
+    RightsizingInputs, RightsizingMode, SeenCall, SessionKnowledge, SharedPolicies, StatementEdit,
+    StatementReason, Trails, Verdict, permissions, propose, propose_shared,
 };
 use serde_json::{Value, json};
 
@@ -109,13 +109,13 @@ const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
 /// One piece of a pattern: a character that is to be taken as it is, or a wildcard.
 type Piece = (char, bool);
 
-/// The pieces of a pattern, with the variables of Ana.
-fn pieces(pattern: &str) -> Vec<Piece> {
+/// The pieces of a pattern, with the variables of a user.
+fn pieces(pattern: &str, user: &str) -> Vec<Piece> {
     let mut out = Vec::new();
     let mut rest = pattern;
     while let Some(next) = rest.chars().next() {
         let known = [
-            ("${aws:username}", "ana"),
+            ("${aws:username}", user),
             ("${*}", "*"),
             ("${?}", "?"),
             ("${$}", "$"),
@@ -144,7 +144,7 @@ fn glob(pattern: &[Piece], text: &[char]) -> bool {
 }
 
 /// Whether a text matches, part by part.
-fn matches(pattern: &str, text: &str, parts: usize) -> bool {
+fn matches(pattern: &str, (text, user): (&str, &str), parts: usize) -> bool {
     if pattern == "*" {
         return true;
     }
@@ -153,8 +153,9 @@ fn matches(pattern: &str, text: &str, parts: usize) -> bool {
         pattern.splitn(parts, ':').collect(),
         text.splitn(parts, ':').collect(),
     );
-    let one =
-        |(pattern, text): (&&str, &&str)| glob(&pieces(pattern), &text.chars().collect::<Vec<_>>());
+    let one = |(pattern, text): (&&str, &&str)| {
+        glob(&pieces(pattern, user), &text.chars().collect::<Vec<_>>())
+    };
     pattern.len() == text.len() && pattern.iter().zip(&text).all(one)
 }
 
@@ -172,6 +173,8 @@ fn values(value: &Value) -> Vec<&str> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Request<'a> {
+    /// The user's name.
+    user: &'a str,
     action: &'a str,
     resource: &'a str,
     region: &'a str,
@@ -180,8 +183,8 @@ struct Request<'a> {
 fn applies(statement: &Value, request: Request<'_>) -> bool {
     let listed = |element: &Value, text: &str, parts: usize, fold: bool| {
         values(element).iter().any(|pattern| match fold {
-            true => matches(&pattern.to_lowercase(), &text.to_lowercase(), parts),
-            false => matches(pattern, text, parts),
+            true => matches(&pattern.to_lowercase(), (&text.to_lowercase(), ""), parts),
+            false => matches(pattern, (text, request.user), parts),
         })
     };
     let about = match statement.get("NotAction") {
@@ -251,37 +254,10 @@ impl World {
             .enumerate()
             .map(|(number, document)| json!({"PolicyName": format!("p{number}"), "PolicyDocument": document}))
             .collect();
-        let details = json!({
-            "UserDetailList": [{"UserName": "ana", "Arn": USER, "Path": "/", "UserId": "AIDAEXAMPLEUSERANA000",
+        let snapshot = snapshot_of(&json!({
+            "UserDetailList": [{"UserName": "ana", "Arn": USER, "Path": "/", "UserId": id_of("ana"),
                 "CreateDate": "2024-01-01T00:00:00Z", "UserPolicyList": inline, "GroupList": []}],
-            "RoleDetailList": [], "GroupDetailList": [], "Policies": []});
-        let arn = format!("arn:aws:cloudtrail:eu-west-1:{ACCOUNT}:trail/t");
-        let trails = json!({
-            "trailList": [{"Name": "t", "TrailARN": arn, "HomeRegion": "eu-west-1", "IsMultiRegionTrail": true}],
-            "eventSelectors": [{"TrailARN": arn, "EventSelectors": [
-                {"ReadWriteType": "All", "IncludeManagementEvents": true, "DataResources": [
-                    {"Type": "AWS::DynamoDB::Table", "Values": ["arn:aws:dynamodb"]},
-                    {"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}]}]}]});
-        let buckets = json!({
-            "data": {"OwnerAccount": ACCOUNT, "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}},
-            "other": {"OwnerAccount": ACCOUNT, "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}});
-        let path = |name: &str| format!("accounts/{ACCOUNT}/{name}");
-        let files = [
-            (path("authorization-details.json"), details.to_string()),
-            (path("trails.json"), trails.to_string()),
-            (path("s3-buckets.json"), buckets.to_string()),
-            (path("resource-policies/s3.json"), "{}".to_owned()),
-            (path("resource-policies/dynamodb.json"), "{}".to_owned()),
-        ];
-        let files: Vec<SnapshotFile<'_>> = files
-            .iter()
-            .map(|(path, text)| SnapshotFile {
-                path,
-                bytes: text.as_bytes(),
-            })
-            .collect();
-        let (snapshot, issues) = Snapshot::read(&files, Catalogue::bundled()).unwrap();
-        assert_eq!(issues, []);
+            "RoleDetailList": [], "GroupDetailList": [], "Policies": []}));
         World {
             documents,
             snapshot,
@@ -289,10 +265,47 @@ impl World {
     }
 }
 
+/// With a trail that records everything, and buckets whose policies say nothing.
+fn snapshot_of(details: &Value) -> Snapshot {
+    let arn = format!("arn:aws:cloudtrail:eu-west-1:{ACCOUNT}:trail/t");
+    let trails = json!({
+            "trailList": [{"Name": "t", "TrailARN": arn, "HomeRegion": "eu-west-1", "IsMultiRegionTrail": true}],
+            "eventSelectors": [{"TrailARN": arn, "EventSelectors": [
+                {"ReadWriteType": "All", "IncludeManagementEvents": true, "DataResources": [
+                    {"Type": "AWS::DynamoDB::Table", "Values": ["arn:aws:dynamodb"]},
+                    {"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}]}]}]});
+    let buckets = json!({
+            "data": {"OwnerAccount": ACCOUNT, "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}},
+            "other": {"OwnerAccount": ACCOUNT, "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}}});
+    let path = |name: &str| format!("accounts/{ACCOUNT}/{name}");
+    let files = [
+        (path("authorization-details.json"), details.to_string()),
+        (path("trails.json"), trails.to_string()),
+        (path("s3-buckets.json"), buckets.to_string()),
+        (path("resource-policies/s3.json"), "{}".to_owned()),
+        (path("resource-policies/dynamodb.json"), "{}".to_owned()),
+    ];
+    let files: Vec<SnapshotFile<'_>> = files
+        .iter()
+        .map(|(path, text)| SnapshotFile {
+            path,
+            bytes: text.as_bytes(),
+        })
+        .collect();
+    let (snapshot, issues) = Snapshot::read(&files, Catalogue::bundled()).unwrap();
+    assert_eq!(issues, []);
+    snapshot
+}
+
 struct Called<'a> {
     request: Request<'a>,
     outcome: Outcome,
     day: i64,
+}
+
+/// Unique, as IAM's ids of users look.
+fn id_of(user: &str) -> String {
+    format!("AIDAEXAMPLEUSER{:0<6}", user.to_uppercase())
 }
 
 fn see<'s>(
@@ -302,7 +315,10 @@ fn see<'s>(
 ) {
     let arena = Bump::new();
     let region = [called.request.region];
-    let name = ["ana"];
+    let user = called.request.user;
+    let name = [user];
+    let arn = format!("arn:aws:iam::{ACCOUNT}:user/{user}");
+    let id = id_of(user);
     let context: &[(&str, &[&str])] = &[("aws:RequestedRegion", &region), ("aws:username", &name)];
     let requests = [RecordedRequest {
         action: called.request.action,
@@ -316,10 +332,10 @@ fn see<'s>(
         hidden_keys: &[],
     }];
     let recorded = RecordedCall {
-        principal_arn: Some(USER),
+        principal_arn: Some(&arn),
         principal_type: Some("IAMUser"),
         session_name: None,
-        principal_id: Some("AIDAEXAMPLEUSERANA000"),
+        principal_id: Some(&id),
         caller_account_id: Some(ACCOUNT),
         invoked_by: None,
         identity_provider: None,
@@ -378,15 +394,27 @@ const LAST_FIFTH: i64 = 80;
 fn proposed(
     world: &World,
     calls: &[Called<'_>],
-    (parts, asked): (usize, Asked),
+    how: (usize, Asked),
 ) -> Result<Proposal, NoProposal> {
+    made(&world.snapshot, calls, how, &|inputs| {
+        propose(inputs, world.snapshot.principal(USER).unwrap())
+    })
+}
+
+/// What is made of calls that are gathered in so many parts.
+fn made<R>(
+    snapshot: &Snapshot,
+    calls: &[Called<'_>],
+    (parts, asked): (usize, Asked),
+    make: &dyn Fn(&RightsizingInputs<'_, '_>) -> R,
+) -> R {
     let catalogue = Catalogue::bundled();
     let (mapping, recording) = mapping();
-    let replayer = Replayer::new(catalogue, mapping, &world.snapshot, Assumptions::Named);
+    let replayer = Replayer::new(catalogue, mapping, snapshot, Assumptions::Named);
     let fresh = || {
         (
-            PermissionUses::new(&world.snapshot),
-            RightsizingEvidence::new(&world.snapshot, catalogue, None).with_conditions(true),
+            PermissionUses::new(snapshot),
+            RightsizingEvidence::new(snapshot, catalogue, None).with_conditions(true),
         )
     };
     let mut early = fresh();
@@ -415,12 +443,12 @@ fn proposed(
         }
     }
     let inputs = PermissionInputs {
-        snapshot: &world.snapshot,
+        snapshot: snapshot,
         catalogue,
         uses: &gathered.0,
         covered: &covered,
         writes: &RecordedWrites::default(),
-        trails: &Trails::of(&world.snapshot).0,
+        trails: &Trails::of(snapshot).0,
         recording,
         options: PermissionOptions {
             min_window_days: 30,
@@ -444,13 +472,14 @@ fn proposed(
         },
     )
     .unwrap();
+    let shared = SharedPolicies::of(snapshot, &BTreeMap::new());
     let inputs = RightsizingInputs {
         catalogue,
         evidence: &gathered.1,
         states: &states.into_inner(),
         drop_unobservable: true,
         mode: match asked {
-            Asked::Edits => RightsizingMode::Edit(&BTreeSet::new()),
+            Asked::Edits => RightsizingMode::Edit(&shared),
             _ => RightsizingMode::New,
         },
         mine: match asked {
@@ -458,7 +487,7 @@ fn proposed(
             _ => MineConditions::No,
         },
     };
-    propose(&inputs, world.snapshot.principal(USER).unwrap())
+    make(&inputs)
 }
 
 /// The documents of a proposal; without one statement.
@@ -493,6 +522,7 @@ fn made_up(seed: u64) -> (World, Vec<Called<'static>>) {
     let calls = (0..30)
         .map(|_| Called {
             request: Request {
+                user: "ana",
                 action: dice.pick(&ACTIONS),
                 resource: dice.pick(&ASKED),
                 region: dice.pick(&REGIONS),
@@ -524,7 +554,7 @@ fn proposal_of(seed: u64, world: &World, calls: &[Called<'_>], asked: Asked) -> 
 /// The requests that got through, none of which new documents may deny, and beside which they may open nothing.
 fn keeps_and_opens_nothing<'c>(
     seed: u64,
-    (world, calls): (&World, &'c [Called<'c>]),
+    (user, old, calls): (&'c str, &[Value], &'c [Called<'c>]),
     new: &[Value],
 ) -> BTreeSet<Request<'c>> {
     let used: BTreeSet<Request<'_>> = calls
@@ -536,7 +566,7 @@ fn keeps_and_opens_nothing<'c>(
             )
         })
         .map(|called| called.request)
-        .filter(|request| allowed(&world.documents, *request))
+        .filter(|request| request.user == user && allowed(old, *request))
         .collect();
     for request in &used {
         assert!(
@@ -563,13 +593,14 @@ fn keeps_and_opens_nothing<'c>(
         for resource in ASKED.iter().chain(&others) {
             for region in REGIONS {
                 let request = Request {
+                    user,
                     action,
                     resource,
                     region,
                 };
                 if allowed(new, request) {
                     assert!(
-                        allowed(&world.documents, request),
+                        allowed(old, request),
                         "seed {seed}: {request:?} is opened by {new:#?}"
                     );
                 }
@@ -583,7 +614,7 @@ fn check(seed: u64, asked: Asked) -> Option<Proposal> {
     let (world, calls) = made_up(seed);
     let proposal = proposal_of(seed, &world, &calls, asked)?;
     let new = without(&proposal, "");
-    let used = keeps_and_opens_nothing(seed, (&world, &calls), &new);
+    let used = keeps_and_opens_nothing(seed, ("ana", &world.documents, &calls), &new);
     for document in &proposal.documents {
         assert!(document.json().len() <= 6_144);
         let findings = lint(&document.json(), PolicyKind::Identity, Catalogue::bundled());
@@ -663,9 +694,191 @@ fn edits_keep_all_but_what_nothing_needs() {
             }
             new[place] = edited;
         }
-        keeps_and_opens_nothing(seed, (&world, &calls), &new);
+        keeps_and_opens_nothing(seed, ("ana", &world.documents, &calls), &new);
     }
     assert!(narrowed > 40, "only {narrowed} statements were narrowed");
+}
+
+/// Users, whose policies are partly nobody's alone.
+struct Sharing {
+    /// By their ids.
+    documents: BTreeMap<String, Value>,
+    /// The ids of what each user has.
+    of: BTreeMap<&'static str, Vec<String>>,
+    snapshot: Snapshot,
+}
+
+const USERS: [&str; 3] = ["ana", "bob", "cy"];
+
+impl Sharing {
+    /// Two managed policies and a group with an inline one, had by some of three users, directly or by the group, and
+    /// an inline policy of each.
+    fn new(dice: &mut Dice) -> Sharing {
+        let arns = ["One", "Two"].map(|name| format!("arn:aws:iam::{ACCOUNT}:policy/{name}"));
+        let group = format!("arn:aws:iam::{ACCOUNT}:group/g");
+        let mut documents = BTreeMap::new();
+        for arn in &arns {
+            documents.insert(arn.clone(), document(dice));
+        }
+        documents.insert(format!("{group}#i"), document(dice));
+        let attached = |ids: &[String]| -> Vec<Value> {
+            let ids = ids.iter();
+            ids.map(|id| json!({"PolicyArn": id, "PolicyName": id.rsplit('/').next()}))
+                .collect()
+        };
+        let some = |dice: &mut Dice| -> Vec<String> {
+            arns.iter().filter(|_| dice.one_in(2)).cloned().collect()
+        };
+        let of_group = some(dice);
+        let mut of = BTreeMap::new();
+        let mut users = Vec::new();
+        for user in USERS {
+            let own = some(dice);
+            let is_member = dice.one_in(2);
+            let arn = format!("arn:aws:iam::{ACCOUNT}:user/{user}");
+            let inline = document(dice);
+            users.push(json!({
+                "UserName": user, "Arn": arn, "Path": "/", "UserId": id_of(user), "CreateDate": "2024-01-01T00:00:00Z",
+                "UserPolicyList": [{"PolicyName": "own", "PolicyDocument": inline}],
+                "AttachedManagedPolicies": attached(&own), "GroupList": if is_member { vec!["g"] } else { vec![] },
+            }));
+            let mut ids = own;
+            ids.push(format!("{arn}#own"));
+            documents.insert(format!("{arn}#own"), inline);
+            if is_member {
+                ids.push(format!("{group}#i"));
+                ids.extend(of_group.iter().cloned());
+            }
+            ids.sort();
+            ids.dedup();
+            of.insert(user, ids);
+        }
+        let policies = arns.iter().map(|arn| {
+            json!({
+                "Arn": arn, "PolicyName": arn.rsplit('/').next(), "DefaultVersionId": "v1", "Path": "/",
+                "PolicyVersionList": [{"VersionId": "v1", "IsDefaultVersion": true, "Document": documents[arn]}],
+            })
+        });
+        let snapshot = snapshot_of(&json!({
+            "UserDetailList": users, "RoleDetailList": [], "Policies": policies.collect::<Vec<_>>(),
+            "GroupDetailList": [{"GroupName": "g", "Arn": group, "Path": "/", "GroupId": "AGPAEXAMPLEGROUPG0000",
+                "CreateDate": "2024-01-01T00:00:00Z", "AttachedManagedPolicies": attached(&of_group),
+                "GroupPolicyList": [{"PolicyName": "i", "PolicyDocument": documents[&format!("{group}#i")]}]}],
+        }));
+        Sharing {
+            documents,
+            of,
+            snapshot,
+        }
+    }
+
+    fn documents_of(&self, user: &str, edited: &BTreeMap<String, Option<Value>>) -> Vec<Value> {
+        let ids = self.of[user].iter();
+        ids.filter_map(|id| match edited.get(id) {
+            Some(edited) => edited.clone(),
+            None => Some(self.documents[id].clone()),
+        })
+        .collect()
+    }
+
+    fn calls(dice: &mut Dice) -> Vec<Called<'static>> {
+        let call = |_| Called {
+            request: Request {
+                user: dice.pick(&USERS),
+                action: dice.pick(&ACTIONS),
+                resource: dice.pick(&ASKED),
+                region: dice.pick(&REGIONS),
+            },
+            outcome: Outcome::Succeeded,
+            day: i64::try_from(dice.roll(100)).unwrap(),
+        };
+        (0..60).map(call).collect()
+    }
+
+    /// The edited documents of a proposal, by their ids; nothing where nothing is left.
+    fn edited(&self, proposal: &Proposal) -> BTreeMap<String, Option<Value>> {
+        let edits = proposal.documents.iter().map(|document| {
+            let edit = document.edit.as_ref().unwrap();
+            let edited = edit.applied_to(&self.documents[&edit.policy]).unwrap();
+            (edit.policy.clone(), (!edit.is_gone()).then_some(edited))
+        });
+        edits.collect()
+    }
+
+    fn keep(&self, seed: u64, calls: &[Called<'_>], edited: &BTreeMap<String, Option<Value>>) {
+        for user in USERS {
+            let old = self.documents_of(user, &BTreeMap::new());
+            let new = self.documents_of(user, edited);
+            keeps_and_opens_nothing(seed, (user, &old, calls), &new);
+        }
+    }
+}
+
+/// What several have is edited for all of them; each edit is sound by itself, and all of them are together.
+#[test]
+fn edits_of_what_several_have_keep_what_each_of_them_used() {
+    let (mut shared, mut narrowed) = (0, 0);
+    for seed in 1..=60_u64 {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let sharing = Sharing::new(&mut dice);
+        let calls = Sharing::calls(&mut dice);
+        let all = |parts| {
+            made(
+                &sharing.snapshot,
+                &calls,
+                (parts, Asked::Edits),
+                &|inputs| {
+                    let RightsizingMode::Edit(policies) = inputs.mode else {
+                        panic!("edits are asked for");
+                    };
+                    let of_all = policies
+                        .iter()
+                        .map(|policy| propose_shared(inputs, policy, None));
+                    let own = sharing
+                        .snapshot
+                        .principals()
+                        .filter(|one| one.name != "root");
+                    let own = own.map(|principal| propose(inputs, principal));
+                    of_all
+                        .chain(own)
+                        .filter_map(Result::ok)
+                        .collect::<Vec<Proposal>>()
+                },
+            )
+        };
+        let proposals = all(1);
+        assert_eq!(proposals, all(4), "parts show, seed {seed}");
+        let mut together = BTreeMap::new();
+        for proposal in &proposals {
+            let edited = sharing.edited(proposal);
+            sharing.keep(seed, &calls, &edited);
+            if let Some(subject) = proposal.shared() {
+                shared += 1;
+                let has_it = |user: &&&str| sharing.of[**user].contains(&subject.policy);
+                let holders = USERS.iter().filter(has_it);
+                let holders: Vec<String> = holders
+                    .map(|user| format!("arn:aws:iam::{ACCOUNT}:user/{user}"))
+                    .collect();
+                assert_eq!(subject.holders, holders, "seed {seed}");
+                narrowed += proposal.narrowed;
+            }
+            for (id, document) in edited {
+                assert!(
+                    together.insert(id, document).is_none(),
+                    "edited twice, seed {seed}"
+                );
+            }
+        }
+        sharing.keep(seed, &calls, &together);
+    }
+    assert!(
+        shared > 60,
+        "only {shared} policies that several have were edited"
+    );
+    assert!(
+        narrowed > 40,
+        "only {narrowed} actions of them were narrowed"
+    );
 }
 
 /// One statement, and calls of one Region; and one more.
@@ -677,6 +890,7 @@ fn a_condition_goes_by_one_call_that_breaks_it() {
     ]);
     let call = |region, day| Called {
         request: Request {
+            user: "ana",
             action: "dynamodb:GetItem",
             resource: "arn:aws:dynamodb:eu-west-1:111122223333:table/orders-20",
             region,
@@ -747,6 +961,7 @@ fn three_thousand_pairs_fit_into_the_quotas() {
             let names = names.iter().cycle().skip(place).take(75 - place % 2);
             names.map(move |resource| Called {
                 request: Request {
+                    user: "ana",
                     action,
                     resource,
                     region: "eu-west-1",

@@ -98,7 +98,7 @@ pub(crate) enum Command {
     /// Propose the least policies that still allow what was used, each with a certificate
     ///
     /// For each user, role and permission set: new policies in the place of its own, or with `--mode edit` the present ones
-    /// with less in them. They allow what the recorded calls used, what the jobs of an execution role need, and
+    /// with less in them, those that several have once for all of them. They allow what the recorded calls used, what the jobs of an execution role need, and
     /// whatever nobody could have seen used. Each proposal is replayed on the whole window before it is written; one
     /// that would deny a call that got through, or leave it open, is refused. Nothing is ever allowed that was not.
     /// How resources are generalised, and what is edited, stands in `crates/replay/src/rightsizing/README.md`.

@@ -64,9 +64,7 @@ fn write_page(
     if let Some(shared) = proposal.shared() {
         writeln!(
             out,
-            "Edited for all who have it, and tried on the calls of all of them: {}. It is attached to {}.\n\nTried alone: \
-             where a proposal for one of them, or for another policy of theirs, is applied too, the first page of the \
-             summary says what all of them do together.\n",
+            "Edited for all who have it, and tried on the calls of all of them: {}. It is attached to {}.\n",
             markdown::names(&shared.holders),
             markdown::names(&shared.attached_to)
         )?;
@@ -222,6 +220,12 @@ fn write_basis(out: &mut String, subject: &Subject<'_>) -> std::fmt::Result {
     ];
     for (name, value) in rows {
         writeln!(out, "| {name} | {} |", escaped(&value))?;
+    }
+    if subject.together.is_some() {
+        writeln!(
+            out,
+            "\nThis proposal was tried alone. What all of the run do together stands in its summary."
+        )?;
     }
     writeln!(
         out,
