@@ -443,7 +443,7 @@ fn made<R>(
         }
     }
     let inputs = PermissionInputs {
-        snapshot: snapshot,
+        snapshot,
         catalogue,
         uses: &gathered.0,
         covered: &covered,

@@ -83,6 +83,9 @@ pub(crate) struct RightsizeArgs {
     pub(crate) assume_multi_region: bool,
 
     /// New policies, or the present ones edited
+    ///
+    /// With `edit`, a policy that several users and roles have, and what a group has, is edited once for all who have
+    /// it; it is refused if it is also a permissions boundary. AWS's own policies are replaced by an edited copy.
     #[arg(long, value_enum, default_value_t = Mode::New)]
     pub(crate) mode: Mode,
 
@@ -121,9 +124,6 @@ pub(crate) enum Mode {
     /// New managed policies of the least statements
     New,
     /// The present documents with less in them: statements, their Sids and their order stay
-    ///
-    /// A policy that several users and roles have, and a group's, is edited once for all who have it; it is
-    /// refused if it is also a permissions boundary. AWS's own policies are replaced by an edited copy.
     Edit,
 }
 
