@@ -13,12 +13,13 @@ use crate::call_session::{CallSession, is_assumed_root};
 use crate::caller::{Caller, CallerKind};
 use crate::changes::{Change, change};
 use crate::denial::{Denial, denial_of};
+use crate::key_order::{KeyOrders, NamedValues};
 use crate::keys::{KeySource, call_keys, record_keys, resource_keys};
 use crate::known_callers::{CallerOf, KeepTexts, KnownCaller, KnownCallers};
 use crate::mapping::{Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, Need};
 use crate::session::SessionKnowledge;
 use crate::verdict::{Judged, Reason, Verdict, judge};
-use crate::{Omission, Outcome, partition_of};
+use crate::{Omission, Outcome, partition_of, split_at_mark};
 
 /// How replay treats what was not collected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -120,15 +121,15 @@ pub(crate) struct Bench<'a, 'r, 's> {
     pub(crate) asker: Option<retrial_iam::Caller<'s, 'a>>,
     pub(crate) session: &'r CallSession<'r>,
     pub(crate) vpc_endpoint: Option<&'a str>,
-    pub(crate) keys: &'r Context<'a>,
     pub(crate) arena: &'a Bump,
 }
 
 /// Who made a call, and what is known of it beforehand.
-struct Who<'a, 's> {
+struct Who<'a, 's, 'o> {
     caller: Caller<'a>,
     principal: Result<&'s Principal, Reason>,
     keys: Option<SharedKeys<'a>>,
+    orders: &'o mut KeyOrders,
 }
 
 impl<'s> Replayer<'s> {
@@ -189,6 +190,7 @@ impl<'s> Replayer<'s> {
             caller,
             principal: caller.principal(self.snapshot),
             keys: None,
+            orders: &mut KeyOrders::default(),
         };
         self.replay_of(who, (record, session), arena, scratch)
     }
@@ -218,6 +220,7 @@ impl<'s> Replayer<'s> {
             caller: known.caller,
             principal,
             keys: Some(known.keys),
+            orders: &mut callers.orders,
         };
         let call = self.replay_of(who, (record, session), arena, scratch);
         (call, Some(known))
@@ -225,7 +228,7 @@ impl<'s> Replayer<'s> {
 
     fn replay_of<'a>(
         &self,
-        who: Who<'a, 's>,
+        who: Who<'a, 's, '_>,
         (record, session): (&Record<'a>, SessionKnowledge<'_>),
         arena: &'a Bump,
         scratch: &mut Scratch<'s>,
@@ -237,6 +240,7 @@ impl<'s> Replayer<'s> {
             caller,
             principal,
             keys: shared,
+            orders,
         } = who;
         let outcome = Outcome::of_error_code(record.error_code);
         let mapped = self.map(record, &caller, arena);
@@ -274,22 +278,28 @@ impl<'s> Replayer<'s> {
                     asker: asker.ok().filter(|_| obstacle.is_none()),
                     session: &session,
                     vpc_endpoint: record.vpc_endpoint_id,
-                    keys: &keys,
                     arena,
                 };
                 let mut rows = BumpVec::with_capacity_in(requests.len(), arena);
-                rows.extend(
-                    requests
-                        .iter()
-                        .map(|request| self.request(&bench, request, scratch)),
-                );
+                if let Some((last, others)) = requests.split_last() {
+                    for request in others {
+                        let keys = keys.clone();
+                        rows.push(self.request(&bench, (request, keys), orders, scratch));
+                    }
+                    // Most calls have one request: their keys are not copied.
+                    rows.push(self.request(&bench, (last, keys), orders, scratch));
+                }
                 rows.into_bump_slice()
             }
             _ => &[],
         };
         let (decision, verdict, reason) = match obstacle {
             Some(reason) => (None, Verdict::NotEvaluated, Some(reason)),
-            None => verdict_of(outcome, &required(requests)),
+            None => {
+                let mut required = BumpVec::with_capacity_in(requests.len(), arena);
+                required.extend(required_of(requests));
+                verdict_of(outcome, &required)
+            }
         };
         Call {
             caller,
@@ -393,11 +403,10 @@ impl<'s> Replayer<'s> {
             asker: Some(asker),
             session: &session,
             vpc_endpoint: record.vpc_endpoint_id,
-            keys: &keys,
             arena,
         };
         let explain = |mapped: &MappedRequest<'a>| {
-            let context = self.context(&bench, mapped);
+            let context = self.context(keys.clone(), mapped, arena);
             self.evaluator
                 .explain_as(asker, &question(&bench, mapped, &context))
         };
@@ -407,22 +416,23 @@ impl<'s> Replayer<'s> {
     pub(crate) fn request<'a>(
         &self,
         bench: &Bench<'a, '_, 's>,
-        mapped: &MappedRequest<'a>,
+        (mapped, keys): (&MappedRequest<'a>, Context<'a>),
+        orders: &mut KeyOrders,
         scratch: &mut Scratch<'s>,
     ) -> CallRequest<'a>
     where
         's: 'a,
     {
-        let context = self.context(bench, mapped);
+        let context = self.context(keys, mapped, bench.arena);
         let decided = self.decided(bench, (mapped, &context), scratch);
         let besides = context.besides_shared();
         CallRequest {
             context: match besides {
                 Some(entries) => {
                     let entries = entries.iter().map(|entry| (entry.key(), entry.state()));
-                    context_column(entries, bench.arena)
+                    context_column(entries, orders, bench.arena)
                 }
-                None => context_column(context.iter(), bench.arena),
+                None => context_column(context.iter(), orders, bench.arena),
             },
             context_is_whole: besides.is_none() || !context.has_shared(),
             hidden_keys: self.hidden_keys(mapped.action, &context, bench.arena),
@@ -491,14 +501,15 @@ impl<'s> Replayer<'s> {
     /// The keys of one request: the call's, those that its parameters feed, and its resource's.
     pub(crate) fn context<'a>(
         &self,
-        bench: &Bench<'a, '_, 's>,
+        keys: Context<'a>,
         mapped: &MappedRequest<'a>,
+        arena: &'a Bump,
     ) -> Context<'a>
     where
         's: 'a,
     {
         let (resource_arn, resource_known, account) = resource_of(mapped);
-        let mut context = bench.keys.clone();
+        let mut context = keys;
         for (key, state) in mapped.keys {
             context.set(key, *state);
         }
@@ -507,8 +518,9 @@ impl<'s> Replayer<'s> {
         } else {
             None
         };
-        let service = mapped.action.split(':').next().unwrap_or_default();
-        resource_keys(service, account, tags, bench.arena, &mut context);
+        let service =
+            split_at_mark(mapped.action, b':').map_or(mapped.action, |(service, _)| service);
+        resource_keys(service, account, tags, arena, &mut context);
         context
     }
 
@@ -638,12 +650,11 @@ fn obstacle(record: &Record<'_>, caller: &Caller<'_>, mapped: &Mapped<'_>) -> Op
 }
 
 /// What the verdict of a call stands on.
-pub(crate) fn required(requests: &[CallRequest<'_>]) -> Vec<Judged> {
+pub(crate) fn required_of(requests: &[CallRequest<'_>]) -> impl Iterator<Item = Judged> {
     requests
         .iter()
         .filter(|request| request.required)
         .filter_map(judged)
-        .collect()
 }
 
 /// The verdict of a call that nothing stands in the way of.
@@ -723,8 +734,9 @@ fn family_state<'a>(context: &Context<'a>, key: &str) -> Option<KeyState<'a>> {
 /// The `context` column: known keys with their values, absent ones with none. Unknown ones stay out.
 fn context_column<'a>(
     keys: impl Iterator<Item = (&'a str, KeyState<'a>)>,
+    orders: &mut KeyOrders,
     arena: &'a Bump,
-) -> &'a [(&'a str, &'a [&'a str])] {
+) -> &'a [NamedValues<'a>] {
     let mut column = BumpVec::with_capacity_in(USUAL_KEYS, arena);
     for (key, state) in keys {
         let values: &'a [&'a str] = match state {
@@ -735,53 +747,5 @@ fn context_column<'a>(
         };
         column.push((key, values));
     }
-    sorted_by_key(&column, arena)
-}
-
-/// The entries in the order of their keys.
-///
-/// They are sorted by the first 15 bytes of their keys, as numbers with their places in the last byte, and
-/// only what these do not tell apart by whole texts: comparing texts was a twentieth of a run.
-pub(crate) fn sorted_by_key<'a>(
-    column: &[(&'a str, &'a [&'a str])],
-    arena: &'a Bump,
-) -> &'a [(&'a str, &'a [&'a str])] {
-    let mut order: BumpVec<'_, u128> = BumpVec::with_capacity_in(column.len(), arena);
-    let numbers = (0..=u8::MAX).zip(column);
-    order.extend(numbers.map(|(at, (key, _))| beginning(key) | u128::from(at)));
-    order.sort_unstable();
-    let mut sorted = BumpVec::with_capacity_in(column.len(), arena);
-    sorted.extend(
-        order
-            .iter()
-            .filter_map(|at| column.get(usize::from(*at as u8)).copied()),
-    );
-    // More entries than a byte can number.
-    sorted.extend(column.iter().skip(order.len()).copied());
-    // Only keys that begin alike can still be out of order.
-    let mut pairs = order.windows(2).zip(sorted.windows(2));
-    let is_sorted = pairs.all(|pair| match pair {
-        ([a, b], [(key, _), (behind, _)]) => a >> u8::BITS != b >> u8::BITS || key <= behind,
-        _ => true,
-    });
-    if !is_sorted || order.len() < column.len() {
-        sorted.sort_unstable_by_key(|(key, _)| *key);
-    }
-    sorted.into_bump_slice()
-}
-
-/// The first 15 bytes of a key, as a number of the same order whose last byte is 0.
-pub(crate) fn beginning(key: &str) -> u128 {
-    let bytes = key.as_bytes();
-    let number = match bytes.first_chunk() {
-        Some(whole) => u128::from_be_bytes(*whole),
-        None => {
-            let mut beginning = [0; 16];
-            for (place, byte) in beginning.iter_mut().zip(bytes) {
-                *place = *byte;
-            }
-            u128::from_be_bytes(beginning)
-        }
-    };
-    number & !u128::from(u8::MAX)
+    orders.sorted(&column, arena)
 }

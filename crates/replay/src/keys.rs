@@ -434,14 +434,13 @@ fn time_keys<'a>(source: KeySource<'a, '_>, context: &mut Context<'a>) {
         let seconds = (time.micros() - created.micros()) / 1_000_000;
         context.set(
             "aws:MultiFactorAuthAge",
-            one(arena.alloc_str(&seconds.to_string())),
+            one(bumpalo::format!(in arena, "{}", seconds).into_bump_str()),
         );
     }
     context.set("aws:CurrentTime", one(text));
-    context.set(
-        "aws:EpochTime",
-        one(arena.alloc_str(&(time.micros().div_euclid(1_000_000)).to_string())),
-    );
+    let seconds = time.micros().div_euclid(1_000_000);
+    let seconds = bumpalo::format!(in arena, "{}", seconds).into_bump_str();
+    context.set("aws:EpochTime", one(seconds));
 }
 
 /// See <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html>.
@@ -495,10 +494,8 @@ fn encryption_context_keys<'a>(pairs: Json<'a>, arena: &'a Bump, context: &mut C
             } else {
                 one(value)
             };
-            context.set(
-                arena.alloc_str(&format!("kms:EncryptionContext:{name}")),
-                state,
-            );
+            let key = bumpalo::format!(in arena, "kms:EncryptionContext:{}", name);
+            context.set(key.into_bump_str(), state);
         }
     }
     context.set("kms:EncryptionContext:*", KeyState::Absent);

@@ -14,9 +14,9 @@ use retrial_iam::{Context, ContextEntry, KeyState, Principal, SharedKeys, Snapsh
 use rustc_hash::FxHasher;
 
 use crate::Reason;
-use crate::call::{beginning, sorted_by_key};
 use crate::call_session::{CallSession, is_assumed_root};
 use crate::caller::Caller;
+use crate::key_order::{KeyOrders, NamedValues, beginning};
 use crate::keys::{KeySource, caller_keys};
 use crate::memo::Question;
 use crate::session::SessionKnowledge;
@@ -47,8 +47,8 @@ pub trait KeepTexts<'k> {
 pub struct KnownCallers<'s, 'k, 'x> {
     slots: Vec<Option<Box<Slot<'s, 'k>>>>,
     question: Vec<u8>,
-    /// In which order the keys of the last one were sorted: most have the same keys.
-    order: Vec<u8>,
+    /// How keys were sorted, of callers and of requests.
+    pub(crate) orders: KeyOrders,
     sessions: PhantomData<&'x crate::Session>,
 }
 
@@ -96,7 +96,7 @@ impl Default for KnownCallers<'_, '_, '_> {
         Self {
             slots: Vec::new(),
             question: Vec::new(),
-            order: Vec::new(),
+            orders: KeyOrders::default(),
             sessions: PhantomData,
         }
     }
@@ -128,7 +128,7 @@ impl<'s, 'k, 'x> KnownCallers<'s, 'k, 'x> {
         }) {
             return Some((known.principal, known.known));
         }
-        let (principal, known) = asked.find(keep, &mut self.order);
+        let (principal, known) = asked.find(keep, &mut self.orders);
         *slot = Some(Box::new(Slot {
             hash,
             identity: written.into(),
@@ -201,7 +201,7 @@ impl<'a, 's: 'a> CallerOf<'a, '_, '_, 's> {
     fn find<'k>(
         &self,
         keep: &impl KeepTexts<'k>,
-        order: &mut Vec<u8>,
+        orders: &mut KeyOrders,
     ) -> (Result<&'s Principal, Reason>, KnownCaller<'k>) {
         let record = self.record;
         let caller = Caller::of(record, self.arena);
@@ -220,10 +220,11 @@ impl<'a, 's: 'a> CallerOf<'a, '_, '_, 's> {
             arena: self.arena,
         });
         let (entries, column) = kept_keys(&context, keep, self.arena);
-        let (context, beginnings) = in_order(&column, order, keep.arena());
+        let context = orders.sorted(&column, keep.arena());
+        let beginnings = context.iter().map(|(key, _)| beginning(key));
         let known = KnownCaller {
             context,
-            beginnings,
+            beginnings: keep.arena().alloc_slice_fill_iter(beginnings),
             keys: SharedKeys::new(keep.arena().alloc_slice_copy(&entries)),
             ..KnownCaller::kept(&caller, record, keep)
         };
@@ -231,15 +232,12 @@ impl<'a, 's: 'a> CallerOf<'a, '_, '_, 's> {
     }
 }
 
-/// An entry of a context's column.
-type Named<'k> = (&'k str, &'k [&'k str]);
-
 /// A context's entries where they are kept, and the entries of the column `context`, in no order.
 fn kept_keys<'k, 'a>(
     context: &Context<'a>,
     keep: &impl KeepTexts<'k>,
     arena: &'a Bump,
-) -> (BumpVec<'a, ContextEntry<'k>>, BumpVec<'a, Named<'k>>) {
+) -> (BumpVec<'a, ContextEntry<'k>>, BumpVec<'a, NamedValues<'k>>) {
     let room = context.entries().len();
     let mut entries = BumpVec::with_capacity_in(room, arena);
     let mut column = BumpVec::with_capacity_in(room, arena);
@@ -265,35 +263,6 @@ fn kept_keys<'k, 'a>(
         column.push((key, values));
     }
     (entries, column)
-}
-
-/// The column in the order of its keys, and what these begin with. `order` is a guess, and becomes what it is.
-fn in_order<'k>(
-    column: &[Named<'k>],
-    order: &mut Vec<u8>,
-    arena: &'k Bump,
-) -> (&'k [Named<'k>], &'k [u128]) {
-    let guessed = order.iter().filter_map(|at| column.get(usize::from(*at)));
-    let mut before: Option<(u128, &str)> = None;
-    let is_right = order.len() == column.len()
-        && guessed.clone().all(|(key, _)| {
-            let now = (beginning(key), *key);
-            before.replace(now).is_none_or(|before| before < now)
-        });
-    let sorted: &'k [Named<'k>] = if is_right {
-        let mut sorted = BumpVec::with_capacity_in(column.len(), arena);
-        sorted.extend(guessed.copied());
-        sorted.into_bump_slice()
-    } else {
-        let sorted = sorted_by_key(column, arena);
-        let place = |(key, _): &Named<'_>| column.iter().position(|(other, _)| other == key);
-        let places = sorted.iter().filter_map(place);
-        order.clear();
-        order.extend(places.filter_map(|place| u8::try_from(place).ok()));
-        sorted
-    };
-    let beginnings = sorted.iter().map(|(key, _)| beginning(key));
-    (sorted, arena.alloc_slice_fill_iter(beginnings))
 }
 
 /// Whether `aws:SecureTransport` is known: see [`caller_keys`].

@@ -24,6 +24,7 @@ mod changes;
 mod denial;
 mod findings;
 mod issued_session;
+mod key_order;
 mod keys;
 mod known_callers;
 mod mapping;

@@ -11,10 +11,11 @@ use retrial_iam::{Context, Decision, KeyState, MissingKeys, Scratch, Snapshot, V
 
 use crate::Outcome;
 use crate::asker::{Asking, asker};
-use crate::call::{Bench, CallRequest, Replayer, judged, required, verdict_of};
+use crate::call::{Bench, CallRequest, Replayer, judged, required_of, verdict_of};
 use crate::call_session::CallSession;
 use crate::caller::{Caller, CallerKind};
 use crate::issued_session::is_session_key;
+use crate::key_order::KeyOrders;
 use crate::keys::{ASSUMED_ROOT, Tagged, is_of_snapshot, principal_tag_keys};
 use crate::mapping::{Certainty, Mapped, MappedRequest, MappedResource};
 use crate::memo::{KeyFact, KeyFacts, Memo, Question};
@@ -88,7 +89,7 @@ impl<'s> Replayer<'s> {
         let requests: &'a [CallRequest<'a>] = requests.into_bump_slice();
         let judgement = Judgement {
             obstacle: desk.obstacle,
-            required: required(requests),
+            required: required_of(requests).collect(),
         };
         let (decision, verdict, reason) = judgement.verdict(call.outcome);
         Replayed {
@@ -226,20 +227,17 @@ impl<'a, 'r, 's: 'a> Desk<'a, 'r, 's> {
     ) -> CallRequest<'a> {
         let facts = &mut KeyFacts::default();
         let keys = self.keys(recorded, facts);
-        let bench = self.bench(recorded, &keys);
-        self.replayer.request(&bench, mapped, scratch)
+        let bench = self.bench(recorded);
+        let orders = &mut KeyOrders::default();
+        self.replayer
+            .request(&bench, (mapped, keys), orders, scratch)
     }
 
-    fn bench<'k>(
-        &'k self,
-        recorded: &RecordedRequest<'a>,
-        keys: &'k Context<'a>,
-    ) -> Bench<'a, 'k, 's> {
+    fn bench(&self, recorded: &RecordedRequest<'a>) -> Bench<'a, '_, 's> {
         Bench {
             asker: self.asker,
             session: &self.session,
             vpc_endpoint: recorded.vpc_endpoint(),
-            keys,
             arena: self.arena,
         }
     }
@@ -306,8 +304,8 @@ impl<'a, 'r, 's: 'a> Desk<'a, 'r, 's> {
         scratch: &mut Scratch<'s>,
     ) -> CallRequest<'a> {
         let keys = self.keys(recorded, facts);
-        let bench = self.bench(recorded, &keys);
-        let context = self.replayer.context(&bench, mapped);
+        let bench = self.bench(recorded);
+        let context = self.replayer.context(keys, mapped, self.arena);
         self.replayer.decided(&bench, (mapped, &context), scratch)
     }
 
