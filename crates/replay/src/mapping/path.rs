@@ -6,7 +6,7 @@ use retrial_cloudtrail::{Json, JsonKind};
 
 use crate::omission::is_hidden;
 
-use super::view::{COPY_SOURCE_PARTS, RECORD_FIELDS, Shown, View};
+use super::view::{COPY_SOURCE_PARTS, MemberBit, RECORD_FIELDS, Shown, View};
 
 /// A place in a record.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub(super) struct Path {
     text: Box<str>,
     root: Root,
     steps: Vec<Step>,
+    /// Which member of the request it begins with; `None` where that is not told by one name.
+    first: Option<MemberBit>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,9 +105,11 @@ impl Path {
             _ => None,
         };
         let known = derived.is_none_or(|names| names.contains(&rest));
+        let first = steps.first().filter(|step| !step.anywhere && !step.prefix);
         known.then_some(Self {
             text: text.into(),
             root,
+            first: first.map(|step| MemberBit::of(&step.name)),
             steps,
         })
     }
@@ -119,9 +123,10 @@ impl Path {
     pub(super) fn values<'a>(&self, view: &View<'a, '_>, found: &mut dyn FnMut(Json<'a>)) -> Sent {
         let start = match self.root {
             Root::Request => match view.shown {
-                Shown::Object(parameters) => match self.steps.split_first() {
-                    // Most paths, of which a record has a dozen.
-                    Some((step, rest)) if !step.anywhere && !step.prefix => {
+                Shown::Object(parameters) => match (self.steps.split_first(), self.first) {
+                    // Most paths, of which a record has a dozen; and most lead nowhere.
+                    (Some(_), Some(first)) if !view.may_have(first) => return Sent::No,
+                    (Some((step, rest)), Some(_)) => {
                         let mut sent = Sent::No;
                         if let Some(member) = view.member(&step.name) {
                             enter(member, step, rest, &mut |value| {

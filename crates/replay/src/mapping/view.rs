@@ -23,9 +23,26 @@ pub(super) struct View<'a, 'r> {
     pub(super) kinds: Option<&'a Kinds>,
     copy_source: OnceCell<Option<CopySource<'a>>>,
     access_point: OnceCell<Option<&'a str>>,
-    members: OnceCell<&'a [(&'a str, Json<'a>)]>,
+    members: OnceCell<(&'a [(&'a str, Json<'a>)], MemberBits)>,
     recorded: OnceCell<&'a [Recorded<'a>]>,
     sent: OnceCell<&'a [Recorded<'a>]>,
+}
+
+/// One of 64 bits for the name of a member: nearly all names that are not there are told by it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MemberBit(u64);
+
+/// Those of all members.
+#[derive(Debug, Clone, Copy)]
+struct MemberBits(u64);
+
+impl MemberBit {
+    pub(super) fn of(name: &str) -> Self {
+        let bytes = name.as_bytes();
+        let end = |byte: Option<&u8>| byte.map_or(0, |byte| usize::from(*byte));
+        let mixed = bytes.len() * 5 + end(bytes.first()) * 3 + end(bytes.last());
+        Self(1 << (mixed % 64))
+    }
 }
 
 /// An ARN in the record and its type among those of the event's service.
@@ -110,15 +127,28 @@ impl<'a, 'r> View<'a, 'r> {
 
     /// A member of the request; the first, where a name occurs twice.
     pub(super) fn member(&self, name: &str) -> Option<Json<'a>> {
-        let members = self.members.get_or_init(|| {
+        let (members, _) = self.members();
+        let (_, value) = members.iter().find(|(own, _)| *own == name)?;
+        Some(*value)
+    }
+
+    /// Whether the request may have a member of such a name; `false` where it has none.
+    pub(super) fn may_have(&self, member: MemberBit) -> bool {
+        let (_, bits) = self.members();
+        bits.0 & member.0 != 0
+    }
+
+    fn members(&self) -> (&'a [(&'a str, Json<'a>)], MemberBits) {
+        *self.members.get_or_init(|| {
             let mut members = BumpVec::new_in(self.arena);
             if let Shown::Object(parameters) = self.shown {
                 members.extend(parameters.members());
             }
-            members.into_bump_slice()
-        });
-        let (_, value) = members.iter().find(|(own, _)| *own == name)?;
-        Some(*value)
+            let bits = members
+                .iter()
+                .fold(0, |bits, (name, _)| bits | MemberBit::of(name).0);
+            (members.into_bump_slice(), MemberBits(bits))
+        })
     }
 
     fn kind_of(&self, arn: &str) -> Option<&'static str> {
