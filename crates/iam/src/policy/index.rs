@@ -10,7 +10,9 @@ use crate::pattern::{ActionElement, ActionName, PrefixEnd, ResourceText, hash_of
 /// The statements of one policy, by action.
 #[derive(Debug)]
 pub(super) struct StatementIndex {
-    /// Sorted by hash: the actions that are spelled out.
+    /// The hashes of the actions that are spelled out, sorted: they alone are searched, and lie close.
+    hashes: Box<[u64]>,
+    /// These actions.
     spelled: Box<[Spelled]>,
     /// Sorted by service: the statements that can be about its actions, in the document's order.
     by_service: Box<[ServiceStatements]>,
@@ -21,7 +23,6 @@ pub(super) struct StatementIndex {
 /// An action that a statement spells out.
 #[derive(Debug)]
 struct Spelled {
-    hash: u64,
     /// In lower case.
     action: Box<str>,
     /// The statements about it, in the document's order.
@@ -85,8 +86,10 @@ impl StatementIndex {
             }
             spelled.extend(names.iter().map(|name| entry.spelled(name, statements)));
         }
-        spelled.sort_unstable_by_key(|entry| entry.hash);
+        spelled.sort_unstable_by_key(|(hash, _)| *hash);
+        let (hashes, spelled): (Vec<u64>, Vec<Spelled>) = spelled.into_iter().unzip();
         StatementIndex {
+            hashes: hashes.into(),
             spelled: spelled.into(),
             by_service,
             any_service: candidates(statements, None),
@@ -121,14 +124,12 @@ impl StatementIndex {
     }
 
     fn spelled(&self, action: ActionName<'_>) -> Option<&Spelled> {
-        let first = self
-            .spelled
-            .partition_point(|entry| entry.hash < action.hash);
-        self.spelled
-            .get(first..)?
-            .iter()
-            .take_while(|entry| entry.hash == action.hash)
-            .find(|entry| *entry.action == *action.text)
+        let first = self.hashes.partition_point(|hash| *hash < action.hash);
+        let hashes = self.hashes.get(first..)?.iter();
+        hashes
+            .zip(self.spelled.get(first..)?)
+            .take_while(|(hash, _)| **hash == action.hash)
+            .find_map(|(_, entry)| (*entry.action == *action.text).then_some(entry))
     }
 
     fn of_service(&self, service: &str) -> &[Candidate] {
@@ -211,7 +212,7 @@ impl ServiceStatements {
             .sum()
     }
 
-    fn spelled(&self, name: &str, statements: &[Statement]) -> Spelled {
+    fn spelled(&self, name: &str, statements: &[Statement]) -> (u64, Spelled) {
         let text = format!("{}:{name}", self.service);
         let mut buffer = String::new();
         let action = ActionName::fold(&text, &mut buffer);
@@ -228,11 +229,12 @@ impl ServiceStatements {
                 gates: gates.len() - before,
             });
         }
-        Spelled {
-            hash: hash_of_action(&text),
+        let hash = hash_of_action(&text);
+        let spelled = Spelled {
             action: text.into(),
             statements: about.into(),
             gates: gates.into(),
-        }
+        };
+        (hash, spelled)
     }
 }

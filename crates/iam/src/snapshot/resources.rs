@@ -409,8 +409,9 @@ impl Resources {
         if let Some(tags) = self.tags.get(resource_arn) {
             return Some(tags);
         }
-        let mut parts = resource_arn.split(':').skip(2);
-        let (service, region, account) = (parts.next()?, parts.next()?, parts.next()?);
+        // A text without that many parts is no ARN.
+        let account = arn_part(resource_arn, 4)?;
+        let (service, region) = (arn_part(resource_arn, 2)?, arn_part(resource_arn, 3)?);
         if account.is_empty() {
             return None;
         }
