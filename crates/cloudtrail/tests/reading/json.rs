@@ -235,3 +235,41 @@ proptest! {
         check(&damaged);
     }
 }
+
+/// What is written of an object is the same only where the object is.
+#[test]
+fn what_is_written_of_an_object() {
+    let written = |text: &str| {
+        let parsed = RecordParser::new().parse(text.as_bytes(), |record| {
+            let object = record.json.get("o").unwrap();
+            object.written_members().map(str::to_owned)
+        });
+        parsed.unwrap()
+    };
+    let of = |object: &str| written(&format!(r#"{{"a":1,"o":{object},"b":2}}"#));
+    let objects = [
+        r#"{"x":"y"}"#,
+        r#"{"x":"z"}"#,
+        r#"{"x":null}"#,
+        r#"{"x":true}"#,
+        r#"{"x":1}"#,
+        r#"{"x":{}}"#,
+        r#"{"x":[]}"#,
+        r#"{"x":"y","z":null}"#,
+        r#"{"x":"\u0079"}"#,
+        r#"{"x":{"y":"z"}}"#,
+        r#"{"x":{"y":{"z":1}}}"#,
+    ];
+    for one in objects {
+        for other in objects {
+            assert_eq!(of(one) == of(other), one == other, "{one} {other}");
+        }
+        assert!(of(one).is_some());
+        // The last member.
+        assert!(written(&format!(r#"{{"o":{one}}}"#)).is_some());
+    }
+    for not_told in [r#"{}"#, r#"{"\u0078":"y"}"#, r#""x""#, "[]", "null"] {
+        assert_eq!(of(not_told), None, "{not_told}");
+    }
+    assert_eq!(written(r#"{"o":{"x":"y"},"\u0062":2}"#), None);
+}
