@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use retrial_cloudtrail::{Record, RecordParser};
 use retrial_iam::Scratch;
 use retrial_replay::{Call, KnownCaller, KnownCallers, Session, SessionKnowledge, session_key};
-use retrial_tables::{ChangeRow, DecisionRow, NeedRow};
+use retrial_tables::{ChangeRow, DecisionRow, NeedRow, Workers};
 
 use crate::analyze::Run;
 use crate::dates::{Dated, event_date};
@@ -14,7 +14,6 @@ use crate::rows::{Origin, RowPlace};
 use crate::sessions::{Found, Sessions};
 use crate::texts::{Keeping, Texts};
 use crate::waiting::{DeliveryDay, WaitingRecord};
-use crate::workers::Workers;
 
 /// The waiting records that one thread decides at a time. It must not follow from the number of
 /// threads: rows keep its order.

@@ -17,7 +17,7 @@ use retrial_cloudtrail::{
 };
 use retrial_replay::{Caller, issued_session};
 use retrial_storage::StorageError;
-use retrial_tables::{RejectRow, SessionRow};
+use retrial_tables::{RejectRow, SessionRow, Workers};
 
 use crate::analyze::Run;
 use crate::coverage::FileCoverage;
@@ -28,7 +28,6 @@ use crate::report::Report;
 use crate::retry::{Retry, class};
 use crate::rows::session_row;
 use crate::slice::{Failure, FilePart, failed_part};
-use crate::workers::Workers;
 
 /// What one file contributes to a slice at most; a larger file goes on in further rounds, so that one
 /// file, however large or however it was made, never decides how much memory a run needs.

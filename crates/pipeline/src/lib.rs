@@ -56,7 +56,6 @@ mod texts;
 mod usage;
 mod waiting;
 mod work;
-mod workers;
 
 pub use analyze::{BATCH_BYTES, Options, PipelineError, Progress, Run, SLICE_BYTES, analyze};
 pub use compact::{Compact, Compacted};

@@ -10,7 +10,7 @@ use bumpalo::Bump;
 use rayon::prelude::*;
 use retrial_cloudtrail::{Record, Reject, RejectScope};
 use retrial_replay::{Caller, KnownCallers, session_key};
-use retrial_tables::{RejectRow, SessionRow};
+use retrial_tables::{RejectRow, SessionRow, Workers};
 
 use crate::analyze::Run;
 use crate::coverage::{CellOf, FileCoverage};
@@ -23,7 +23,6 @@ use crate::retry::class;
 use crate::rows::Origin;
 use crate::shards::Recorded;
 use crate::texts::{Keeping, Texts};
-use crate::workers::Workers;
 
 /// Why the storage did not deliver a file: a later run may have it.
 #[derive(Debug, Clone)]

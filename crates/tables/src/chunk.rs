@@ -20,6 +20,7 @@ use zstd::bulk::Compressor;
 use crate::delta;
 use crate::hybrid;
 use crate::leaf::{Leaf, Levels, PageEnd, Values};
+use crate::writer::COMPRESSION_LEVEL;
 
 /// A text in the statistics is cut to so many bytes: they are in every footer, and anybody can make a
 /// long text.
@@ -32,9 +33,10 @@ pub(crate) struct Chunk {
 }
 
 /// Encodes and compresses chunks, in buffers that are used again.
+#[derive(Default)]
 pub(crate) struct ChunkEncoder {
-    compressor: Compressor<'static>,
-    level: ZstdLevel,
+    /// Made for the first page.
+    compressor: Option<Compressor<'static>>,
     raw: Vec<u8>,
     packed: Vec<u8>,
 }
@@ -97,15 +99,6 @@ impl Paged<'_> {
 }
 
 impl ChunkEncoder {
-    pub(crate) fn new(level: i32) -> Result<Self, ParquetError> {
-        Ok(Self {
-            compressor: Compressor::new(level)?,
-            level: ZstdLevel::try_new(level)?,
-            raw: Vec::new(),
-            packed: Vec::new(),
-        })
-    }
-
     /// Encodes a leaf, whose last page has ended.
     pub(crate) fn encode(
         &mut self,
@@ -150,7 +143,7 @@ impl ChunkEncoder {
             Distinct::Texts(texts) => text_statistics(leaf, texts, numbers.len()),
             Distinct::Integers(_) => None,
         };
-        let mut writer = ChunkWriter::new(leaf, self.level);
+        let mut writer = ChunkWriter::new(leaf);
         if !pays(distinct, numbers) {
             self.pages(&mut writer, Encoding::PLAIN, |values, raw| {
                 for number in numbers.get(values).unwrap_or_default() {
@@ -182,7 +175,7 @@ impl ChunkEncoder {
     }
 
     fn unique(&mut self, leaf: &Paged<'_>, texts: &[&str]) -> Result<Chunk, ParquetError> {
-        let mut writer = ChunkWriter::new(leaf, self.level);
+        let mut writer = ChunkWriter::new(leaf);
         let encoding = Encoding::DELTA_LENGTH_BYTE_ARRAY;
         self.pages(&mut writer, encoding, |values, raw| {
             delta::encode_texts(texts.get(values).unwrap_or_default(), raw);
@@ -192,7 +185,7 @@ impl ChunkEncoder {
 
     /// Counts and times.
     fn numbers(&mut self, leaf: &Paged<'_>, numbers: &[i64]) -> Result<Chunk, ParquetError> {
-        let mut writer = ChunkWriter::new(leaf, self.level);
+        let mut writer = ChunkWriter::new(leaf);
         self.pages(&mut writer, Encoding::DELTA_BINARY_PACKED, |values, raw| {
             delta::encode_integers(numbers.get(values).unwrap_or_default(), raw);
         })?;
@@ -203,7 +196,7 @@ impl ChunkEncoder {
     }
 
     fn truths(&mut self, leaf: &Paged<'_>, truths: &[bool]) -> Result<Chunk, ParquetError> {
-        let mut writer = ChunkWriter::new(leaf, self.level);
+        let mut writer = ChunkWriter::new(leaf);
         self.pages(&mut writer, Encoding::PLAIN, |values, raw| {
             hybrid::pack_bits(truths.get(values).unwrap_or_default(), 1, raw);
         })?;
@@ -257,7 +250,12 @@ impl ChunkEncoder {
         self.packed.clear();
         self.packed
             .reserve(zstd::zstd_safe::compress_bound(self.raw.len()));
+        let compressor = match self.compressor.take() {
+            Some(compressor) => compressor,
+            None => Compressor::new(COMPRESSION_LEVEL)?,
+        };
         self.compressor
+            .insert(compressor)
             .compress_to_buffer(&self.raw, &mut self.packed)?;
         Ok(Bytes::copy_from_slice(&self.packed))
     }
@@ -360,7 +358,6 @@ fn ceiling(text: &str) -> Option<Vec<u8>> {
 /// The pages of a chunk, as they come.
 struct ChunkWriter<'l> {
     leaf: &'l Paged<'l>,
-    level: ZstdLevel,
     /// Of the values.
     encoding: Encoding,
     out: TrackedWrite<Vec<u8>>,
@@ -372,10 +369,9 @@ struct ChunkWriter<'l> {
 }
 
 impl<'l> ChunkWriter<'l> {
-    fn new(leaf: &'l Paged<'l>, level: ZstdLevel) -> Self {
+    fn new(leaf: &'l Paged<'l>) -> Self {
         Self {
             leaf,
-            level,
             encoding: Encoding::PLAIN,
             out: TrackedWrite::new(Vec::new()),
             dictionary: false,
@@ -402,10 +398,7 @@ impl<'l> ChunkWriter<'l> {
 
     fn close(self, statistics: Option<Statistics>) -> Result<Chunk, ParquetError> {
         let Self {
-            leaf,
-            level,
-            encoding,
-            ..
+            leaf, encoding, ..
         } = self;
         let slots = leaf.slots();
         let mut pages = Vec::new();
@@ -424,6 +417,7 @@ impl<'l> ChunkWriter<'l> {
         let mut encodings: Vec<Encoding> = pages.iter().map(|page| page.encoding).collect();
         // Of the levels.
         encodings.push(Encoding::RLE);
+        let level = ZstdLevel::try_new(COMPRESSION_LEVEL)?;
         let mut metadata = ColumnChunkMetaData::builder(leaf.descriptor.clone())
             .set_compression(Compression::ZSTD(level))
             .set_encodings(encodings)

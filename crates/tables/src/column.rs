@@ -460,8 +460,11 @@ impl<T: Table + ?Sized> Column<T> {
     /// The order of two rows by this column, null first. Lists and maps have none.
     pub(crate) fn compare<'r>(&self, a: &'r T::Row<'r>, b: &'r T::Row<'r>) -> Ordering {
         match self.cells {
-            Cells::Text(get, _) => get(a).cmp(get(b)),
-            Cells::OptionalText(get, _) => get(a).cmp(&get(b)),
+            Cells::Text(get, _) => compare_texts(get(a), get(b)),
+            Cells::OptionalText(get, _) => match (get(a), get(b)) {
+                (Some(a), Some(b)) => compare_texts(a, b),
+                (a, b) => a.cmp(&b),
+            },
             Cells::OptionalTimestamp(get, _) => get(a).cmp(&get(b)),
             Cells::Integer(get, _) => get(a).cmp(&get(b)),
             Cells::OptionalInteger(get, _) => get(a).cmp(&get(b)),
@@ -472,5 +475,13 @@ impl<T: Table + ?Sized> Column<T> {
             | Cells::TextListMap(..)
             | Cells::DeterminedBy(..) => Ordering::Equal,
         }
+    }
+}
+
+/// The order of two texts. Most rows have the very one that the row before has.
+fn compare_texts(a: &str, b: &str) -> Ordering {
+    match std::ptr::eq(a, b) {
+        true => Ordering::Equal,
+        false => a.cmp(b),
     }
 }

@@ -78,6 +78,7 @@ mod reader;
 mod rows;
 mod schema;
 mod table;
+mod workers;
 mod writer;
 
 pub use column::{Column, ColumnType, DeterminedBy, Encoding, TextListMap, TextMap};
@@ -97,6 +98,7 @@ pub use rows::usage::{Usage, UsageRow};
 pub use rows::what_if::{WhatIfRow, WhatIfs};
 pub use schema::{ColumnDescription, TableDescription, schema_markdown, tables};
 pub use table::{SortKey, Table, sort_keys, sort_order};
+pub use workers::Workers;
 pub use writer::{
     COMPRESSION_LEVEL, CREATED_BY, FORMAT_VERSION, ROW_GROUP_ROWS, TableWriter, Written,
 };

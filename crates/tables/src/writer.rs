@@ -19,6 +19,7 @@ use crate::column::Column;
 use crate::error::TableError;
 use crate::leaf::{Leaf, Part};
 use crate::table::{Table, sort_columns, sort_order};
+use crate::workers::Workers;
 
 /// The most rows of one row group. A slice of the pipeline (20,000 to 60,000 rows) is one; the limit
 /// bounds the memory of whoever reads a file, a row group at a time.
@@ -29,7 +30,7 @@ pub const ROW_GROUP_ROWS: usize = 1 << 16;
 pub const COMPRESSION_LEVEL: i32 = 1;
 
 /// The rows that are taken apart into columns together: few enough to stay in the cache.
-const ENCODE_ROWS: usize = 1024;
+const ENCODE_ROWS: usize = 256;
 
 /// Values after which a column's page ends: few enough for a reader to hold one of each column.
 const PAGE_VALUES: usize = 1 << 18;
@@ -149,13 +150,12 @@ impl<T: Table, W: Write + Send> TableWriter<T, W> {
                 .with_max_len(1)
                 .for_each(|work| work.push(rows));
         }
+        // Of this row group alone: many files are open at once, and an encoder is a megabyte.
+        let encoders = Workers::<ChunkEncoder>::default();
         let mut encoded = work
             .into_par_iter()
             .with_max_len(1)
-            .map_init(
-                || ChunkEncoder::new(COMPRESSION_LEVEL),
-                |encoder, work| work.close(encoder),
-            )
+            .map(|work| encoders.with(|encoder| work.close(encoder)))
             .collect::<Result<Vec<_>, TableError>>()?;
         encoded.sort_unstable_by_key(|(place, _)| *place);
 
@@ -219,21 +219,16 @@ impl<'r, T: Table> Work<'r, T> {
         }
     }
 
-    fn close(
-        mut self,
-        encoder: &mut Result<ChunkEncoder, ParquetError>,
-    ) -> Result<(usize, Chunk), TableError> {
+    fn close(mut self, encoder: &mut ChunkEncoder) -> Result<(usize, Chunk), TableError> {
         self.leaf.end_page();
         let table = T::NAME;
         if i32::try_from(self.leaf.slots()).is_err() {
             let column = self.column.name();
             return Err(TableError::TooManyItems { table, column });
         }
-        let chunk = match encoder {
-            Ok(encoder) => encoder.encode(self.leaf, &self.descriptor),
-            Err(error) => Err(ParquetError::General(error.to_string())),
-        };
-        let chunk = chunk.map_err(|error| TableError::parquet(table, error))?;
+        let chunk = encoder
+            .encode(self.leaf, &self.descriptor)
+            .map_err(|error| TableError::parquet(table, error))?;
         Ok((self.place, chunk))
     }
 }

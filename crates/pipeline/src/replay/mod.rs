@@ -24,13 +24,12 @@ use retrial_cloudtrail::Timestamp;
 use retrial_iam::Scratch;
 use retrial_replay::{Memo, Replayed, Replayer};
 use retrial_storage::Store;
-use retrial_tables::{Column, DecisionRow, Decisions, ReadError, Table, TableReader};
+use retrial_tables::{Column, DecisionRow, Decisions, ReadError, Table, TableReader, Workers};
 
 use crate::analyze::PipelineError;
 use crate::manifest::ManifestFile;
 use crate::sessions::{SessionFiles, Sessions};
 use crate::stored_file::StoredFile;
-use crate::workers::Workers;
 
 pub use report::{ChangeKey, ChangedCalls, ReplayReport};
 pub use what_if::{

@@ -2,8 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// As many as threads work at once. `map_init` makes one for each few parts that rayon hands a thread.
-pub(crate) struct Workers<W>(Mutex<Vec<W>>);
+/// As many as threads work at once. rayon's `map_init` makes one for each few parts that it hands a
+/// thread, and one for each part where parts are to be handed out singly.
+pub struct Workers<W>(Mutex<Vec<W>>);
 
 impl<W> Default for Workers<W> {
     fn default() -> Self {
@@ -13,7 +14,7 @@ impl<W> Default for Workers<W> {
 
 impl<W: Default> Workers<W> {
     /// Does a part of the work with one that is idle.
-    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut W) -> T) -> T {
+    pub fn with<T>(&self, work: impl FnOnce(&mut W) -> T) -> T {
         let idle = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = idle().pop();
         let mut worker = found.unwrap_or_default();
