@@ -397,9 +397,7 @@ impl<'l> ChunkWriter<'l> {
     }
 
     fn close(self, statistics: Option<Statistics>) -> Result<Chunk, ParquetError> {
-        let Self {
-            leaf, encoding, ..
-        } = self;
+        let Self { leaf, encoding, .. } = self;
         let slots = leaf.slots();
         let mut pages = Vec::new();
         if self.dictionary {

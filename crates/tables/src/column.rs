@@ -145,15 +145,24 @@ fn determined_by_fields(text: &DataType) -> Fields {
     ])
 }
 
+/// Takes a text of each row. Most columns are texts: one call for many rows is a third of the work.
+pub(crate) type GatherTexts<T> = for<'r> fn(&[&'r <T as Table>::Row<'r>], &mut Vec<&'r str>);
+
+/// Takes a text of each row that can be null.
+pub(crate) type GatherOptionalTexts<T> =
+    for<'r> fn(&[&'r <T as Table>::Row<'r>], &mut Vec<Option<&'r str>>);
+
 /// How a cell is taken from a row, and put into one.
 pub(crate) enum Cells<T: Table + ?Sized> {
     Text(
         for<'r> fn(&'r T::Row<'r>) -> &'r str,
         for<'r> fn(&mut T::Row<'r>, &'r str),
+        GatherTexts<T>,
     ),
     OptionalText(
         for<'r> fn(&'r T::Row<'r>) -> Option<&'r str>,
         for<'r> fn(&mut T::Row<'r>, Option<&'r str>),
+        GatherOptionalTexts<T>,
     ),
     OptionalTimestamp(
         for<'r> fn(&'r T::Row<'r>) -> Option<i64>,
@@ -205,6 +214,27 @@ pub(crate) enum SortValue<'r> {
 
 /// A column that is the field of its name: `column!(text, log_file, "what it is")`.
 macro_rules! column {
+    (text, $field:ident, $doc:expr) => {
+        $crate::column::column!(of_texts text, $field, $doc)
+    };
+    (unique_text, $field:ident, $doc:expr) => {
+        $crate::column::column!(of_texts unique_text, $field, $doc)
+    };
+    (optional_text, $field:ident, $doc:expr) => {
+        $crate::column::column!(of_texts optional_text, $field, $doc)
+    };
+    (optional_unique_text, $field:ident, $doc:expr) => {
+        $crate::column::column!(of_texts optional_unique_text, $field, $doc)
+    };
+    (of_texts $kind:ident, $field:ident, $doc:expr) => {
+        Column::$kind(
+            stringify!($field),
+            $doc,
+            |row| row.$field,
+            |row, value| row.$field = value,
+            |rows, texts| texts.extend(rows.iter().map(|row| row.$field)),
+        )
+    };
     ($kind:ident, $field:ident, $doc:expr) => {
         Column::$kind(
             stringify!($field),
@@ -244,8 +274,14 @@ impl<T: Table + ?Sized> Column<T> {
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> &'r str,
         set: for<'r> fn(&mut T::Row<'r>, &'r str),
+        gather: GatherTexts<T>,
     ) -> Self {
-        Self::new(name, doc, Encoding::Dictionary, Cells::Text(get, set))
+        Self::new(
+            name,
+            doc,
+            Encoding::Dictionary,
+            Cells::Text(get, set, gather),
+        )
     }
 
     pub(crate) const fn optional_text(
@@ -253,12 +289,13 @@ impl<T: Table + ?Sized> Column<T> {
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> Option<&'r str>,
         set: for<'r> fn(&mut T::Row<'r>, Option<&'r str>),
+        gather: GatherOptionalTexts<T>,
     ) -> Self {
         Self::new(
             name,
             doc,
             Encoding::Dictionary,
-            Cells::OptionalText(get, set),
+            Cells::OptionalText(get, set, gather),
         )
     }
 
@@ -268,8 +305,9 @@ impl<T: Table + ?Sized> Column<T> {
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> &'r str,
         set: for<'r> fn(&mut T::Row<'r>, &'r str),
+        gather: GatherTexts<T>,
     ) -> Self {
-        Self::new(name, doc, Encoding::Plain, Cells::Text(get, set))
+        Self::new(name, doc, Encoding::Plain, Cells::Text(get, set, gather))
     }
 
     /// Text that can be null, whose other values are (nearly) all different.
@@ -278,8 +316,14 @@ impl<T: Table + ?Sized> Column<T> {
         doc: &'static str,
         get: for<'r> fn(&'r T::Row<'r>) -> Option<&'r str>,
         set: for<'r> fn(&mut T::Row<'r>, Option<&'r str>),
+        gather: GatherOptionalTexts<T>,
     ) -> Self {
-        Self::new(name, doc, Encoding::Plain, Cells::OptionalText(get, set))
+        Self::new(
+            name,
+            doc,
+            Encoding::Plain,
+            Cells::OptionalText(get, set, gather),
+        )
     }
 
     pub(crate) const fn optional_timestamp(
@@ -441,8 +485,8 @@ impl<T: Table + ?Sized> Column<T> {
             })
         };
         match self.cells {
-            Cells::Text(get, _) => text(Some(get(row))),
-            Cells::OptionalText(get, _) => text(get(row)),
+            Cells::Text(get, ..) => text(Some(get(row))),
+            Cells::OptionalText(get, ..) => text(get(row)),
             Cells::OptionalTimestamp(get, _) => {
                 number(get(row).map(|time| time.cast_unsigned() ^ (1 << 63)))
             }
@@ -460,8 +504,8 @@ impl<T: Table + ?Sized> Column<T> {
     /// The order of two rows by this column, null first. Lists and maps have none.
     pub(crate) fn compare<'r>(&self, a: &'r T::Row<'r>, b: &'r T::Row<'r>) -> Ordering {
         match self.cells {
-            Cells::Text(get, _) => compare_texts(get(a), get(b)),
-            Cells::OptionalText(get, _) => match (get(a), get(b)) {
+            Cells::Text(get, ..) => compare_texts(get(a), get(b)),
+            Cells::OptionalText(get, ..) => match (get(a), get(b)) {
                 (Some(a), Some(b)) => compare_texts(a, b),
                 (a, b) => a.cmp(&b),
             },

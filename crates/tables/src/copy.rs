@@ -14,8 +14,8 @@ pub fn copy_row<'r, 'a, T: Table>(row: &'r T::Row<'r>, arena: &'a Bump) -> &'a T
     let copy = arena.alloc(T::Row::default());
     for column in T::COLUMNS {
         match column.cells() {
-            Cells::Text(get, set) => set(copy, text(get(row))),
-            Cells::OptionalText(get, set) => set(copy, get(row).map(text)),
+            Cells::Text(get, set, _) => set(copy, text(get(row))),
+            Cells::OptionalText(get, set, _) => set(copy, get(row).map(text)),
             Cells::OptionalTimestamp(get, set) => set(copy, get(row)),
             Cells::Integer(get, set) => set(copy, get(row)),
             Cells::OptionalInteger(get, set) => set(copy, get(row)),
@@ -56,8 +56,8 @@ pub fn row_bytes<'r, T: Table>(row: &'r T::Row<'r>) -> usize {
             .sum()
     };
     let of_columns = T::COLUMNS.iter().map(|column| match column.cells() {
-        Cells::Text(get, _) => get(row).len(),
-        Cells::OptionalText(get, _) => get(row).map_or(0, str::len),
+        Cells::Text(get, ..) => get(row).len(),
+        Cells::OptionalText(get, ..) => get(row).map_or(0, str::len),
         Cells::OptionalTimestamp(..)
         | Cells::Integer(..)
         | Cells::OptionalInteger(..)

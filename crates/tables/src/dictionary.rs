@@ -28,16 +28,17 @@ impl<'r> Dictionary<'r> {
     }
 
     /// The number of a text.
-    fn number(&mut self, text: &'r str) -> u32 {
+    #[inline]
+    pub(crate) fn number(&mut self, text: &'r str) -> u32 {
+        match self.places.get(place_of(text)) {
+            Some((known, number)) if std::ptr::eq(*known, text) && *number != u32::MAX => *number,
+            _ => self.looked_up(text),
+        }
+    }
+
+    fn looked_up(&mut self, text: &'r str) -> u32 {
         if self.places.is_empty() {
             self.places.resize(PLACES, ("", u32::MAX));
-        }
-        let place = self.places.get(place_of(text));
-        if let Some((known, number)) = place
-            && std::ptr::eq(*known, text)
-            && *number != u32::MAX
-        {
-            return *number;
         }
         let next = self.texts.len() as u32;
         let number = *self.numbers.entry(text).or_insert(next);

@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::column::{Cells, Column, DeterminedBy, Encoding, TextListMap};
 use crate::dictionary::Dictionary;
+use crate::shape::Shapes;
 use crate::table::Table;
 
 /// One column of a row group as it fills.
@@ -23,6 +24,8 @@ pub(crate) struct Leaf<'r> {
     /// How many values the row before had that had any: what stands in one place of a list, stood there in
     /// the list before, most often.
     stride: usize,
+    /// Of maps.
+    shapes: Shapes<'r>,
 }
 
 /// Repetition and definition levels of a leaf; either is empty where it is always 0.
@@ -120,6 +123,7 @@ impl<'r> Leaf<'r> {
             pages: Vec::new(),
             rows: 0,
             stride: 1,
+            shapes: Shapes::default(),
         }
     }
 
@@ -146,17 +150,20 @@ impl<'r> Leaf<'r> {
         rows: &[&'r T::Row<'r>],
     ) {
         self.rows += rows.len();
+        let all = rows;
         let rows = rows.iter().copied();
         match *cells {
-            Cells::Text(get, _) => self.values.push_run(rows.map(get)),
-            Cells::OptionalText(get, _) => {
-                let definition = &mut self.levels.definition;
-                let texts = rows.filter_map(|row| {
-                    let text = get(row);
-                    definition.push(u8::from(text.is_some()));
-                    text
-                });
-                self.values.push_run(texts);
+            Cells::Text(_, _, gather) => {
+                let mut texts = Vec::with_capacity(all.len());
+                gather(all, &mut texts);
+                self.values.push_run(texts.into_iter());
+            }
+            Cells::OptionalText(_, _, gather) => {
+                let mut texts = Vec::with_capacity(all.len());
+                gather(all, &mut texts);
+                let definition = texts.iter().map(|text| u8::from(text.is_some()));
+                self.levels.definition.extend(definition);
+                self.values.push_run(texts.into_iter().flatten());
             }
             Cells::TextList(get, _) => {
                 rows.for_each(|row| self.list(get(row), |texts| texts.iter().copied()));
@@ -166,7 +173,7 @@ impl<'r> Leaf<'r> {
                 _ => self.list(get(row), |map| map.iter().map(|(_, value)| *value)),
             }),
             Cells::TextListMap(get, _) => rows.for_each(|row| match part {
-                Part::Key => self.list(get(row), |map| map.iter().map(|(key, _)| *key)),
+                Part::Key => self.keys(get(row)),
                 _ => self.lists(get(row)),
             }),
             Cells::DeterminedBy(get, _) => rows.for_each(|row| self.statements(part, get(row))),
@@ -239,22 +246,68 @@ impl<'r> Leaf<'r> {
             definition.push(0);
             return;
         }
-        let mut of_entry = 0;
-        for (_, list) in map {
-            repetition.push(of_entry);
-            of_entry = 1;
-            definition.push(if list.is_empty() { 1 } else { 2 });
-            // Nearly every list is of one.
-            if let Some(more @ 1..) = list.len().checked_sub(1) {
+        let level = |list: &[&str]| if list.is_empty() { 1 } else { 2 };
+        if map.iter().all(|(_, list)| list.len() <= 1) {
+            repetition.push(0);
+            repetition.resize(repetition.len() + map.len() - 1, 1);
+            definition.extend(map.iter().map(|(_, list)| level(list)));
+        } else {
+            let mut of_entry = 0;
+            for (_, list) in map {
+                repetition.push(of_entry);
+                of_entry = 1;
+                definition.push(level(list));
+                let more = list.len().saturating_sub(1);
                 repetition.resize(repetition.len() + more, 2);
                 definition.resize(definition.len() + more, 2);
             }
         }
-        self.values_of_row(|values, stride| {
-            for (_, list) in map {
-                values.push_list(list.iter().copied(), stride);
+        self.values_of_lists(map);
+    }
+
+    /// The values of one row's map. A key's list is most often the very one that it had before.
+    fn values_of_lists(&mut self, map: TextListMap<'r>) {
+        let Values::Repeated(dictionary, numbers) = &mut self.values else {
+            return;
+        };
+        let Some((shape, _)) = self.shapes.of(map) else {
+            return;
+        };
+        shape.values.resize(map.len(), &[]);
+        shape.numbers.resize(map.len(), u32::MAX);
+        numbers.reserve(map.len());
+        let known = shape.values.iter_mut().zip(&mut shape.numbers);
+        for ((_, list), (before, number)) in map.iter().zip(known) {
+            match list {
+                [] => {}
+                [text] => {
+                    if !std::ptr::eq(*before, *list) {
+                        *number = dictionary.number_near(text, *number);
+                        *before = list;
+                    }
+                    numbers.push(*number);
+                }
+                texts => numbers.extend(texts.iter().map(|text| dictionary.number(text))),
             }
-        });
+        }
+    }
+
+    /// The keys of one row's map.
+    fn keys(&mut self, map: TextListMap<'r>) {
+        if !self.item_levels(map.len()) {
+            return;
+        }
+        let Values::Repeated(dictionary, numbers) = &mut self.values else {
+            return;
+        };
+        let Some((shape, is_known)) = self.shapes.of(map) else {
+            return;
+        };
+        if !is_known {
+            let keys = map.iter().map(|(key, _)| dictionary.number(key));
+            shape.numbers.extend(keys);
+        }
+        numbers.extend_from_slice(&shape.numbers);
     }
 
     /// One member of each of a row's statements.
@@ -316,13 +369,14 @@ impl<'r> Values<'r> {
         match self {
             Self::Repeated(dictionary, numbers) => {
                 let (mut last, mut number) = ("", u32::MAX);
-                numbers.extend(texts.map(|text| {
+                numbers.reserve(texts.size_hint().1.unwrap_or_default());
+                for text in texts {
                     if number == u32::MAX || !std::ptr::eq(last, text) {
                         number = dictionary.number_near(text, number);
                         last = text;
                     }
-                    number
-                }));
+                    numbers.push(number);
+                }
             }
             Self::Unique(all) => all.extend(texts),
             Self::Integers(..) | Self::Numbers(_) | Self::Booleans(_) => {}

@@ -77,6 +77,7 @@ mod leaf;
 mod reader;
 mod rows;
 mod schema;
+mod shape;
 mod table;
 mod workers;
 mod writer;

@@ -267,10 +267,10 @@ fn fill<'x, T: Table>(
 ) {
     let count = |value: i64| u64::try_from(value).unwrap_or_default();
     match (column.cells(), values, items) {
-        (Cells::Text(_, set), Values::Text(array), _) => {
+        (Cells::Text(_, set, _), Values::Text(array), _) => {
             for_each(rows, |row, place| set(row, array.value(place)));
         }
-        (Cells::OptionalText(_, set), Values::Text(array), _) => {
+        (Cells::OptionalText(_, set, _), Values::Text(array), _) => {
             for_each(rows, |row, place| set(row, value_at(array, place)));
         }
         (Cells::OptionalTimestamp(_, set), Values::Timestamp(array), _) => {

@@ -93,8 +93,8 @@ fn cell<T: Table>(column: &Column<T>) -> BoxedStrategy<Cell> {
 
 fn put<T: Table>(row: &mut T::Row<'static>, column: &Column<T>, cell: Cell) {
     match (column.cells(), cell) {
-        (Cells::Text(_, set), Cell::Text(value)) => set(row, value),
-        (Cells::OptionalText(_, set), Cell::OptionalText(value)) => set(row, value),
+        (Cells::Text(_, set, _), Cell::Text(value)) => set(row, value),
+        (Cells::OptionalText(_, set, _), Cell::OptionalText(value)) => set(row, value),
         (Cells::OptionalTimestamp(_, set), Cell::OptionalTimestamp(value)) => set(row, value),
         (Cells::Integer(_, set), Cell::Integer(value)) => set(row, value),
         (Cells::OptionalInteger(_, set), Cell::OptionalInteger(value)) => set(row, value),
