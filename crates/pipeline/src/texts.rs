@@ -12,11 +12,22 @@ use retrial_replay::KeepTexts;
 /// they stay in the processor's cache.
 const SLOTS: usize = 2048;
 
-/// The texts that were kept last, one for each value of a hash: a text takes the place of another with
-/// its hash, so that no choice of texts makes this larger or slower.
+/// How often another text must have asked for the place of one that was asked for often, before it has it.
+const MOST_HITS: u8 = 15;
+
+/// Texts that were kept, one for each value of a hash: a text takes the place of another with
+/// its hash, so that no choice of texts makes this larger or slower. Those that come again and again stay
+/// where they are: most texts come once, and in a few hundred records there are more of them than slots.
 pub(crate) struct Texts<'f> {
-    /// Each as a list of one, for the conditions that have a single value; empty before the first.
-    slots: Box<[Cell<&'f [&'f str]>]>,
+    slots: Box<[Cell<Slot<'f>>]>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Slot<'f> {
+    /// The text as a list of one, for the conditions that have a single value; empty before the first.
+    kept: &'f [&'f str],
+    /// How often it came again, less how often another one came.
+    hits: u8,
 }
 
 impl Default for Texts<'_> {
@@ -46,16 +57,20 @@ impl<'f> Texts<'f> {
     }
 
     fn one(&self, text: &str, arena: &'f Bump) -> &'f [&'f str] {
-        let slot = self.slots.get(slot_of(text));
-        if let Some(kept) = slot.map(Cell::get)
-            && kept == [text]
-        {
-            return kept;
+        let Some(place) = self.slots.get(slot_of(text)) else {
+            return &[];
+        };
+        let slot = place.get();
+        if slot.kept == [text] {
+            let hits = MOST_HITS.min(slot.hits + 1);
+            place.set(Slot { hits, ..slot });
+            return slot.kept;
         }
         let kept: &'f [&'f str] = arena.alloc([&*arena.alloc_str(text)]);
-        if let Some(slot) = slot {
-            slot.set(kept);
-        }
+        place.set(match slot.hits.checked_sub(1) {
+            Some(hits) => Slot { hits, ..slot },
+            None => Slot { kept, hits: 0 },
+        });
         kept
     }
 }
