@@ -55,6 +55,15 @@ fn what_is_proposed_breaks_no_call_of_the_window() {
     let folder = tempfile::tempdir().unwrap();
     let (out, iam, to, ran) = proposed(folder.path(), "to", &[]);
     assert!(ran.stdout.contains("; 0 refused"), "{}", ran.stdout);
+    // `ReadOnlyAccess` names actions of services that AWS has ended.
+    let summary = fs::read_to_string(to.join("summary.md")).unwrap();
+    let line = summary
+        .lines()
+        .find(|line| line.starts_with("Kept, and in no catalogue of actions: "));
+    assert!(
+        line.unwrap()
+            .contains("codestar:Describe\\*, codestar:Get\\*")
+    );
     let folders = folders(&to);
     assert!(
         folders

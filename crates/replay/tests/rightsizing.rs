@@ -814,10 +814,46 @@ impl Sharing {
     }
 }
 
+/// The statements of edits that stand because they were used, each with the id of its policy.
+fn observed(proposal: &Proposal) -> Vec<Value> {
+    let mut found = Vec::new();
+    for document in &proposal.documents {
+        let value: Value = serde_json::from_str(&document.json()).unwrap();
+        let written = value["Statement"].as_array().unwrap();
+        assert_eq!(written.len(), document.statements.len());
+        for (statement, written) in document.statements.iter().zip(written) {
+            if let StatementReason::Observed(evidence) = &statement.reason {
+                assert!(evidence.requests > 0 && evidence.event_id.is_some());
+                let mut written = written.clone();
+                written["id"] = json!(document.edit.as_ref().unwrap().policy);
+                found.push(written);
+            }
+        }
+    }
+    found
+}
+
+/// Edits without one statement.
+fn less(
+    edited: &BTreeMap<String, Option<Value>>,
+    statement: &Value,
+) -> BTreeMap<String, Option<Value>> {
+    let mut less = edited.clone();
+    let document = less.get_mut(statement["id"].as_str().unwrap()).unwrap();
+    let statements = document.as_mut().unwrap()["Statement"]
+        .as_array_mut()
+        .unwrap();
+    let before = statements.len();
+    statements.retain(|one| one["Sid"] != statement["Sid"]);
+    assert_eq!(statements.len() + 1, before);
+    less
+}
+
 /// What several have is edited for all of them; each edit is sound by itself, and all of them are together.
 #[test]
 fn edits_of_what_several_have_keep_what_each_of_them_used() {
     let (mut shared, mut narrowed) = (0, 0);
+    let mut strong = [0, 0];
     for seed in 1..=60_u64 {
         let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let sharing = Sharing::new(&mut dice);
@@ -862,6 +898,22 @@ fn edits_of_what_several_have_keep_what_each_of_them_used() {
                 assert_eq!(subject.holders, holders, "seed {seed}");
                 narrowed += proposal.narrowed;
             }
+            for statement in observed(proposal) {
+                let alone = [json!({"Statement": [statement]})];
+                let allows = |called: &Called<'_>| allowed(&alone, called.request);
+                assert!(
+                    calls.iter().any(allows),
+                    "seed {seed}: nothing used {statement}"
+                );
+                let less = less(&edited, &statement);
+                let denies = |called: &Called<'_>| {
+                    let user = called.request.user;
+                    let before = sharing.documents_of(user, &edited);
+                    allowed(&before, called.request)
+                        && !allowed(&sharing.documents_of(user, &less), called.request)
+                };
+                strong[usize::from(calls.iter().any(denies))] += 1;
+            }
             for (id, document) in edited {
                 assert!(
                     together.insert(id, document).is_none(),
@@ -871,6 +923,7 @@ fn edits_of_what_several_have_keep_what_each_of_them_used() {
         }
         sharing.keep(seed, &calls, &together);
     }
+    println!("STRONG {strong:?}");
     assert!(
         shared > 60,
         "only {shared} policies that several have were edited"

@@ -1,12 +1,13 @@
 //! The summary for a pull request: which actions go, which stay and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use retrial_pipeline::Rightsized;
 use retrial_replay::{
     DroppedActions, EditPlace, EditedPolicy, Element, Evidence, KeptFor, MinedCondition, Origin,
-    PermissionState, Proposal, ProposedFor, ProposedStatement, StatementEdit, StatementReason,
+    PermissionReason, PermissionState, Proposal, ProposedFor, ProposedStatement, StatementEdit,
+    StatementReason,
 };
 
 use super::trial::Trial;
@@ -119,7 +120,32 @@ fn write_case(out: &mut String, case: &Case<'_>, subject: &Subject<'_>) -> std::
             )?;
         }
     }
+    let unknown = of_no_catalogue(proposal);
+    if !unknown.is_empty() {
+        writeln!(
+            out,
+            "\nKept, and in no catalogue of actions: {}. Nobody can tell whether they do anything, and `retrial lint` calls \
+             them errors.",
+            unknown.join(", ")
+        )?;
+    }
     Ok(())
+}
+
+/// The actions that are kept because the catalogue does not know them.
+fn of_no_catalogue(proposal: &Proposal) -> Vec<String> {
+    let mut unknown = BTreeSet::new();
+    let documents = proposal.documents.iter();
+    for statement in documents.flat_map(|document| &document.statements) {
+        if let StatementReason::Kept(reasons) | StatementReason::Several(_, _, reasons) =
+            &statement.reason
+        {
+            let of = reasons.iter();
+            let of = of.filter(|(why, _)| why.reason == Some(PermissionReason::UnknownAction));
+            unknown.extend(of.flat_map(|(_, actions)| actions));
+        }
+    }
+    unknown.into_iter().map(|action| escaped(action)).collect()
 }
 
 /// What becomes of documents that are edited.
