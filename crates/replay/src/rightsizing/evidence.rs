@@ -4,13 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use retrial_iam::{Catalogue, Decision, Effect, Layer, Principal, Snapshot, StatementRef};
 
-use super::generalise::{LAST_STEP, exact, widened};
+use super::generalise::{FIRST_STEP, LAST_STEP, exact, widened};
 use super::mine::MinedKeys;
 use crate::Outcome;
 use crate::call::CallRequest;
 use crate::seen_call::{Gather, SeenCall, earlier};
 
-/// Resources of one action and the same statements that are told apart: beyond, they are generalised.
+/// Resources of one action and the same statements that are told apart as they are: beyond, they take the
+/// first step, which a proposal takes anyway. Most are objects, each used once.
+const MAX_EXACT: usize = 32;
+
+/// Patterns of them that are told apart behind the first step: beyond, they are generalised further.
 const MAX_TOLD_APART: usize = 1_024;
 
 /// A statement of a principal: the place of its policy in [`Principal::identity`], and its index.
@@ -49,7 +53,7 @@ impl Seen {
 }
 
 /// The resources of requests, at one step of generalisation: the least at which there are no more than
-/// [`MAX_TOLD_APART`], whatever the order they came in.
+/// [`MAX_EXACT`] or, behind the first, [`MAX_TOLD_APART`], whatever the order they came in.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Resources {
     pub(super) step: u8,
@@ -68,8 +72,15 @@ impl Resources {
     }
 
     fn bound(&mut self, catalogue: &Catalogue) {
-        while self.seen.len() > MAX_TOLD_APART && self.step < LAST_STEP {
+        while self.seen.len() > self.most() && self.step < LAST_STEP {
             self.widen(self.step + 1, catalogue);
+        }
+    }
+
+    fn most(&self) -> usize {
+        match self.step < FIRST_STEP {
+            true => MAX_EXACT,
+            false => MAX_TOLD_APART,
         }
     }
 
