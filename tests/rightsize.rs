@@ -507,24 +507,28 @@ fn the_steps_and_their_inverse_leave_what_was_there() {
     }
 }
 
+/// A file of Terraform, as an independent parser reads it.
+pub(crate) fn parsed_hcl(file: &Path) -> Value {
+    let script = "import hcl2, json, sys; print(json.dumps(hcl2.load(open(sys.argv[1]))))";
+    let output = Command::new(python())
+        .args(["-c", script])
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 #[test]
 fn the_terraform_is_hcl() {
     let folder = tempfile::tempdir().unwrap();
     let (_, _, to, _) = proposed(folder.path(), "to", &[]);
-    let script = "import hcl2, json, sys; print(json.dumps(hcl2.load(open(sys.argv[1]))))";
     for proposal in folders(&to) {
-        let file = proposal.join("policies.tf");
-        let output = Command::new(python())
-            .args(["-c", script])
-            .arg(&file)
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let parsed: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let parsed = parsed_hcl(&proposal.join("policies.tf"));
         let number = files_under(&proposal)
             .iter()
             .filter(|(file, _)| file.starts_with("policy-"))

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::rightsize::{Account, Managed};
-use crate::support::{Ran, analyze, python, retrial, text, write};
+use crate::rightsize::{Account, Managed, parsed_hcl};
+use crate::support::{Ran, analyze, retrial, text, write};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const OTHER: &str = "444455556666";
@@ -403,18 +403,7 @@ fn the_steps_of_an_edit_and_their_inverse() {
     let mut expect = managed;
     expect.versions.remove("v2");
     assert_eq!(back.2[OWN], expect);
-    let hcl = "import hcl2, json, sys; print(json.dumps(hcl2.load(open(sys.argv[1]))))";
-    let terraform = script("policies.tf");
-    let output = Command::new(python())
-        .args(["-c", hcl, text(&terraform)])
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let parsed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let parsed = parsed_hcl(&script("policies.tf"));
     assert_eq!(parsed["resource"].as_array().unwrap().len(), 4, "{parsed}");
     assert_eq!(parsed["import"].as_array().unwrap().len(), 2, "{parsed}");
 }

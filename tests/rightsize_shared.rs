@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::rightsize::commands;
+use crate::rightsize::{commands, parsed_hcl};
 use crate::rightsize_edits::{
     ACCOUNT, BUILD, EDIT, OF_AWS, SET, SHARED, World, allow, document, inline, policy, role,
 };
-use crate::support::{python, text};
+use crate::support::text;
 
 const GROUP: &str = "arn:aws:iam::111122223333:group/team/devs";
 
@@ -189,17 +188,7 @@ fn steps_lead_there_and_back(world: &World, folder: &str, resources: usize) -> V
     world.is_clean(folder);
     live.run(&script("rollback.sh"));
     assert_eq!(live.state(), before);
-    let hcl = "import hcl2, json, sys; print(json.dumps(hcl2.load(open(sys.argv[1]))))";
-    let output = Command::new(python())
-        .args(["-c", hcl, text(&script("policies.tf"))])
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let parsed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let parsed = parsed_hcl(&script("policies.tf"));
     let found = parsed.get("resource").and_then(Value::as_array);
     assert_eq!(found.map_or(0, Vec::len), resources, "{parsed}");
     change

@@ -9,7 +9,6 @@ mod groups;
 mod key;
 mod sums;
 
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek, Write};
 
@@ -357,25 +356,15 @@ impl Chunk<'_> {
         let rows: Vec<UsageRow<'_>> = groups
             .iter()
             .zip(&self.rows)
-            .map(|(group, (_, sums))| usage_row(group, sums))
+            .map(|(group, (_, sums))| {
+                let sums = (sums.counts, sums.event_id.as_deref());
+                group.borrowed().row(sums)
+            })
             .collect();
         (self.each)(date, &rows)?;
         self.rows.clear();
         self.bytes = 0;
         Ok(())
-    }
-}
-
-fn usage_row<'g>(group: &'g Group<Cow<'g, str>>, sums: &'g Sums) -> UsageRow<'g> {
-    let group = group.borrowed();
-    UsageRow {
-        account_id: group.account_id,
-        principal_arn: group.principal_arn,
-        principal_type: group.principal_type,
-        action: group.action,
-        resource_arn: group.resource_arn,
-        required: group.required,
-        ..sums.counts.row(sums.event_id.as_deref())
     }
 }
 

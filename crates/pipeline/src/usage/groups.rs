@@ -177,17 +177,8 @@ impl Groups {
 
     /// A group's row.
     pub(super) fn row(&self, number: u32) -> Option<(EventDate, UsageRow<'_>)> {
-        let (date, group, (counts, event_id)) = self.group(number)?;
-        let row = UsageRow {
-            account_id: group.account_id,
-            principal_arn: group.principal_arn,
-            principal_type: group.principal_type,
-            action: group.action,
-            resource_arn: group.resource_arn,
-            required: group.required,
-            ..counts.row(event_id)
-        };
-        Some((date, row))
+        let (date, group, sums) = self.group(number)?;
+        Some((date, group.row(sums)))
     }
 
     fn caller(&mut self, date: EventDate, group: &Group<&str>) -> u32 {

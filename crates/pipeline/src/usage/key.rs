@@ -6,6 +6,9 @@
 
 use std::borrow::Cow;
 
+use retrial_tables::UsageRow;
+
+use super::sums::Counted;
 use crate::dates::EventDate;
 
 /// What `usage` groups by, in the order of its rows; the date comes first of all.
@@ -63,6 +66,21 @@ pub(super) fn date_of(key: &[u8]) -> EventDate {
     match key {
         [1, a, b, c, d, ..] => Some((u32::from_be_bytes([*a, *b, *c, *d]) ^ SIGN).cast_signed()),
         _ => None,
+    }
+}
+
+impl<'g> Group<&'g str> {
+    /// The group's row.
+    pub(super) fn row(&self, (counts, event_id): Counted<'g>) -> UsageRow<'g> {
+        UsageRow {
+            account_id: self.account_id,
+            principal_arn: self.principal_arn,
+            principal_type: self.principal_type,
+            action: self.action,
+            resource_arn: self.resource_arn,
+            required: self.required,
+            ..counts.row(event_id)
+        }
     }
 }
 
