@@ -4,13 +4,17 @@
 //! A length before each text would be in the way of zstd, which takes it for something worth finding. See
 //! <https://parquet.apache.org/docs/file-format/data-pages/encodings/#delta-length-byte-array-delta_length_byte_array--6>.
 
-use crate::hybrid::push_varint;
+use crate::hybrid::{self, push_varint};
 
 /// Differences are written in blocks of so many.
 const BLOCK: usize = 128;
 
 /// Each block in parts with a width of their own.
 const PARTS: usize = 4;
+
+/// Differences of more bits take whole bytes, which the format leaves open: those between times of whole
+/// seconds have many bits and few values, and zstd sees that in bytes alone.
+const PACKED_BITS: u8 = 16;
 
 /// Writes texts behind `out`.
 pub(crate) fn encode_texts(texts: &[&str], out: &mut Vec<u8>) {
@@ -51,7 +55,11 @@ pub(crate) fn encode_integers(integers: &[i64], out: &mut Vec<u8>) {
         let width = |part: &[u64]| {
             let all = part.iter().fold(0, |all, more| all | more);
             // 64 bits at most.
-            (u64::BITS - all.leading_zeros()) as u8
+            let width = (u64::BITS - all.leading_zeros()) as u8;
+            match width <= PACKED_BITS {
+                true => width,
+                false => hybrid::whole_bytes(width),
+            }
         };
         out.extend(parts.clone().map(width));
         out.extend(std::iter::repeat_n(0, PARTS - parts.len()));
