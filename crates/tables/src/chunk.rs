@@ -28,6 +28,9 @@ use crate::writer::COMPRESSION_LEVEL;
 /// long text.
 const STATISTICS_BYTES: usize = 64;
 
+/// What a buffer keeps from one chunk to the next, at most: anybody can make a long text.
+const KEPT_BYTES: usize = 4 << 20;
+
 /// From so many texts on a dictionary is in an order of its own: there is nothing to gain in a few.
 const ORDERED_TEXTS: usize = 256;
 
@@ -135,6 +138,8 @@ impl ChunkEncoder {
             rows,
             descriptor,
         };
+        self.raw.shrink_to(KEPT_BYTES);
+        self.packed.shrink_to(KEPT_BYTES);
         match values {
             Values::Repeated(dictionary, numbers) => {
                 let distinct = Distinct::Texts(dictionary.into_texts());

@@ -8,7 +8,13 @@ pub struct Workers<W>(Mutex<Vec<W>>);
 
 impl<W> Default for Workers<W> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self::new()
+    }
+}
+
+impl<W> Workers<W> {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
     }
 }
 

@@ -35,6 +35,9 @@ const ENCODE_ROWS: usize = 256;
 /// Values after which a column's page ends: few enough for a reader to hold one of each column.
 const PAGE_VALUES: usize = 1 << 18;
 
+/// As many as threads encode at once: a megabyte each, and many files are open.
+static ENCODERS: Workers<ChunkEncoder> = Workers::new();
+
 /// The version of the tables' format, in every file's metadata as `retrial.format`.
 pub const FORMAT_VERSION: &str = "1";
 
@@ -150,12 +153,10 @@ impl<T: Table, W: Write + Send> TableWriter<T, W> {
                 .with_max_len(1)
                 .for_each(|work| work.push(rows));
         }
-        // Of this row group alone: many files are open at once, and an encoder is a megabyte.
-        let encoders = Workers::<ChunkEncoder>::default();
         let mut encoded = work
             .into_par_iter()
             .with_max_len(1)
-            .map(|work| encoders.with(|encoder| work.close(encoder)))
+            .map(|work| ENCODERS.with(|encoder| work.close(encoder)))
             .collect::<Result<Vec<_>, TableError>>()?;
         encoded.sort_unstable_by_key(|(place, _)| *place);
 

@@ -2,6 +2,7 @@
 
 mod batch;
 mod chunks;
+mod pages;
 #[cfg(test)]
 mod tests;
 
@@ -14,9 +15,8 @@ use arrow_schema::Schema;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-    ParquetRecordBatchReaderBuilder,
 };
-use parquet::arrow::{ArrowSchemaConverter, ProjectionMask};
+use parquet::arrow::{ArrowSchemaConverter, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader};
 
@@ -27,6 +27,7 @@ use crate::writer::FORMAT_VERSION;
 
 pub use batch::Batch;
 use chunks::Chunks;
+use pages::Fetched;
 
 /// The most rows that are lent at a time: few enough for rows and texts to stay in the cache.
 pub const BATCH_ROWS: usize = 1024;
@@ -161,17 +162,19 @@ impl<T: Table, R: ReadAt> TableReader<T, R> {
         let schema = self.metadata.parquet_schema();
         let mask = ProjectionMask::roots(schema, self.columns.iter().copied());
         let chunks = self.fetch(row_group, &mask)?;
-        let groups = match row_group < self.row_groups() {
-            true => vec![row_group],
-            false => Vec::new(),
+        let fields = Some(self.metadata.schema().fields());
+        let levels = parquet_to_arrow_field_levels(schema, mask, fields).map_err(damaged::<T>)?;
+        let metadata = self.metadata.metadata();
+        let group = metadata.row_groups().get(row_group);
+        let fetched = Fetched {
+            chunks: Arc::new(chunks),
+            metadata,
+            row_group: group,
         };
-        let builder =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, self.metadata.clone())
-                .with_row_groups(groups)
-                .with_projection(mask)
-                .with_batch_size(BATCH_ROWS);
-        let reader = caught::<T, _>(|| builder.build())?.map_err(damaged::<T>)?;
-        let group = self.metadata.metadata().row_groups().get(row_group);
+        let reader = || {
+            ParquetRecordBatchReader::try_new_with_row_groups(&levels, &fetched, BATCH_ROWS, None)
+        };
+        let reader = caught::<T, _>(reader)?.map_err(damaged::<T>)?;
         Ok(Batches {
             reader: Some(reader),
             columns: self.columns.clone(),
