@@ -98,6 +98,15 @@ pub(super) fn short_name<'c>(action: &Action<'c>) -> &'c str {
         .map_or(action.full_name, |(_, name)| name)
 }
 
+/// The service's prefix, as the name has it.
+pub(super) fn service_of<'c>(action: &Action<'c>) -> &'c str {
+    let name = short_name(action).len();
+    action
+        .full_name
+        .get(..action.full_name.len().saturating_sub(name + 1))
+        .unwrap_or_default()
+}
+
 fn unknown_service(prefix: &str, value: &Located, catalogue: &Catalogue, report: &mut Report<'_>) {
     let message = format!(
         "no service has the prefix `{prefix}`, so `{}` matches no action",

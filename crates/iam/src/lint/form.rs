@@ -78,52 +78,81 @@ impl Form {
 
     /// Whether some text has both forms.
     pub(super) fn meets(&self, other: &Form) -> bool {
-        // Most pairs differ in their first letters, or have none but letters.
-        let is_text = |(left, right): &(&Piece, &Piece)| {
-            matches!((left, right), (Piece::Character(_), Piece::Character(_)))
-        };
-        let both = || self.0.iter().zip(&other.0).take_while(is_text);
-        if both().any(|(left, right)| left != right) {
-            return false;
+        // Most pairs differ in their first letters or in their last ones, or have none but letters.
+        let (mut ours, mut theirs) = (self.0.as_slice(), other.0.as_slice());
+        while let (
+            [Piece::Character(left), our_rest @ ..],
+            [Piece::Character(right), their_rest @ ..],
+        ) = (ours, theirs)
+        {
+            if left != right {
+                return false;
+            }
+            (ours, theirs) = (our_rest, their_rest);
         }
-        let alike = both().count();
-        meet(
-            self.0.get(alike..).unwrap_or_default(),
-            other.0.get(alike..).unwrap_or_default(),
-        )
+        while let (
+            [our_rest @ .., Piece::Character(left)],
+            [their_rest @ .., Piece::Character(right)],
+        ) = (ours, theirs)
+        {
+            if left != right {
+                return false;
+            }
+            (ours, theirs) = (our_rest, their_rest);
+        }
+        match (ours, theirs) {
+            ([], rest) | (rest, []) => rest.iter().all(|piece| matches!(piece, Piece::Many(_))),
+            ([Piece::Many(true)], _) | (_, [Piece::Many(true)]) => true,
+            _ => meet(ours, theirs),
+        }
     }
 }
 
+/// So many pieces at least need no memory of their own while they are compared.
+const FEW: usize = 64;
+
 fn meet(ours: &[Piece], theirs: &[Piece]) -> bool {
-    // The places in `theirs` that are reached before each piece of `ours`.
+    if theirs.len() < FEW {
+        let (mut reached, mut next) = ([false; FEW], [false; FEW]);
+        return meet_in(ours, theirs, (&mut reached, &mut next));
+    }
     let mut reached = vec![false; theirs.len() + 1];
     let mut next = reached.clone();
-    set(&mut reached, 0);
-    skip_gaps(theirs, &mut reached);
+    meet_in(ours, theirs, (&mut reached, &mut next))
+}
+
+/// `reached` are the places in `theirs` that are reached before each piece of `ours`, at first none.
+fn meet_in<'p>(
+    ours: &[Piece],
+    theirs: &[Piece],
+    (mut reached, mut next): (&'p mut [bool], &'p mut [bool]),
+) -> bool {
+    set(reached, 0);
+    skip_gaps(theirs, reached);
     for piece in ours {
         match piece {
-            Piece::Many(_) => next.clone_from(&reached),
+            Piece::Many(_) => next.copy_from_slice(reached),
             _ => next.fill(false),
         }
         for (place, their) in theirs.iter().enumerate() {
             // A `Many` of ours goes on from the places that it has reached itself.
             let here = match piece {
-                Piece::Many(_) => is_set(&next, place),
-                _ => is_set(&reached, place),
+                Piece::Many(_) => is_set(next, place),
+                _ => is_set(reached, place),
             };
             if here && overlap(*piece, *their) {
-                set(&mut next, place + 1);
+                set(next, place + 1);
                 if matches!(their, Piece::Many(_)) {
-                    set(&mut next, place);
+                    set(next, place);
                 }
             }
-            if matches!(their, Piece::Many(_)) && is_set(&next, place) {
-                set(&mut next, place + 1);
+            if matches!(their, Piece::Many(_)) && is_set(next, place) {
+                set(next, place + 1);
             }
         }
         std::mem::swap(&mut reached, &mut next);
     }
-    is_set(&reached, theirs.len())
+    is_set(reached, theirs.len())
 }
 
 /// A gap may be empty.
@@ -173,11 +202,16 @@ mod tests {
             expect,
             "{template} {pattern}"
         );
-        // What is skipped at the beginning changes nothing.
+        // What is skipped at the beginning and at the end changes nothing.
         assert_eq!(meet(&pattern_form.0, &template_form.0), expect);
-        for before in ["a", "arn:aws:", "*", "${X}"] {
-            let pattern = format!("{before}{pattern}");
-            let template = format!("{before}{template}");
+        let long = "a".repeat(2 * FEW);
+        let around = ["", "a", "arn:aws:", "*", "${X}", &long];
+        let around = around
+            .iter()
+            .flat_map(|left| around.map(|right| (*left, right)));
+        for (before, after) in around {
+            let pattern = format!("{before}{pattern}{after}");
+            let template = format!("{before}{template}{after}");
             let forms = (
                 Form::of_pattern(&pattern),
                 Form::of_template(&template, slash),

@@ -3,9 +3,7 @@
 //! Which resource types an action takes is the catalogue's word; where AWS's prose says otherwise the
 //! catalogue is followed, and findings name its source.
 
-use std::sync::Arc;
-
-use super::action::{Expanded, is_all_stars, short_name};
+use super::action::{Expanded, is_all_stars, service_of};
 use super::document::Statement;
 use super::report::Report;
 use super::resource::{ResourceForm, Shape, TypeForm};
@@ -98,7 +96,7 @@ impl<'c> Pairs<'_, 'c> {
     }
 
     fn row(&self, action: Action<'c>) -> Row<'c> {
-        let types = types_of(action, self.type_forms);
+        let types = self.type_forms.of_action(action);
         let takes_none = types.is_empty();
         let meets = self
             .resources
@@ -262,17 +260,6 @@ impl<'c> Pairs<'_, 'c> {
     }
 }
 
-/// The forms of the resources that an action acts on; none for one that supports only `*`.
-fn types_of<'c>(action: Action<'c>, type_forms: &TypeForms<'c>) -> Vec<Arc<[TypeForm]>> {
-    let service = service_of(&action);
-    let catalogue = type_forms.catalogue();
-    catalogue
-        .resource_types(action)
-        .filter_map(|used| catalogue.resource_type(service, used.name))
-        .map(|resource_type| type_forms.of_template(service, resource_type.arn))
-        .collect()
-}
-
 /// Whether a value of `Resource` can stand for something that an action acts on, by the catalogue: where it
 /// cannot, the pair allows nothing. What cannot be compared can.
 pub fn acts_on(catalogue: &Catalogue, action: Action<'_>, resource: &str) -> bool {
@@ -296,14 +283,6 @@ pub fn acts_on(catalogue: &Catalogue, action: Action<'_>, resource: &str) -> boo
         let forms = TypeForm::all(of_type.arn, catalogue, service);
         forms.iter().any(|of_type| form.meets(of_type))
     })
-}
-
-fn service_of<'c>(action: &Action<'c>) -> &'c str {
-    let name = short_name(action).len();
-    action
-        .full_name
-        .get(..action.full_name.len().saturating_sub(name + 1))
-        .unwrap_or_default()
 }
 
 /// `s3:ListAllMyBuckets` is asked about all buckets, `arn:aws:s3:::*`.

@@ -48,10 +48,12 @@ impl ResourceForm {
             Shape::Everything | Shape::Untold => true,
             Shape::Broken => false,
             Shape::Arn(parts) => {
+                // The last part tells most types of a service apart.
                 parts.len() == template.0.len()
                     && parts
                         .iter()
                         .zip(&template.0)
+                        .rev()
                         .all(|(part, template)| part.meets(template))
             }
         }

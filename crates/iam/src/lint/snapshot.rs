@@ -3,6 +3,9 @@
 //! Documents that nobody can change are left out: AWS managed policies and the policies of
 //! service-linked roles.
 
+mod details;
+
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use percent_encoding::percent_decode_str;
@@ -11,6 +14,7 @@ use serde_json::value::RawValue;
 use super::report::place;
 use super::{LintFinding, LintRule, Linter, PolicyKind};
 use crate::SnapshotFile;
+use details::Page;
 
 /// One document of a snapshot file; the places of its findings count in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,76 +104,75 @@ impl<'a> Walk<'a, '_, '_> {
         for page in array(value) {
             self.details(page);
         }
-        let page = members(value);
-        for (list, inline, quota) in [
-            ("UserDetailList", "UserPolicyList", 2_048),
-            ("GroupDetailList", "GroupPolicyList", 5_120),
-            ("RoleDetailList", "RolePolicyList", 10_240),
+        let page = Page::of(value);
+        for (list, quota) in [
+            (page.users, 2_048),
+            (page.groups, 5_120),
+            (page.roles, 10_240),
         ] {
-            for entry in page.get(list).copied().into_iter().flat_map(array) {
-                self.principal(&members(entry), inline, quota);
+            for principal in list {
+                self.principal(&principal, quota);
             }
         }
-        for entry in page.get("Policies").copied().into_iter().flat_map(array) {
-            let policy = members(entry);
-            let arn = string(&policy, "Arn");
-            if arn.split(':').nth(4) == Some("aws") {
+        for policy in page.policies {
+            if policy.arn.split(':').nth(4) == Some("aws") {
                 continue;
             }
-            let versions = policy.get("PolicyVersionList").copied();
-            for version in versions.into_iter().flat_map(array) {
-                let version = members(version);
-                let is_default = version
-                    .get("IsDefaultVersion")
-                    .is_some_and(|flag| flag.get() == "true");
-                if let Some(document) = version.get("Document").filter(|_| is_default) {
-                    self.document(arn.clone(), document, PolicyKind::Identity);
-                }
+            for document in policy.defaults {
+                self.document(policy.arn.to_string(), document, PolicyKind::Identity);
             }
         }
     }
 
-    fn principal(&mut self, principal: &Members<'a>, inline: &str, quota: usize) {
-        let arn = string(principal, "Arn");
+    fn principal(&mut self, principal: &details::Principal<'a>, quota: usize) {
+        let arn = &principal.arn;
         if arn.contains(":role/aws-service-role/") {
             return;
         }
-        let mut size = 0;
-        let mut first = None;
-        for entry in principal.get(inline).copied().into_iter().flat_map(array) {
-            let policy = members(entry);
-            let Some(document) = policy.get("PolicyDocument") else {
-                continue;
-            };
-            first.get_or_insert(*document);
-            size += decoded(document)
-                .chars()
-                .filter(|next| !next.is_whitespace())
-                .count();
-            let id = format!("{arn}#{}", string(&policy, "PolicyName"));
-            self.document(id, document, PolicyKind::Identity);
+        for (name, document) in &principal.inline {
+            self.document(format!("{arn}#{name}"), document, PolicyKind::Identity);
         }
-        if let Some(first) = first.filter(|_| size > quota) {
-            let (line, column) = place(self.text, self.offset(first));
-            let rule = LintRule::PolicyTooLarge;
-            let message = format!(
-                "{size} characters: AWS's quota for its inline policies together is {quota}"
-            );
-            self.documents.push(LintedDocument {
-                id: arn.clone(),
-                findings: vec![LintFinding {
-                    rule,
-                    severity: rule.severity(),
-                    line,
-                    column,
-                    message,
-                    hint: Some("make managed policies of them".to_owned()),
-                }],
-            });
+        // No document has more characters than its text in the file has bytes.
+        let documents = || principal.inline.iter().map(|(_, document)| *document);
+        let at_most: usize = documents().map(|document| document.get().len()).sum();
+        if at_most > quota {
+            self.inline_size(arn, documents(), quota);
         }
-        if let Some(document) = principal.get("AssumeRolePolicyDocument") {
+        if let Some(document) = principal.trust {
             self.document(format!("{arn}#trust"), document, PolicyKind::Trust);
         }
+    }
+
+    /// Whether a principal's inline policies are larger together than AWS lets them be.
+    fn inline_size(
+        &mut self,
+        arn: &str,
+        mut documents: impl Iterator<Item = &'a RawValue> + Clone,
+        quota: usize,
+    ) {
+        let characters = |document| {
+            let text = decoded(document);
+            text.chars().filter(|next| !next.is_whitespace()).count()
+        };
+        let size: usize = documents.clone().map(characters).sum();
+        let Some(first) = documents.next().filter(|_| size > quota) else {
+            return;
+        };
+        let (line, column) = place(self.text, self.offset(first));
+        let rule = LintRule::PolicyTooLarge;
+        let message =
+            format!("{size} characters: AWS's quota for its inline policies together is {quota}");
+        self.documents.push(LintedDocument {
+            id: arn.to_owned(),
+            findings: vec![LintFinding {
+                rule,
+                severity: rule.severity(),
+                line,
+                column,
+                message,
+                hint: Some("make managed policies of them".to_owned()),
+            }],
+        });
     }
 
     fn resource_policies(&mut self, value: &'a RawValue) {
@@ -275,14 +278,18 @@ fn string(members: &Members<'_>, name: &str) -> String {
 }
 
 /// An object's text, or what a string holds, URL-encoded as the IAM API sends it or plain.
-fn decoded(document: &RawValue) -> String {
-    let Ok(text) = serde_json::from_str::<String>(document.get()) else {
-        return document.get().to_owned();
+fn decoded(document: &RawValue) -> Cow<'_, str> {
+    let text = document.get();
+    let text = match text.starts_with('"') {
+        true => serde_json::from_str::<String>(text),
+        false => return Cow::Borrowed(text),
     };
-    if text.trim_start().starts_with('%') {
-        percent_decode_str(&text).decode_utf8_lossy().into_owned()
-    } else {
-        text
+    match text {
+        Ok(text) if text.trim_start().starts_with('%') => {
+            Cow::Owned(percent_decode_str(&text).decode_utf8_lossy().into_owned())
+        }
+        Ok(text) => Cow::Owned(text),
+        Err(_) => Cow::Borrowed(document.get()),
     }
 }
 

@@ -1,10 +1,12 @@
 //! The forms of resource types' ARNs, made once for each linter and not for each statement.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustc_hash::FxHashMap;
+
+use super::action::service_of;
 use super::resource::TypeForm;
-use crate::Catalogue;
+use crate::{Action, Catalogue};
 
 /// The forms of one template: the reference has several ARNs in some.
 type Forms = Arc<[TypeForm]>;
@@ -12,14 +14,16 @@ type Forms = Arc<[TypeForm]>;
 /// The forms of the templates that were asked for.
 ///
 /// # Memory
-/// At most those of all the catalogue's resource types.
+/// At most those of all the catalogue's resource types, and references to them for each of its actions.
 #[derive(Debug)]
 pub(super) struct TypeForms<'c> {
     catalogue: &'c Catalogue,
     /// By service and template.
-    by_template: Mutex<HashMap<(&'c str, &'c str), Forms>>,
+    by_template: Mutex<FxHashMap<(&'c str, &'c str), Forms>>,
+    /// Of the types that an action acts on, by its name: thousands of statements are about the same few.
+    of_action: Mutex<FxHashMap<&'c str, Arc<[Forms]>>>,
     /// Of all types that are of the service that their ARNs name, by service.
-    of_service: Mutex<HashMap<String, Arc<ServiceForms<'c>>>>,
+    of_service: Mutex<FxHashMap<String, Arc<ServiceForms<'c>>>>,
 }
 
 /// All resource types of a service.
@@ -36,6 +40,7 @@ impl<'c> TypeForms<'c> {
         Self {
             catalogue,
             by_template: Mutex::default(),
+            of_action: Mutex::default(),
             of_service: Mutex::default(),
         }
     }
@@ -44,8 +49,25 @@ impl<'c> TypeForms<'c> {
         self.catalogue
     }
 
+    /// The forms of the resources that an action acts on; none for one that supports only `*`.
+    pub(super) fn of_action(&self, action: Action<'c>) -> Arc<[Forms]> {
+        let mut known = self
+            .of_action
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let forms = known.entry(action.full_name).or_insert_with(|| {
+            let service = service_of(&action);
+            self.catalogue
+                .resource_types(action)
+                .filter_map(|used| self.catalogue.resource_type(service, used.name))
+                .map(|resource_type| self.of_template(service, resource_type.arn))
+                .collect()
+        });
+        Arc::clone(forms)
+    }
+
     /// The forms of one template of a service.
-    pub(super) fn of_template(&self, service: &'c str, template: &'c str) -> Forms {
+    fn of_template(&self, service: &'c str, template: &'c str) -> Forms {
         // Whoever panicked while it held this left a map of whole entries.
         let mut known = self
             .by_template
