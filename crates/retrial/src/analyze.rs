@@ -11,11 +11,12 @@ use retrial_pipeline::{
     BATCH_BYTES, Filter, Options, PipelineError, Progress, Report, Run, SLICE_BYTES, WhatIfReport,
     Window,
 };
-use retrial_replay::{Mapping, Replayer};
+use retrial_replay::Replayer;
 
 use crate::Exit;
 use crate::args::{AnalyzeArgs, FilterArgs, Format};
 use crate::error::ProgramError;
+use crate::findings;
 use crate::input::{self, LoadedSnapshot};
 use crate::metrics::Metrics;
 use crate::printer::Printer;
@@ -31,9 +32,12 @@ const MICROS_A_DAY: i64 = 86_400_000_000;
 pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     let metrics = Metrics::begin();
     let printer = Printer::with_logs(args.quiet, args.logs.log_format);
-    let catalogue = Catalogue::bundled();
-    let mapping = Mapping::bundled(catalogue)?;
-    let (loaded, change) = snapshots(args, &printer)?;
+    // A part says nothing of the whole window.
+    let derives = !args.no_findings && args.shards.shard.is_none();
+    let iam = Some(&*args.snapshot.iam).filter(|_| derives);
+    let ((loaded, change), beside) =
+        findings::beside(threads(args), iam, || snapshots(args, &printer))?;
+    let mapping = beside.mapping;
     let sources = input::sources((&args.sources, &args.s3), &args.snapshot.iam)?;
     let plan = args.plan.options(&args.filter, sources.excluded.clone())?;
     if args.plan.files_from.is_none() && !args.out.is_output(&args.s3)? && !sources.hold_log_files()
@@ -48,21 +52,25 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     }
     let out = args.out.to_string();
     let assumptions = args.snapshot.assumptions();
-    // A part says nothing of the whole window.
-    let derive = match args.no_findings || args.shards.shard.is_some() {
-        true => None,
-        false => {
+    let derive = match derives {
+        true => {
             let findings = &args.derive.findings;
-            let options = findings.options(&args.snapshot.iam, &loaded.snapshot)?;
+            let options = findings.options(&loaded.snapshot, beside.dead_statements)?;
             Some(args.derive.options(options))
         }
+        false => None,
     };
     let progress = Arc::new(Progress::default());
     let scratch = env::temp_dir();
     let stop = signals::stop_flag().map_err(ProgramError::Signals)?;
     let run = Run {
         sources: &sources.sources,
-        replayer: Replayer::new(catalogue, &mapping, &loaded.snapshot, assumptions),
+        replayer: Replayer::new(
+            Catalogue::bundled(),
+            &mapping,
+            &loaded.snapshot,
+            assumptions,
+        ),
         snapshot_id: loaded.snapshot.id(),
         mapping_version: mapping.version(),
         filter: filter(&args.filter),

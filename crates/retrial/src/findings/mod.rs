@@ -7,6 +7,7 @@ mod markdown;
 mod sarif;
 mod text;
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fs, thread};
@@ -55,11 +56,11 @@ pub(crate) struct FindingArgs {
 }
 
 impl FindingArgs {
-    /// The options, for a snapshot that was read from `iam`.
+    /// The options, for a snapshot that has these dead statements.
     pub(crate) fn options(
         &self,
-        iam: &Path,
         snapshot: &Snapshot,
+        dead_statements: Vec<DeadStatement>,
     ) -> Result<FindingOptions, ProgramError> {
         Ok(FindingOptions {
             snapshot_time: self
@@ -67,7 +68,7 @@ impl FindingArgs {
                 .or_else(|| snapshot.taken_at().and_then(|text| moment(text).ok()))
                 .map(Timestamp::micros),
             owner_tags: self.owner_tags.clone(),
-            dead_statements: dead_statements(iam)?,
+            dead_statements,
             exclusions: Arc::new(exclusions(self.exclude.as_deref())?),
         })
     }
@@ -137,14 +138,15 @@ pub(crate) struct Subject<'a> {
 
 pub(crate) fn run(args: &FindingsArgs) -> Result<Exit, ProgramError> {
     let printer = Printer::new(false);
-    let loaded = input::snapshot(&args.snapshot.iam, &printer)?;
+    let iam = &args.snapshot.iam;
+    let (loaded, beside) = beside(threads(args), Some(iam), || input::snapshot(iam, &printer))?;
     let snapshot = &loaded.snapshot;
     let findings = &args.derive.findings;
     let options = args
         .derive
-        .options(findings.options(&args.snapshot.iam, snapshot)?);
+        .options(findings.options(snapshot, beside.dead_statements)?);
     let snapshot_time = options.findings.snapshot_time;
-    let derived = derived(args, snapshot, options)?;
+    let derived = derived(args, (snapshot, &beside.mapping), options)?;
     let Some(as_of) = derived.as_of else {
         return Err(ProgramError::NoCalls {
             path: args.out.to_string(),
@@ -182,17 +184,15 @@ pub(crate) fn run(args: &FindingsArgs) -> Result<Exit, ProgramError> {
 /// Derives the tables of the output anew.
 fn derived(
     args: &FindingsArgs,
-    snapshot: &Snapshot,
+    (snapshot, mapping): (&Snapshot, &Mapping),
     options: DeriveOptions,
 ) -> Result<Derived, ProgramError> {
     let path = || args.out.to_string();
     let output = args.out.output(&args.s3)?;
-    let catalogue = Catalogue::bundled();
-    let mapping = Mapping::bundled(catalogue)?;
     let assumptions = args.snapshot.assumptions();
     let stop = signals::stop_flag().map_err(ProgramError::Signals)?;
     let asked = Derive {
-        replayer: Replayer::new(catalogue, &mapping, snapshot, assumptions),
+        replayer: Replayer::new(Catalogue::bundled(), mapping, snapshot, assumptions),
         mapping_version: mapping.version(),
         options,
         threads: threads(args),
@@ -230,8 +230,45 @@ fn exclusions(path: Option<&Path>) -> Result<Exclusions, ProgramError> {
     })
 }
 
+/// What is made while a snapshot is read.
+pub(crate) struct Beside {
+    pub(crate) mapping: Mapping,
+    /// None where no findings are asked for.
+    pub(crate) dead_statements: Vec<DeadStatement>,
+}
+
+/// Loads the mapping and, where findings are asked for of `iam`, looks for its dead statements while the snapshot
+/// is read; what is wrong with the snapshot is said first.
+pub(crate) fn beside<S>(
+    threads: usize,
+    iam: Option<&Path>,
+    read: impl FnOnce() -> Result<S, ProgramError>,
+) -> Result<(S, Beside), ProgramError> {
+    let make = || -> Result<Beside, ProgramError> {
+        Ok(Beside {
+            mapping: Mapping::bundled(Catalogue::bundled())?,
+            dead_statements: iam.map_or(Ok(Vec::new()), dead_statements)?,
+        })
+    };
+    if threads < 2 {
+        return Ok((read()?, make()?));
+    }
+    let (read, made) = thread::scope(|scope| {
+        let making = scope.spawn(make);
+        let read = read();
+        let made = making.join();
+        (read, made.unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    // All that wildcards stand for is asked for once findings are derived: whatever waits for a disk until then
+    // leaves time to decode it.
+    if iam.is_some() {
+        thread::spawn(|| Catalogue::bundled().decode_all());
+    }
+    Ok((read?, made?))
+}
+
 /// The statements of a snapshot that can apply to no request.
-pub(crate) fn dead_statements(path: &Path) -> Result<Vec<DeadStatement>, ProgramError> {
+fn dead_statements(path: &Path) -> Result<Vec<DeadStatement>, ProgramError> {
     let files = input::snapshot_files(path).map_err(|cause| ProgramError::SnapshotUnreadable {
         path: path.display().to_string(),
         cause,
