@@ -54,13 +54,14 @@ impl<'p, 'c> Allowance<'p, 'c> {
             true => named(element, catalogue),
             false => matching(element, catalogue),
         };
-        actions.sort_unstable_by_key(|allowed| allowed.action.full_name);
+        // What a wildcard stands for comes nearly in order, and a stable sort makes use of that.
+        actions.sort_by_key(|allowed| allowed.action.full_name);
         actions.dedup_by_key(|allowed| allowed.action.full_name);
         Allowance {
             index: statement.index,
             sid: statement.sid.as_deref(),
+            unknown: unknown((element, &actions), catalogue),
             actions,
-            unknown: unknown(element, catalogue),
             regions: regions(statement),
             passed_to: kept_to(statement, "iam:PassedToService"),
         }
@@ -88,9 +89,21 @@ fn named<'c>(element: &ActionElement, catalogue: &'c Catalogue) -> Vec<AllowedAc
 fn matching<'c>(element: &ActionElement, catalogue: &'c Catalogue) -> Vec<AllowedAction<'c>> {
     let mut actions = Vec::new();
     let mut buffer = String::new();
+    let is_everything = element.is_every_action();
     for service in catalogue.services() {
         let slot = element.slot(service.prefix);
         if slot.is_none() && element.is_limited_to_services() {
+            continue;
+        }
+        if slot.is_none() && is_everything {
+            actions.extend(
+                catalogue
+                    .actions(service.prefix)
+                    .map(|action| AllowedAction {
+                        action,
+                        spelled: false,
+                    }),
+            );
             continue;
         }
         for action in catalogue.actions(service.prefix) {
@@ -107,8 +120,13 @@ fn matching<'c>(element: &ActionElement, catalogue: &'c Catalogue) -> Vec<Allowe
 }
 
 /// The patterns of an `Action` that match nothing.
-fn unknown<'p>(element: &'p ActionElement, catalogue: &Catalogue) -> Vec<&'p str> {
-    if element.is_negated() {
+fn unknown<'p>(
+    (element, found): (&'p ActionElement, &[AllowedAction<'_>]),
+    catalogue: &Catalogue,
+) -> Vec<&'p str> {
+    // Of a single pattern it is known already.
+    let is_found = element.source().len() == 1 && !found.is_empty();
+    if element.is_negated() || is_found {
         return Vec::new();
     }
     let mut unknown: Vec<&str> = element.source().iter().map(AsRef::as_ref).collect();

@@ -93,7 +93,7 @@ pub use catalogue::{
 pub use condition::ConditionReason;
 pub use context::{Context, ContextEntry, KeyState, MissingKeys, SharedKeys, Values};
 pub use evaluation::{Assumption, Decision, Effect, Evaluation, Layer, Scratch, StatementRef};
-pub use evaluator::Evaluator;
+pub use evaluator::{Evaluator, Reach};
 pub use explanation::{
     ConditionExplanation, Explanation, FoundKey, LayerExplanation, LayerResult, Operand,
     PrincipalExplanation, ProposedPrincipal, Remedy, ResourceExplanation, StatementExplanation,

@@ -46,8 +46,8 @@ pub use caller::{Caller, CallerKind};
 pub use changes::Change;
 pub use denial::{Denial, denial};
 pub use findings::{
-    Cause, Contradiction, DeadStatement, ExclusionError, Exclusions, Finding, FindingBasis,
-    FindingEvidence, FindingKind, FindingReport, FindingSeverity, Hidden, Occasion,
+    Cause, Contradiction, DeadStatement, Escalations, ExclusionError, Exclusions, Finding,
+    FindingBasis, FindingEvidence, FindingKind, FindingReport, FindingSeverity, Hidden, Occasion,
     PermissionEvidence, RecordedChange, RecordedChanges, RoleNeedEvidence, RoleNeedFact,
     RoleNeedProblem, findings,
 };

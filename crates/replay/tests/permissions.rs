@@ -711,7 +711,10 @@ fn expanded(inputs: &PermissionInputs<'_, '_>) -> BTreeMap<Key, Said> {
             Ok(())
         },
         &mut |(name, actions)| {
-            let actions = actions.iter().map(|action| (*action).to_owned()).collect();
+            let actions = actions
+                .iter()
+                .map(|action| action.full_name.to_owned())
+                .collect();
             assert!(sets.insert(name.to_owned(), actions).is_none());
             Ok(())
         },

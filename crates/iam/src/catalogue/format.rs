@@ -189,11 +189,12 @@ impl Service {
             templates: Vec::new(),
         };
         for line in text.lines() {
-            let (kind, fields) = line.split_once('\t')?;
+            let kind = line.get(..2)?;
+            let fields = line.get(2..)?;
             match kind {
-                "K" => decoded.key(fields)?,
-                "T" => decoded.resource_type(fields)?,
-                "A" => decoded.action(&service.prefix, fields)?,
+                "K\t" => decoded.key(fields)?,
+                "T\t" => decoded.resource_type(fields)?,
+                "A\t" => decoded.action(&service.prefix, fields)?,
                 _ => return None,
             }
         }
@@ -260,7 +261,12 @@ impl Service {
 
     fn action(&mut self, prefix: &str, fields: &str) -> Option<()> {
         let mut fields = fields.split('\t');
-        let full_name = [prefix, ":", fields.next()?].concat().into();
+        let name = fields.next()?;
+        let mut full_name = String::with_capacity(prefix.len() + 1 + name.len());
+        full_name.push_str(prefix);
+        full_name.push(':');
+        full_name.push_str(name);
+        let full_name = full_name.into_boxed_str();
         let access_level = AccessLevel::parse(fields.next()?)?;
         let keys = self.key_list(fields.next()?, ' ')?;
         let start = end_of(&self.uses)?;
@@ -291,9 +297,23 @@ impl Service {
 
     fn key_list(&mut self, text: &str, separator: char) -> Option<Span> {
         let start = end_of(&self.key_lists)?;
-        for number in items(text, separator) {
-            self.key_lists.push(number.parse().ok()?);
+        // A search for each of some hundred thousand separators costs more than the numbers.
+        let separator = u8::try_from(separator).ok()?;
+        let mut number = None;
+        for byte in text.bytes() {
+            number = match byte {
+                _ if byte == separator => {
+                    self.key_lists.extend(number.take());
+                    None
+                }
+                b'0'..=b'9' => {
+                    let tens = number.unwrap_or(0_u16).checked_mul(10)?;
+                    Some(tens.checked_add(u16::from(byte - b'0'))?)
+                }
+                _ => return None,
+            };
         }
+        self.key_lists.extend(number);
         Some(start..end_of(&self.key_lists)?)
     }
 }

@@ -15,6 +15,7 @@ mod granting_source;
 mod layer;
 mod layers;
 mod managed_key;
+mod reach;
 mod remedy;
 mod resource_side;
 mod turning;
@@ -24,10 +25,12 @@ use crate::caller::{Caller, CallerIdentity};
 use crate::context::Keys;
 use crate::pattern::{ActionName, ResourceText};
 use crate::request::{Request, Resource};
-use crate::snapshot::{AttachedPolicy, Principal, PrincipalKind, Snapshot};
+use crate::snapshot::{Principal, Snapshot};
 use crate::truth::Truth;
 use crate::{Catalogue, Decision, Effect, Evaluation, Explanation, Layer, Scratch, TurningKey};
 pub(crate) use case::{CaseLayers, CaseLevels, CasePolicy, decide_case, turning_keys_of_case};
+pub use reach::Reach;
+
 use granting_source::{GrantingSources, ServiceRules, rules_of};
 use layers::Layers;
 use verdict::Truths;
@@ -99,24 +102,6 @@ impl<'s> Evaluator<'s> {
         };
         scratch.action = buffer;
         scratch.evaluation(decision, layer)
-    }
-
-    /// Whether the principal is denied an action on every resource of its own account, whatever the context: no
-    /// policy of its own allows anything of it, and nothing else could. `false` says nothing.
-    pub fn is_out_of_reach(&self, principal: &Principal, action: &str) -> bool {
-        let mut buffer = String::new();
-        let action = ActionName::fold(action, &mut buffer);
-        let is_silent = |attached: &AttachedPolicy| match &attached.policy {
-            Ok(policy) => policy
-                .about(action)
-                .all(|statement| statement.effect == Effect::Deny),
-            // What it says is unknown.
-            Err(_) => false,
-        };
-        principal.kind != PrincipalKind::Root
-            && !is_always_allowed(action)
-            && rules_of(action).have_no_source()
-            && principal.identity.iter().all(is_silent)
     }
 
     /// What each unknown key of an undetermined request would have to be to turn the decision; as in

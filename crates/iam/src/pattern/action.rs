@@ -24,7 +24,11 @@ impl<'a> ActionName<'a> {
         buffer.clear();
         buffer.push_str(action);
         buffer.make_ascii_lowercase();
-        let buffer: &'a str = buffer;
+        Self::of_folded(buffer)
+    }
+
+    /// Of a text in lower case.
+    pub(crate) fn of_folded(buffer: &'a str) -> ActionName<'a> {
         let colon = buffer.bytes().position(|byte| byte == b':');
         let (service, name) = colon
             .and_then(|colon| Some((buffer.get(..colon)?, buffer.get(colon + 1..)?)))
@@ -111,6 +115,11 @@ impl ActionElement {
     /// The services, in lower case, that patterns spell out.
     pub(crate) fn services(&self) -> impl Iterator<Item = &str> {
         self.services.iter().map(|entry| entry.service.as_ref())
+    }
+
+    /// Whether the statement is about every action that there is.
+    pub(crate) fn is_every_action(&self) -> bool {
+        self.every_action && !self.negated
     }
 
     /// Whether the statement can only be about actions of [`Self::services`].

@@ -1,7 +1,9 @@
 //! What is out of a principal's reach is denied, whatever else is asked: a shortcut that must say what the
 //! evaluator would.
 
-use retrial_iam::{Catalogue, Context, Evaluator, MissingKeys, Principal, Resource, Scratch};
+use retrial_iam::{
+    Catalogue, Context, Evaluator, MissingKeys, Principal, Reach, Resource, Scratch,
+};
 
 use crate::support::{
     ACCOUNT, all_collected, nothing_collected, principal, request, role, statement, unavailable,
@@ -27,7 +29,7 @@ fn check(principal: &Principal, expect: &[&str]) {
         let evaluator = Evaluator::new(Catalogue::bundled(), &snapshot);
         let out: Vec<&str> = ACTIONS
             .into_iter()
-            .filter(|action| evaluator.is_out_of_reach(principal, action))
+            .filter(|action| Reach::of(action).is_out(principal))
             .collect();
         for action in &out {
             for missing in [MissingKeys::ByCatalogue, MissingKeys::Absent] {

@@ -27,9 +27,10 @@ use std::sync::atomic::AtomicBool;
 use bumpalo::Bump;
 use retrial_cloudtrail::{Day, Timestamp};
 use retrial_replay::{
-    Assumptions, EVALUATOR_VERSION, FindingBasis, FindingEvidence, FindingReport, Gather,
-    MIN_WINDOW_DAYS, Occasion, Permission, PermissionEvidence, PermissionInputs, PermissionOptions,
-    PermissionState, PermissionUses, Recording, Replayer, SeenCall, Trails, permissions,
+    Assumptions, EVALUATOR_VERSION, Escalations, FindingBasis, FindingEvidence, FindingReport,
+    Gather, MIN_WINDOW_DAYS, Occasion, Permission, PermissionEvidence, PermissionInputs,
+    PermissionOptions, PermissionState, PermissionUses, Recording, Replayer, SeenCall, Trails,
+    permissions,
 };
 use retrial_storage::Store;
 use retrial_tables::{ActionSetRow, ActionSets, Decisions, PermissionRow, Permissions, Table};
@@ -142,10 +143,6 @@ pub(crate) fn work(
         findings: FindingEvidence::new(looked_up),
     })?;
     let (covered, writes) = facts::read(&source)?;
-    let mut derived = Derived {
-        as_of: Some(window.date.clone()),
-        ..Derived::default()
-    };
     let (trails, _) = Trails::of(snapshot);
     let inputs = PermissionInputs {
         snapshot: derive.replayer.snapshot(),
@@ -162,13 +159,20 @@ pub(crate) fn work(
             now: window.end,
         },
     };
-    let mut seen = PermissionEvidence::default();
-    let mut finished = write_permissions(&inputs, (&mut derived.permissions, &mut seen), scratch)?;
-    let (file, needs) = role_needs::write(&source, &evidence.permissions, scratch)?;
+    let (permissions, (needs, escalations)) = rayon::join(
+        || write_permissions(&inputs, scratch),
+        || {
+            let needs = role_needs::write(&source, &evidence.permissions, scratch);
+            let catalogue = derive.replayer.catalogue();
+            (needs, Escalations::of(snapshot, catalogue))
+        },
+    );
+    let (permissions, (file, needs)) = (permissions?, needs?);
+    let mut finished = permissions.files;
     finished.push(file);
-    derived.findings = retrial_replay::findings(
+    let findings = retrial_replay::findings(
         &evidence.findings,
-        &seen,
+        &permissions.seen,
         &Occasion {
             snapshot,
             catalogue: derive.replayer.catalogue(),
@@ -177,6 +181,7 @@ pub(crate) fn work(
             min_window_days: options.min_window_days,
             owner_tags: &options.findings.owner_tags,
             dead_statements: &options.findings.dead_statements,
+            escalations: &escalations,
             role_needs: &needs,
             exclusions: &options.findings.exclusions,
             covered: &covered,
@@ -184,15 +189,19 @@ pub(crate) fn work(
             filtered,
         },
     );
-    let file = findings::write(&derived.findings, snapshot.id(), scratch)?;
+    let file = findings::write(&findings, snapshot.id(), scratch)?;
     finished.push(file);
     let basis = Basis {
         snapshot_id: snapshot.id(),
         mapping_version: derive.mapping_version,
         strict: derive.replayer.assumptions() == Assumptions::Refused,
     };
-    derived.rows = commit((output, scratch), finished, (&window, basis))?;
-    Ok(derived)
+    Ok(Derived {
+        as_of: Some(window.date.clone()),
+        permissions: permissions.states,
+        findings,
+        rows: commit((output, scratch), finished, (&window, basis))?,
+    })
 }
 
 /// What is gathered from the calls.
@@ -213,11 +222,19 @@ impl Gather for Evidence<'_> {
     }
 }
 
+/// The permissions, written, and what they say.
+struct WrittenPermissions {
+    files: Vec<AsOfFile>,
+    states: BTreeMap<PermissionState, u64>,
+    seen: PermissionEvidence,
+}
+
 fn write_permissions(
     inputs: &PermissionInputs<'_, '_>,
-    (states, seen): (&mut BTreeMap<PermissionState, u64>, &mut PermissionEvidence),
     scratch: &Scratch,
-) -> Result<Vec<AsOfFile>, PipelineError> {
+) -> Result<WrittenPermissions, PipelineError> {
+    let mut states: BTreeMap<PermissionState, u64> = BTreeMap::new();
+    let mut seen = PermissionEvidence::default();
     let arena = Bump::new();
     let mut texts = KeptTexts::new(&arena);
     let mut set_texts = KeptTexts::new(&arena);
@@ -232,20 +249,20 @@ fn write_permissions(
         },
         &mut |(name, actions)| {
             for action in actions {
-                let level = inputs
-                    .catalogue
-                    .action_named(action)
-                    .map_or("", |action| action.access_level.name());
                 sets.add(ActionSetRow {
                     action_set: set_texts.keep(name),
-                    action: set_texts.keep(action),
-                    access_level: level,
+                    action: set_texts.keep(action.full_name),
+                    access_level: action.access_level.name(),
                 })?;
             }
             Ok(())
         },
     )?;
-    Ok(vec![rows.finish()?, sets.finish()?])
+    Ok(WrittenPermissions {
+        files: vec![rows.finish()?, sets.finish()?],
+        states,
+        seen,
+    })
 }
 
 fn permission_row<'b>(permission: &Permission<'_>, texts: &mut KeptTexts<'b>) -> PermissionRow<'b> {

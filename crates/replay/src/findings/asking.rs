@@ -1,11 +1,11 @@
 //! What a principal may do, asked of the evaluator and not of the policies' text.
 
 use retrial_iam::{
-    Caller, Context, Decision, Evaluator, KeyState, MissingKeys, Principal, PrincipalKind, Request,
-    Resource, Scratch, SessionPolicies, Snapshot, Values,
+    Caller, Catalogue, Context, Decision, Evaluator, KeyState, MissingKeys, Principal,
+    PrincipalKind, Reach, Request, Resource, Scratch, SessionPolicies, Snapshot, Values,
 };
 
-use super::report::Occasion;
+use rustc_hash::FxHashMap;
 
 /// Whether a principal may do something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,20 +25,29 @@ pub(crate) struct Asker<'s> {
     evaluator: Evaluator<'s>,
     snapshot: &'s Snapshot,
     scratch: Scratch<'s>,
+    /// Of the actions that were asked for: some dozens, for each of thousands of principals.
+    reaches: FxHashMap<String, Reach>,
 }
 
 impl<'s> Asker<'s> {
-    pub(crate) fn new(occasion: &Occasion<'s>) -> Asker<'s> {
+    pub(crate) fn new(snapshot: &'s Snapshot, catalogue: &'s Catalogue) -> Asker<'s> {
         Asker {
-            evaluator: Evaluator::new(occasion.catalogue, occasion.snapshot),
-            snapshot: occasion.snapshot,
+            evaluator: Evaluator::new(catalogue, snapshot),
+            snapshot,
             scratch: Scratch::default(),
+            reaches: FxHashMap::default(),
         }
     }
 
     /// Whether the principal may do `action` on nothing at all; `false` says nothing.
-    pub(crate) fn is_out_of_reach(&self, principal: &Principal, action: &str) -> bool {
-        self.evaluator.is_out_of_reach(principal, action)
+    pub(crate) fn is_out_of_reach(&mut self, principal: &Principal, action: &str) -> bool {
+        if let Some(reach) = self.reaches.get(action) {
+            return reach.is_out(principal);
+        }
+        let reach = Reach::of(action);
+        let is_out = reach.is_out(principal);
+        self.reaches.insert(action.to_owned(), reach);
+        is_out
     }
 
     /// Whether the principal may do `action`, with these keys in the request.

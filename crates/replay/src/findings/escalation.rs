@@ -11,13 +11,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use retrial_iam::{Principal, PrincipalKind, Resource};
+use retrial_iam::{Catalogue, Principal, PrincipalKind, Resource, Snapshot};
 
 use super::asking::{Answer, Asker};
 use super::differences::last_name;
 use super::finding::Finding;
 use super::kind::{FindingKind, FindingSeverity};
-use super::report::Occasion;
 
 /// What a policy-writing action acts on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -205,16 +204,33 @@ const WORTH_HAVING: &[&str] = &[
 /// Resources of one kind that are asked for one by one; for more, the answer is "on some".
 const MOST_TARGETS: usize = 2_000;
 
-/// All ways that were found, and the administrators, for whom none was looked for.
-pub(crate) fn escalations(occasion: &Occasion<'_>) -> (Vec<Finding>, Vec<String>) {
+/// The ways of a snapshot's principals to more permissions.
+#[derive(Debug, Clone, Default)]
+pub struct Escalations {
+    pub(crate) findings: Vec<Finding>,
+    /// For whom none was looked for.
+    pub(crate) administrators: Vec<String>,
+}
+
+impl Escalations {
+    /// All that are found: nothing counts but the policies.
+    pub fn of(snapshot: &Snapshot, catalogue: &Catalogue) -> Escalations {
+        let (findings, administrators) = escalations(snapshot, catalogue);
+        Escalations {
+            findings,
+            administrators,
+        }
+    }
+}
+
+fn escalations(snapshot: &Snapshot, catalogue: &Catalogue) -> (Vec<Finding>, Vec<String>) {
     let mut ways = Ways {
-        asker: Asker::new(occasion),
+        asker: Asker::new(snapshot, catalogue),
         administrators: BTreeSet::new(),
         strength: BTreeMap::new(),
         roles: BTreeMap::new(),
     };
-    let principals: Vec<&Principal> = occasion
-        .snapshot
+    let principals: Vec<&Principal> = snapshot
         .principals()
         .filter(|one| one.kind != PrincipalKind::Root)
         .collect();

@@ -25,9 +25,11 @@ use crate::recording::data_event_types;
 #[derive(Debug, Default)]
 pub struct PermissionEvidence {
     unused: BTreeMap<String, Unused>,
-    states: BTreeMap<(String, String), BTreeSet<PermissionState>>,
+    /// By principal and policy.
+    states: BTreeMap<String, BTreeMap<String, BTreeSet<PermissionState>>>,
     once: BTreeMap<String, BTreeMap<String, i64>>,
-    blind: BTreeMap<(String, String), Blind>,
+    /// By account and service.
+    blind: BTreeMap<String, BTreeMap<String, Blind>>,
     /// Permissions that cannot be observed, by account, and why.
     unobservable: BTreeMap<String, BTreeMap<PermissionReason, u64>>,
 }
@@ -51,8 +53,10 @@ struct Blind {
 impl PermissionEvidence {
     /// Takes in one row.
     pub fn see(&mut self, row: &Permission<'_>, catalogue: &Catalogue) {
-        let place = (row.principal_arn.to_owned(), row.policy.to_owned());
-        self.states.entry(place).or_default().insert(row.state);
+        let states = of(&mut self.states, row.principal_arn);
+        if let Some(states) = states.and_then(|states| of(states, row.policy)) {
+            states.insert(row.state);
+        }
         match row.state {
             PermissionState::Unused => self.unused(row, catalogue),
             PermissionState::Used => self.used(row),
@@ -62,10 +66,14 @@ impl PermissionEvidence {
     }
 
     fn unused(&mut self, row: &Permission<'_>, catalogue: &Catalogue) {
-        let unused = self.unused.entry(row.principal_arn.to_owned()).or_default();
+        let Some(unused) = of(&mut self.unused, row.principal_arn) else {
+            return;
+        };
         let service = row.service.unwrap_or("*");
         unused.count += row.actions;
-        *unused.services.entry(service.to_owned()).or_default() += row.actions;
+        if let Some(actions) = of(&mut unused.services, service) {
+            *actions += row.actions;
+        }
         match row.action {
             Some(action) => {
                 unused.matters |= matters(action, catalogue);
@@ -87,20 +95,29 @@ impl PermissionEvidence {
     }
 
     fn unobservable(&mut self, row: &Permission<'_>) {
-        let account = row.account_id.to_owned();
-        if let Some(reason) = row.reason {
-            let reasons = self.unobservable.entry(account.clone()).or_default();
+        if let Some(reason) = row.reason
+            && let Some(reasons) = of(&mut self.unobservable, row.account_id)
+        {
             *reasons.entry(reason).or_default() += row.actions;
         }
-        if row.reason == Some(PermissionReason::DataEventsNotRecorded) {
-            let service = row.service.unwrap_or("*").to_owned();
-            let blind = self.blind.entry((account, service)).or_default();
+        if row.reason == Some(PermissionReason::DataEventsNotRecorded)
+            && let Some(blind) = of(&mut self.blind, row.account_id)
+            && let Some(blind) = of(blind, row.service.unwrap_or("*"))
+        {
             blind.permissions += row.actions;
             if !blind.principals.contains(row.principal_arn) {
                 blind.principals.insert(row.principal_arn.to_owned());
             }
         }
     }
+}
+
+/// What is kept under a key, which is copied only where it is new: thousands of rows have the same.
+fn of<'m, V: Default>(map: &'m mut BTreeMap<String, V>, key: &str) -> Option<&'m mut V> {
+    if !map.contains_key(key) {
+        map.insert(key.to_owned(), V::default());
+    }
+    map.get_mut(key)
 }
 
 /// All findings about what is idle.
@@ -336,7 +353,7 @@ fn matters_as_whole(service: &str) -> bool {
 
 /// Policies of a principal of which nothing is used and all would have been seen.
 fn unused_policies(permissions: &PermissionEvidence) -> Vec<Finding> {
-    let of = |((arn, policy), _): (&(String, String), _)| {
+    let of = |(arn, policy): (&String, &String)| {
         let message = format!("{} used nothing of {}", last_name(arn), last_name(policy));
         let mut finding = Finding::new(
             FindingKind::UnusedPolicy,
@@ -356,11 +373,15 @@ fn unused_policies(permissions: &PermissionEvidence) -> Vec<Finding> {
         let mut states = states.iter();
         states.all(|state| matches!(state, PermissionState::Unused | PermissionState::Blocked))
     };
-    permissions
-        .states
-        .iter()
-        .filter(|(_, states)| is_idle(states) && is_all_seen(states))
-        .map(of)
+    let states = permissions.states.iter();
+    let states = states.flat_map(|(arn, policies)| {
+        policies
+            .iter()
+            .map(move |(policy, states)| (arn, policy, states))
+    });
+    states
+        .filter(|(.., states)| is_idle(states) && is_all_seen(states))
+        .map(|(arn, policy, _)| of((arn, policy)))
         .collect()
 }
 
@@ -402,7 +423,13 @@ fn once_long_ago(permissions: &PermissionEvidence, occasion: &Occasion<'_>) -> V
 /// What the trail cannot show: one finding per account, about what would tell most.
 fn blind_spots(permissions: &PermissionEvidence) -> Vec<Finding> {
     let mut by_account: BTreeMap<&str, Vec<(&str, &Blind)>> = BTreeMap::new();
-    for ((account, service), blind) in &permissions.blind {
+    let blind = permissions.blind.iter();
+    let blind = blind.flat_map(|(account, services)| {
+        services
+            .iter()
+            .map(move |(service, blind)| (account, service, blind))
+    });
+    for (account, service, blind) in blind {
         by_account
             .entry(account)
             .or_default()

@@ -24,6 +24,7 @@ mod wide;
 
 pub use causes::{RecordedChange, RecordedChanges};
 pub use differences::Contradiction;
+pub use escalation::Escalations;
 pub use exclusions::{ExclusionError, Exclusions};
 pub use finding::{Finding, Hidden};
 pub use gather::{FindingBasis, FindingEvidence};

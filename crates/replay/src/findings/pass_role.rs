@@ -69,7 +69,7 @@ fn lets_pass_to_any(statement: &StatementView<'_>) -> bool {
 
 /// Roles that a principal may pass, and that it did not pass in the window.
 fn never_passed(evidence: &FindingEvidence<'_>, occasion: &Occasion<'_>) -> Vec<Finding> {
-    let mut asker = Asker::new(occasion);
+    let mut asker = Asker::new(occasion.snapshot, occasion.catalogue);
     let mut findings = Vec::new();
     for principal in occasion.snapshot.principals() {
         let names_it = principal.identity.iter().any(|policy| {

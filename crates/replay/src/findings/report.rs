@@ -7,13 +7,14 @@ use retrial_iam::{Catalogue, Decision, Snapshot};
 
 use super::causes::RecordedChanges;
 use super::differences::{self, Contradiction};
+use super::escalation::Escalations;
 use super::exclusions::Exclusions;
 use super::finding::{Finding, Hidden};
 use super::gather::FindingEvidence;
 use super::idle::PermissionEvidence;
 use super::kept::MICROS_PER_DAY;
 use super::role_needs::RoleNeedEvidence;
-use super::{escalation, idle, pass_role, statements, trust};
+use super::{idle, pass_role, statements, trust};
 use crate::permissions::Covered;
 use crate::recording::Trails;
 use crate::{Outcome, Reason, Verdict};
@@ -46,6 +47,8 @@ pub struct Occasion<'a> {
     pub owner_tags: &'a [String],
     /// Statements that can apply to no request.
     pub dead_statements: &'a [DeadStatement],
+    /// The ways of principals to more permissions.
+    pub escalations: &'a Escalations,
     /// What jobs ask of their execution roles, as far as it is wrong.
     pub role_needs: &'a RoleNeedEvidence,
     /// What reports are not to show.
@@ -145,8 +148,7 @@ pub fn findings(
     let (mut all, contradictions) = differences::differences(evidence, occasion);
     all.extend(differences::gone(evidence));
     all.extend(differences::denial_clusters(evidence));
-    let (escalations, administrators) = escalation::escalations(occasion);
-    all.extend(escalations);
+    all.extend(occasion.escalations.findings.iter().cloned());
     all.extend(trust::trust(evidence, occasion));
     all.extend(pass_role::pass_role(evidence, occasion));
     all.extend(statements::statements(evidence, occasion));
@@ -184,7 +186,7 @@ pub fn findings(
         window: (evidence.first, evidence.last),
         contradictions,
         left_out: evidence.left_out(),
-        administrators,
+        administrators: occasion.escalations.administrators.clone(),
         expired_exclusions: 0,
         filtered: occasion.filtered,
     };

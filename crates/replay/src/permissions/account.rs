@@ -9,7 +9,7 @@ use super::PermissionReason;
 use super::derive::PermissionInputs;
 use super::documents::{Actions, KEPT_ACTIONS, Statement};
 use super::observed::{Observer, Reach, Window};
-use super::rest::Rest;
+use super::rest::{Alike, Rest};
 
 /// A statement of a document, and the limits that a principal has: document, statement and limits.
 pub(super) type RestKey = (usize, u32, usize);
@@ -26,6 +26,7 @@ pub(super) struct Account<'i, 's> {
     /// For each set of limits that principals of the account have, what they take away.
     pub(super) limits: Vec<(Limits<'s>, Vec<Option<Option<Layer>>>)>,
     rests: FxHashMap<RestKey, Rc<Vec<Rest>>>,
+    alike: FxHashMap<RestKey, Rc<Vec<Alike<'s>>>>,
     /// Actions in them.
     kept: usize,
 }
@@ -49,6 +50,7 @@ impl<'i, 's> Account<'i, 's> {
             observed: vec![None; actions],
             limits: Vec::new(),
             rests: FxHashMap::default(),
+            alike: FxHashMap::default(),
             kept: 0,
         }
     }
@@ -60,13 +62,28 @@ impl<'i, 's> Account<'i, 's> {
 
     /// Keeps it for the next principal with the statement.
     pub(super) fn keep_rests(&mut self, key: RestKey, rests: &Rc<Vec<Rest>>) {
-        let actions: usize = rests.iter().map(|rest| rest.actions.len()).sum();
+        self.make_place(rests.iter().map(|rest| rest.actions.len()).sum());
+        self.rests.insert(key, Rc::clone(rests));
+    }
+
+    /// The actions of a statement's wildcards of which there is the same to say.
+    pub(super) fn alike(&self, key: RestKey) -> Option<Rc<Vec<Alike<'s>>>> {
+        self.alike.get(&key).map(Rc::clone)
+    }
+
+    /// Keeps them for the next principal with the statement.
+    pub(super) fn keep_alike(&mut self, key: RestKey, alike: &Rc<Vec<Alike<'s>>>) {
+        self.make_place(alike.iter().map(|alike| alike.actions.len()).sum());
+        self.alike.insert(key, Rc::clone(alike));
+    }
+
+    fn make_place(&mut self, actions: usize) {
         if self.kept + actions > KEPT_ACTIONS {
             self.rests.clear();
+            self.alike.clear();
             self.kept = 0;
         }
         self.kept += actions;
-        self.rests.insert(key, Rc::clone(rests));
     }
 
     pub(super) fn limits_of(&mut self, limits: Limits<'s>, actions: usize) -> usize {

@@ -1,18 +1,21 @@
 //! From policies, uses and what would have been seen to the rows of `permissions`.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use retrial_iam::{AttachedPolicy, Catalogue, CompiledPolicy, Principal, PrincipalKind, Snapshot};
+use retrial_iam::{
+    Action, AttachedPolicy, Catalogue, CompiledPolicy, Principal, PrincipalKind, Snapshot,
+};
 use rustc_hash::FxHashMap;
 
-use super::account::Account;
+use super::account::{Account, RestKey};
 use super::documents::{Actions, Documents, Statement};
 use super::evidence::{Evidence, Shown};
 use super::observed::{Covered, RecordedWrites};
-use super::rest::{ActionSets, Rest, service_of};
+use super::rest::{ActionSets, Alike, Rest, service_of};
 use super::row::{Row, Subject};
-use super::standing::{Found, Standing};
+use super::standing::{Found, Seen, Standing};
 use super::uses::{PermissionUses, PrincipalUses};
 use super::{Permission, PermissionReason, PermissionState};
 use crate::recording::{Recording, Trails};
@@ -56,7 +59,7 @@ pub struct PermissionOptions {
 pub const MIN_WINDOW_DAYS: u64 = 90;
 
 /// A set of actions that rows stand for, and its name.
-pub type ActionSet<'a> = (&'a str, &'a [&'a str]);
+pub type ActionSet<'a> = (&'a str, &'a [Action<'a>]);
 
 /// Derives the permissions, in the order of the table; then hands over the sets of actions that they name, in
 /// the order of their names.
@@ -86,11 +89,11 @@ pub fn permissions<E>(
         }
     }
     for (name, set) in &deriver.sets.by_name {
-        let names: Vec<&str> = set
-            .iter()
-            .map(|action| deriver.actions.name(*action))
+        let set = set.iter();
+        let actions: Vec<Action<'_>> = set
+            .filter_map(|action| deriver.actions.get(*action))
             .collect();
-        action_set((name, &names))?;
+        action_set((name, &actions))?;
     }
     Ok(())
 }
@@ -227,15 +230,14 @@ impl<'d, 's> Deriver<'d, 's> {
             rows.push(row(Subject::action(pattern, 0), found, None));
         }
         for rest in rests.iter() {
-            let is_own = |action: &&u32| own.binary_search(action).is_ok();
-            let apart = rest.actions.iter().filter(is_own).count();
+            let apart = common(&own, &rest.actions);
             let left = rest.actions.len() - apart;
             if left > 0 {
                 let subject = Subject {
                     service: Some(rest.service(&self.actions)),
                     action: None,
                     actions: left as u64,
-                    set: Some(rest.set.clone()),
+                    set: Some(Rc::clone(&rest.set)),
                 };
                 rows.push(row(subject, rest.found, None));
             }
@@ -257,6 +259,24 @@ impl<'d, 's> Deriver<'d, 's> {
         {
             return known;
         }
+        let rests = match standing.told {
+            true => self.rests_of_told(account, standing, (statement, own)),
+            false => self.rests_of_alike(account, (standing, key), statement),
+        };
+        let rests = Rc::new(rests);
+        if standing.is_plain() {
+            account.keep_rests(key, &rests);
+        }
+        rests
+    }
+
+    /// For a principal of whom AWS tells service by service: each action by itself.
+    fn rests_of_told(
+        &mut self,
+        account: &mut Account<'d, 's>,
+        standing: Standing<'s>,
+        (statement, own): (&Statement<'s>, &mut Vec<u32>),
+    ) -> Vec<Rest> {
         let mut groups: BTreeMap<(&'s str, Found), Vec<u32>> = BTreeMap::new();
         for action in &statement.wild {
             let found = self.found(account, standing, (*action, statement), None);
@@ -269,18 +289,97 @@ impl<'d, 's> Deriver<'d, 's> {
         }
         own.sort_unstable();
         own.dedup();
-        let rests: Vec<Rest> = groups
-            .into_iter()
-            .map(|((_, found), actions)| Rest {
-                found,
-                set: self.sets.name(&actions, &self.actions),
-                actions,
-            })
-            .collect();
-        let rests = Rc::new(rests);
-        if standing.is_plain() {
-            account.keep_rests(key, &rests);
-        }
-        rests
+        let groups = groups.into_iter();
+        let rest = |((_, found), actions): ((&str, Found), Vec<u32>)| Rest {
+            found,
+            set: self.sets.name(&actions, &self.actions),
+            actions: actions.into(),
+        };
+        groups.map(rest).collect()
     }
+
+    /// For any other: what is alike whoever has it stays so.
+    fn rests_of_alike(
+        &mut self,
+        account: &mut Account<'d, 's>,
+        (standing, key): (Standing<'s>, RestKey),
+        statement: &Statement<'s>,
+    ) -> Vec<Rest> {
+        let alike = account.alike(key).unwrap_or_else(|| {
+            let alike = Rc::new(self.alike(account, standing.limits, statement));
+            account.keep_alike(key, &alike);
+            alike
+        });
+        let mut groups: BTreeMap<(&'s str, Found), Vec<&Alike<'s>>> = BTreeMap::new();
+        for alike in alike.iter() {
+            let found = self.found_of(account, standing, (alike.seen, ""));
+            groups
+                .entry((alike.service, found))
+                .or_default()
+                .push(alike);
+        }
+        let groups = groups.into_iter();
+        let rest = |((_, found), alike): ((&str, Found), Vec<&Alike<'s>>)| match *alike {
+            [one] => Rest {
+                found,
+                set: Rc::clone(
+                    one.set
+                        .get_or_init(|| self.sets.name(&one.actions, &self.actions)),
+                ),
+                actions: Rc::clone(&one.actions),
+            },
+            _ => {
+                let all = alike.iter().flat_map(|alike| alike.actions.iter());
+                let mut actions: Vec<u32> = all.copied().collect();
+                actions.sort_unstable();
+                Rest {
+                    found,
+                    set: self.sets.name(&actions, &self.actions),
+                    actions: actions.into(),
+                }
+            }
+        };
+        groups.map(rest).collect()
+    }
+
+    /// The actions of a statement's wildcards, those together of which there is the same to say.
+    fn alike(
+        &self,
+        account: &mut Account<'d, 's>,
+        limits: usize,
+        statement: &Statement<'s>,
+    ) -> Vec<Alike<'s>> {
+        let mut groups: Vec<(&'s str, Seen, Vec<u32>)> = Vec::new();
+        for action in &statement.wild {
+            let seen = self.seen(account, limits, (*action, statement));
+            let service = service_of(self.actions.name(*action));
+            // The actions of a service come one after the other.
+            let mut of_service = groups
+                .iter_mut()
+                .rev()
+                .take_while(|(other, ..)| *other == service);
+            match of_service.find(|(_, other, _)| *other == seen) {
+                Some((.., actions)) => actions.push(*action),
+                None => groups.push((service, seen, vec![*action])),
+            }
+        }
+        let groups = groups.into_iter();
+        let alike = groups.map(|(service, seen, actions)| Alike {
+            service,
+            seen,
+            actions: actions.into(),
+            set: OnceCell::new(),
+        });
+        alike.collect()
+    }
+}
+
+/// How many numbers two ascending lists have in common.
+fn common(left: &[u32], right: &[u32]) -> usize {
+    let (short, long) = match left.len() < right.len() {
+        true => (left, right),
+        false => (right, left),
+    };
+    let is_in_both = |number: &&u32| long.binary_search(number).is_ok();
+    short.iter().filter(is_in_both).count()
 }

@@ -33,6 +33,17 @@ impl<'c> Actions<'c> {
         self.get(number).map_or("", |action| action.full_name)
     }
 
+    /// The number of an action that has at least this one.
+    fn number_from(&self, least: u32, name: &str) -> Option<u32> {
+        let rest = self.actions.get(least as usize..)?;
+        // Of a wildcard it is mostly the very next one.
+        let found = match rest.first()?.full_name == name {
+            true => Ok(0),
+            false => rest.binary_search_by(|action| action.full_name.cmp(name)),
+        };
+        Some(least + u32::try_from(found.ok()?).ok()?)
+    }
+
     pub(crate) fn number(&self, name: &str) -> Option<u32> {
         let found = self
             .actions
@@ -58,8 +69,10 @@ pub(crate) struct Statement<'s> {
 impl<'s> Statement<'s> {
     fn of(allowance: Allowance<'s, '_>, actions: &Actions<'_>) -> Self {
         let (mut spelled, mut wild) = (Vec::new(), Vec::new());
+        let mut next = 0;
         for allowed in &allowance.actions {
-            if let Some(number) = actions.number(allowed.action.full_name) {
+            if let Some(number) = actions.number_from(next, allowed.action.full_name) {
+                next = number + 1;
                 match allowed.spelled {
                     true => spelled.push(number),
                     false => wild.push(number),

@@ -1,5 +1,6 @@
 //! What would have been seen: of which account, in which Regions, since when.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use retrial_iam::Action;
@@ -206,7 +207,18 @@ pub(crate) struct Observer<'o> {
     writes: &'o RecordedWrites,
     multi_region: bool,
     filtered: bool,
+    recorded: RefCell<RecordedSince>,
 }
+
+/// Since when the kinds of records of one service are there: its actions are asked for one after the other.
+#[derive(Default)]
+struct RecordedSince {
+    service: String,
+    known: Vec<(KindOfRecords, Result<Option<i64>, PermissionReason>)>,
+}
+
+/// A kind of records, and whether they are of calls that only read.
+type KindOfRecords = (RecordKind, Option<bool>);
 
 /// Where an action may be used by a statement.
 #[derive(Debug, Clone, Copy, Default)]
@@ -251,6 +263,7 @@ impl<'o> Observer<'o> {
             writes,
             multi_region: options.assume_multi_region || trails.is_some_and(any),
             filtered: options.filtered,
+            recorded: RefCell::default(),
         }
     }
 
@@ -275,7 +288,8 @@ impl<'o> Observer<'o> {
             .unwrap_or((action.full_name, ""));
         let mut since = None;
         for kind in self.recording.kinds(action) {
-            since = since.max(self.recorded(covered, (service, kind), action)?);
+            since =
+                since.max(self.recorded_once(covered, service, (kind, is_read_only(action)))?);
         }
         if action.full_name == "iam:PassRole" && !self.sees_passing(reach.passed_to) {
             return Err(PermissionReason::RecordedInPart);
@@ -286,18 +300,37 @@ impl<'o> Observer<'o> {
         Ok(self.window(covered, since))
     }
 
+    fn recorded_once(
+        &self,
+        covered: &AccountCovered,
+        service: &str,
+        kind: KindOfRecords,
+    ) -> Result<Option<i64>, PermissionReason> {
+        let mut of_service = self.recorded.borrow_mut();
+        if of_service.service != service {
+            service.clone_into(&mut of_service.service);
+            of_service.known.clear();
+        }
+        if let Some((_, known)) = of_service.known.iter().find(|(known, _)| *known == kind) {
+            return *known;
+        }
+        let found = self.recorded(covered, service, kind);
+        of_service.known.push((kind, found));
+        found
+    }
+
     /// Since when a kind of records is there; `None`: all the time.
     fn recorded(
         &self,
         covered: &AccountCovered,
-        (service, kind): (&str, RecordKind),
-        action: Action<'_>,
+        service: &str,
+        (kind, read_only): KindOfRecords,
     ) -> Result<Option<i64>, PermissionReason> {
         let event_source = format!("{service}.amazonaws.com");
         let events = Events {
             kind,
             event_source: &event_source,
-            read_only: is_read_only(action),
+            read_only,
         };
         let told = |trail: &&Trail| trail.selectors.is_some();
         let told: Vec<&Trail> = self

@@ -1,5 +1,7 @@
 //! One row, before it is written.
 
+use std::rc::Rc;
+
 use retrial_iam::{AttachedPolicy, PolicySource, PolicyUnavailable, Principal, PrincipalKind};
 
 use super::standing::Found;
@@ -23,7 +25,7 @@ pub(super) struct Subject<'r> {
     pub(super) service: Option<&'r str>,
     pub(super) action: Option<&'r str>,
     pub(super) actions: u64,
-    pub(super) set: Option<String>,
+    pub(super) set: Option<Rc<str>>,
 }
 
 impl<'r> Subject<'r> {

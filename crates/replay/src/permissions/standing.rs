@@ -63,6 +63,15 @@ impl Found {
     }
 }
 
+/// What there is to say of an action, whoever may do it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// Limits take it away.
+    Blocked(PermissionReason),
+    /// For how long its use would have been seen, or why not.
+    Observed(Result<Window, PermissionReason>),
+}
+
 /// What last-accessed information says of an action.
 pub(super) enum Accessed {
     At(i64),
@@ -82,22 +91,41 @@ impl<'d, 's> Deriver<'d, 's> {
         (action, statement): (u32, &Statement<'s>),
         undetermined: Option<&Use>,
     ) -> Found {
-        let name = self.actions.name(action);
-        match account.blocks(standing.limits, (action, name)) {
-            Some(Layer::Scp) => {
-                return Found::plain(PermissionState::Blocked, Some(PermissionReason::Scp));
-            }
-            Some(_) => {
-                let reason = PermissionReason::PermissionsBoundary;
-                return Found::plain(PermissionState::Blocked, Some(reason));
-            }
-            None => {}
-        }
-        if undetermined.is_some() {
+        let seen = self.seen(account, standing.limits, (action, statement));
+        if undetermined.is_some() && !matches!(seen, Seen::Blocked(_)) {
             let reason = PermissionReason::UndeterminedUse;
             return Found::plain(PermissionState::Unobservable, Some(reason));
         }
-        let observed = account.observe(action, statement, &self.actions);
+        let name = self.actions.name(action);
+        self.found_of(account, standing, (seen, name))
+    }
+
+    /// What there is to say of an action of a statement whoever of the account has it under these limits.
+    pub(super) fn seen(
+        &self,
+        account: &mut Account<'d, 's>,
+        limits: usize,
+        (action, statement): (u32, &Statement<'s>),
+    ) -> Seen {
+        match account.blocks(limits, (action, self.actions.name(action))) {
+            Some(Layer::Scp) => Seen::Blocked(PermissionReason::Scp),
+            Some(_) => Seen::Blocked(PermissionReason::PermissionsBoundary),
+            None => Seen::Observed(account.observe(action, statement, &self.actions)),
+        }
+    }
+
+    /// The state of an action by what is to say of it whoever has it. Its name matters to those alone of whom AWS
+    /// tells service by service.
+    pub(super) fn found_of(
+        &self,
+        account: &Account<'d, 's>,
+        standing: Standing<'s>,
+        (seen, name): (Seen, &str),
+    ) -> Found {
+        let observed = match seen {
+            Seen::Blocked(reason) => return Found::plain(PermissionState::Blocked, Some(reason)),
+            Seen::Observed(observed) => observed,
+        };
         let since_born = observed.map(|window| match standing.born {
             Some((born, _)) if born > window.begin => account.observer.from(born).unwrap_or(window),
             _ => window,
@@ -135,7 +163,11 @@ impl<'d, 's> Deriver<'d, 's> {
 
     /// What AWS's own information says, where the log does not.
     pub(super) fn told(&self, standing: Standing<'_>, action: &str) -> Option<Found> {
-        let told = match self.last_accessed(standing.principal, action) {
+        let accessed = match standing.told {
+            true => self.last_accessed(standing.principal, action),
+            false => None,
+        };
+        let told = match accessed {
             Some(Accessed::At(time)) => {
                 let reason = PermissionReason::LastAccessed;
                 return Some(Found {

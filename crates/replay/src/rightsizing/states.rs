@@ -79,7 +79,8 @@ impl PermissionStates {
     /// Takes in a set of actions that permissions name; after all of them.
     pub fn set(&mut self, (name, actions): ActionSet<'_>) {
         if let Some(set) = self.sets.get_mut(name) {
-            *set = actions.iter().map(|action| (*action).to_owned()).collect();
+            let names = actions.iter().map(|action| action.full_name.to_owned());
+            *set = names.collect();
         }
     }
 
