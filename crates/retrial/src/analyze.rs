@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::thread;
 
@@ -37,7 +38,9 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<Exit, ProgramError> {
     let iam = Some(&*args.snapshot.iam).filter(|_| derives);
     let ((loaded, change), beside) =
         findings::beside(threads(args), iam, || snapshots(args, &printer))?;
-    let mapping = beside.mapping;
+    // The end of the process frees them in one go.
+    let mapping = ManuallyDrop::new(beside.mapping);
+    let (loaded, change) = (ManuallyDrop::new(loaded), ManuallyDrop::new(change));
     let sources = input::sources((&args.sources, &args.s3), &args.snapshot.iam)?;
     let plan = args.plan.options(&args.filter, sources.excluded.clone())?;
     if args.plan.files_from.is_none() && !args.out.is_output(&args.s3)? && !sources.hold_log_files()
