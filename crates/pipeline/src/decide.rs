@@ -88,7 +88,7 @@ impl<'f> Rows<'f> {
         record: &Record<'_>,
         (call, known): (&Call<'_>, Option<KnownCaller<'f>>),
         origin: Origin<'f>,
-        Keeping(texts, arena): Keeping<'f, '_>,
+        (Keeping(texts, arena), callers): (Keeping<'f, '_>, &mut KnownCallers<'f, 'f, '_>),
     ) -> Decided {
         let date = event_date(record.event_time);
         let place = RowPlace {
@@ -102,7 +102,7 @@ impl<'f> Rows<'f> {
             known,
         };
         let first = self.decisions.len();
-        place.decisions(|row| self.decisions.push((date, row)));
+        place.decisions(callers, |row| self.decisions.push((date, row)));
         let change = place.change().map(|row| {
             self.changes.push((date, row));
             self.changes.len() - 1
@@ -176,6 +176,7 @@ impl<'f, 'x> Worker<'f, 'x> {
                 (call_arena, scratch),
                 (callers, &keeping),
             );
+            let keeping = (keeping, &mut *callers);
             Some(rows.add(run, record, (&call, caller), origin, keeping))
         });
         // It was parsed before it was held: the same text parses again.

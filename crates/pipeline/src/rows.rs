@@ -1,9 +1,8 @@
 //! From a replayed record to rows of the tables.
 
 use bumpalo::Bump;
-use bumpalo::collections::Vec as BumpVec;
 use retrial_cloudtrail::Record;
-use retrial_replay::{Call, CallRequest, IssuedSession, KnownCaller};
+use retrial_replay::{Call, CallRequest, IssuedSession, KnownCaller, KnownCallers};
 use retrial_tables::{ChangeRow, DecisionRow, DeterminedBy, NeedRow, SessionRow, TextListMap};
 
 use crate::texts::{Keeping, Texts};
@@ -44,14 +43,19 @@ impl<'f> RowPlace<'f, '_> {
     }
 
     /// The rows of `decisions`: one a request, or one where the call has none.
-    pub(crate) fn decisions(&self, mut push: impl FnMut(DecisionRow<'f>)) {
+    pub(crate) fn decisions(
+        &self,
+        callers: &mut KnownCallers<'f, 'f, '_>,
+        mut push: impl FnMut(DecisionRow<'f>),
+    ) {
         let common = self.common();
         if self.call.requests.is_empty() {
             push(common);
             return;
         }
         for request in self.call.requests {
-            push(self.with_request(common, request));
+            let context = self.context(request, callers);
+            push(self.with_request((common, context), request));
         }
     }
 
@@ -100,13 +104,17 @@ impl<'f> RowPlace<'f, '_> {
         }
     }
 
-    fn with_request(&self, common: DecisionRow<'f>, request: &CallRequest<'_>) -> DecisionRow<'f> {
+    fn with_request(
+        &self,
+        (common, context): (DecisionRow<'f>, TextListMap<'f>),
+        request: &CallRequest<'_>,
+    ) -> DecisionRow<'f> {
         DecisionRow {
             action: Some(self.keep(request.action)),
             resource_arn: Some(self.keep(request.resource_arn)),
             resource_account: self.keep_option(request.resource_account),
             required: Some(request.required),
-            context: self.context(request),
+            context,
             decision: request.decision.map(|decision| decision.name()),
             reason: request
                 .reason
@@ -139,29 +147,23 @@ impl<'f> RowPlace<'f, '_> {
     }
 
     /// A request's context: its own keys, and those that all requests of its caller have.
-    fn context(&self, request: &CallRequest<'_>) -> TextListMap<'f> {
-        let own = request
-            .context
-            .iter()
-            .map(|(key, values)| (self.keep(key), self.keep_all(values)));
-        let known = match self.known {
-            Some(known) if !request.context_is_whole => known,
-            _ => return self.arena.alloc_slice_fill_iter(own),
-        };
-        let room = known.context.len() + request.context.len();
-        let mut context = BumpVec::with_capacity_in(room, self.arena);
-        let (mut rest, mut done) = (known.context, 0);
-        for entry in own {
-            let place = known.place_of(entry.0, done);
-            let (before, behind) = rest
-                .split_at_checked(place.saturating_sub(done))
-                .unwrap_or((rest, &[]));
-            context.extend_from_slice_copy(before);
-            context.push(entry);
-            (rest, done) = (behind, place);
+    fn context(
+        &self,
+        request: &CallRequest<'_>,
+        callers: &mut KnownCallers<'f, 'f, '_>,
+    ) -> TextListMap<'f> {
+        match self.known {
+            Some(known) if !request.context_is_whole => {
+                let keeping = Keeping(self.texts, self.arena);
+                callers.context(&known, request.context, &keeping)
+            }
+            _ => self.arena.alloc_slice_fill_iter(
+                request
+                    .context
+                    .iter()
+                    .map(|(key, values)| (self.keep(key), self.keep_all(values))),
+            ),
         }
-        context.extend_from_slice_copy(rest);
-        context.into_bump_slice()
     }
 
     /// The rows of `needs`, where the record began a job.

@@ -352,6 +352,7 @@ impl RecordTaker<'_, '_, '_> {
                     conflict: false,
                 };
                 let call = (&call, caller);
+                let keeping = (keeping, &mut *self.callers);
                 let decided = self.part.rows.add(run, record, call, origin, keeping);
                 self.keep(record, account, minute, Fate::Decided(decided));
             }

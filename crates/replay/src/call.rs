@@ -5,7 +5,7 @@ use bumpalo::collections::Vec as BumpVec;
 use retrial_cloudtrail::Record;
 use retrial_iam::{
     Catalogue, Context, Decision, Evaluation, Evaluator, Explanation, KeyState, Layer, MissingKeys,
-    Principal, Request, Resource, Scratch, SharedKeys, Snapshot, StatementRef, Values,
+    Principal, Request, Resource, Scratch, SharedKeys, Snapshot, StatementRef,
 };
 
 use crate::asker::{Asking, asker, provider};
@@ -13,7 +13,7 @@ use crate::call_session::{CallSession, is_assumed_root};
 use crate::caller::{Caller, CallerKind};
 use crate::changes::{Change, change};
 use crate::denial::{Denial, denial_of};
-use crate::key_order::{KeyOrders, NamedValues};
+use crate::key_order::{column_of, sorted};
 use crate::keys::{KeySource, call_keys, record_keys, resource_keys};
 use crate::known_callers::{CallerOf, KeepTexts, KnownCaller, KnownCallers};
 use crate::mapping::{Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, Need};
@@ -30,9 +30,6 @@ pub enum Assumptions {
     /// An allow that assumes anything is `undetermined` (`--strict`).
     Refused,
 }
-
-/// Keys of a request, usually.
-const USUAL_KEYS: usize = 16;
 
 /// Replays records against a snapshot. Shared by all threads.
 #[derive(Clone, Copy)]
@@ -92,10 +89,11 @@ pub struct CallRequest<'a> {
     pub required: bool,
     /// How sure the mapping is.
     pub certainty: Certainty,
-    /// Known keys with their values; keys that are known to be absent with none. In order.
+    /// Known keys with their values; keys that are known to be absent with none. In order where these are
+    /// all.
     pub context: &'a [(&'a str, &'a [&'a str])],
     /// Whether these are all; else those of [`crate::KnownCaller::context`] come besides, and none of them
-    /// is here.
+    /// is here: [`KnownCallers::context`] joins them.
     pub context_is_whole: bool,
     /// Keys that the request may have, though neither `context` nor the catalogue says so.
     pub hidden_keys: &'a [&'a str],
@@ -125,11 +123,10 @@ pub(crate) struct Bench<'a, 'r, 's> {
 }
 
 /// Who made a call, and what is known of it beforehand.
-struct Who<'a, 's, 'o> {
+struct Who<'a, 's> {
     caller: Caller<'a>,
     principal: Result<&'s Principal, Reason>,
     keys: Option<SharedKeys<'a>>,
-    orders: &'o mut KeyOrders,
 }
 
 impl<'s> Replayer<'s> {
@@ -190,7 +187,6 @@ impl<'s> Replayer<'s> {
             caller,
             principal: caller.principal(self.snapshot),
             keys: None,
-            orders: &mut KeyOrders::default(),
         };
         self.replay_of(who, (record, session), arena, scratch)
     }
@@ -220,7 +216,6 @@ impl<'s> Replayer<'s> {
             caller: known.caller,
             principal,
             keys: Some(known.keys),
-            orders: &mut callers.orders,
         };
         let call = self.replay_of(who, (record, session), arena, scratch);
         (call, Some(known))
@@ -228,7 +223,7 @@ impl<'s> Replayer<'s> {
 
     fn replay_of<'a>(
         &self,
-        who: Who<'a, 's, '_>,
+        who: Who<'a, 's>,
         (record, session): (&Record<'a>, SessionKnowledge<'_>),
         arena: &'a Bump,
         scratch: &mut Scratch<'s>,
@@ -240,7 +235,6 @@ impl<'s> Replayer<'s> {
             caller,
             principal,
             keys: shared,
-            orders,
         } = who;
         let outcome = Outcome::of_error_code(record.error_code);
         let mapped = self.map(record, &caller, arena);
@@ -284,10 +278,10 @@ impl<'s> Replayer<'s> {
                 if let Some((last, others)) = requests.split_last() {
                     for request in others {
                         let keys = keys.clone();
-                        rows.push(self.request(&bench, (request, keys), orders, scratch));
+                        rows.push(self.request(&bench, (request, keys), scratch));
                     }
                     // Most calls have one request: their keys are not copied.
-                    rows.push(self.request(&bench, (last, keys), orders, scratch));
+                    rows.push(self.request(&bench, (last, keys), scratch));
                 }
                 rows.into_bump_slice()
             }
@@ -417,7 +411,6 @@ impl<'s> Replayer<'s> {
         &self,
         bench: &Bench<'a, '_, 's>,
         (mapped, keys): (&MappedRequest<'a>, Context<'a>),
-        orders: &mut KeyOrders,
         scratch: &mut Scratch<'s>,
     ) -> CallRequest<'a>
     where
@@ -425,16 +418,16 @@ impl<'s> Replayer<'s> {
     {
         let context = self.context(keys, mapped, bench.arena);
         let decided = self.decided(bench, (mapped, &context), scratch);
-        let besides = context.besides_shared();
+        let besides = context.besides_shared().filter(|_| context.has_shared());
         CallRequest {
             context: match besides {
                 Some(entries) => {
                     let entries = entries.iter().map(|entry| (entry.key(), entry.state()));
-                    context_column(entries, orders, bench.arena)
+                    column_of(entries, bench.arena).into_bump_slice()
                 }
-                None => context_column(context.iter(), orders, bench.arena),
+                None => sorted(column_of(context.iter(), bench.arena), bench.arena),
             },
-            context_is_whole: besides.is_none() || !context.has_shared(),
+            context_is_whole: besides.is_none(),
             hidden_keys: self.hidden_keys(mapped.action, &context, bench.arena),
             ..decided
         }
@@ -729,23 +722,4 @@ fn family_state<'a>(context: &Context<'a>, key: &str) -> Option<KeyState<'a>> {
                 .is_some_and(|(prefix, start)| prefix.eq_ignore_ascii_case(start))
         })
         .map(|(_, state)| state)
-}
-
-/// The `context` column: known keys with their values, absent ones with none. Unknown ones stay out.
-fn context_column<'a>(
-    keys: impl Iterator<Item = (&'a str, KeyState<'a>)>,
-    orders: &mut KeyOrders,
-    arena: &'a Bump,
-) -> &'a [NamedValues<'a>] {
-    let mut column = BumpVec::with_capacity_in(USUAL_KEYS, arena);
-    for (key, state) in keys {
-        let values: &'a [&'a str] = match state {
-            KeyState::Known(Values::One(value)) => arena.alloc_slice_copy(&[value]),
-            KeyState::Known(Values::Many(values)) => values,
-            KeyState::Absent => &[],
-            KeyState::Unknown => continue,
-        };
-        column.push((key, values));
-    }
-    orders.sorted(&column, arena)
 }

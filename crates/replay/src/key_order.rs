@@ -1,69 +1,198 @@
 //! Condition keys in order, as the column `context` has them.
 //!
 //! Keys are sorted by what they begin with, as numbers, and only what these do not tell apart by whole texts.
-//! And most requests have the keys of one before, in the same order: how those were sorted is tried first.
-//! Comparing texts was a twentieth of a run.
+//! And most requests have the keys of one before: how those were sorted, where they are kept and how they
+//! join a caller's is remembered. Comparing and keeping these texts was a twentieth of a run.
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
+use retrial_iam::{KeyState, Values};
+
+use crate::KeepTexts;
 
 /// An entry of the column.
 pub(crate) type NamedValues<'a> = (&'a str, &'a [&'a str]);
 
-/// How the keys that came up last were sorted. What comes out is the same without it.
-///
-/// # Memory
-/// A few kilobytes.
-#[derive(Debug, Default)]
-pub(crate) struct KeyOrders {
-    /// For each entry in order its place in the unsorted list; empty before the first.
-    guesses: Vec<Box<[u8]>>,
+/// Keys of a request, usually.
+const USUAL_KEYS: usize = 16;
+
+/// The entries of the column, in the order of `keys`: known ones with their values, absent ones with none.
+/// Unknown ones stay out.
+pub(crate) fn column_of<'a>(
+    keys: impl Iterator<Item = (&'a str, KeyState<'a>)>,
+    arena: &'a Bump,
+) -> BumpVec<'a, NamedValues<'a>> {
+    let mut column = BumpVec::with_capacity_in(USUAL_KEYS, arena);
+    for (key, state) in keys {
+        let values: &'a [&'a str] = match state {
+            KeyState::Known(Values::One(value)) => arena.alloc_slice_copy(&[value]),
+            KeyState::Known(Values::Many(values)) => values,
+            KeyState::Absent => &[],
+            KeyState::Unknown => continue,
+        };
+        column.push((key, values));
+    }
+    column
 }
 
-impl KeyOrders {
-    const SLOTS: usize = 64;
-
-    /// The entries, no two of which have the same key, in the order of their keys.
-    pub(crate) fn sorted<'a>(
-        &mut self,
-        column: &[NamedValues<'a>],
-        arena: &'a Bump,
-    ) -> &'a [NamedValues<'a>] {
-        let mut sorted = BumpVec::with_capacity_in(column.len(), arena);
-        self.guesses.resize_with(Self::SLOTS, Box::default);
-        let slot = self.guesses.get_mut(slot_of(column) % Self::SLOTS);
-        let Some(guess) = slot.filter(|_| column.len() <= usize::from(u8::MAX)) else {
-            sorted.extend_from_slice_copy(column);
-            sorted.sort_unstable_by_key(|(key, _)| *key);
-            return sorted.into_bump_slice();
-        };
-        if guess.len() == column.len() {
-            let guessed = guess.iter().map_while(|at| column.get(usize::from(*at)));
-            sorted.extend(guessed.copied());
-            if sorted.len() == column.len() && is_sorted(&sorted) {
-                return sorted.into_bump_slice();
-            }
-            sorted.clear();
+/// The entries, no two of which have the same key, in the order of their keys.
+pub(crate) fn sorted<'a>(
+    mut column: BumpVec<'a, NamedValues<'a>>,
+    arena: &'a Bump,
+) -> &'a [NamedValues<'a>] {
+    match places(&column, arena) {
+        Some(places) => {
+            let in_order = places.iter().filter_map(|at| column.get(usize::from(*at)));
+            let mut sorted = BumpVec::with_capacity_in(column.len(), arena);
+            sorted.extend(in_order.copied());
+            sorted.into_bump_slice()
         }
-        let places = places(column, arena);
-        let in_order = places.iter().filter_map(|at| column.get(usize::from(*at)));
-        sorted.extend(in_order.copied());
-        *guess = places.as_slice().into();
-        sorted.into_bump_slice()
+        None => {
+            column.sort_unstable_by_key(|(key, _)| *key);
+            column.into_bump_slice()
+        }
     }
 }
 
-/// Whether each key stands behind a lesser one; then none is there twice.
-fn is_sorted(column: &[NamedValues<'_>]) -> bool {
-    let mut before: Option<(u128, &str)> = None;
-    column.iter().all(|(key, _)| {
-        let this = (beginning(key), *key);
-        before.replace(this).is_none_or(|before| before < this)
-    })
+/// The orders of keys that came up last, and how they join. What comes out is the same without it.
+///
+/// # Memory
+/// A few kilobytes, and for lists of as many keys as there can be some megabytes.
+#[derive(Debug, Default)]
+pub(crate) struct KeyOrders<'k> {
+    orders: Vec<Option<Box<KeyOrder<'k>>>>,
+    unions: Vec<Option<Box<Union>>>,
+    /// How many orders were made.
+    made: u64,
+}
+
+/// Some keys.
+#[derive(Debug)]
+pub(crate) struct KeyOrder<'k> {
+    /// No other order of these [`KeyOrders`] has it.
+    pub(crate) number: u64,
+    /// The keys as they came, kept.
+    pub(crate) keys: Box<[&'k str]>,
+    /// The place of each in `keys`, in order.
+    pub(crate) places: Box<[u8]>,
+}
+
+/// How the keys of two orders join.
+#[derive(Debug)]
+struct Union {
+    orders: (u64, u64),
+    sources: Box<[u32]>,
+}
+
+impl<'k> KeyOrders<'k> {
+    const ORDERS: usize = 512;
+    const UNIONS: usize = 1024;
+
+    /// The order of the keys of a column, no two of which are the same; `None` of more than 256.
+    pub(crate) fn of(
+        &mut self,
+        column: &[NamedValues<'_>],
+        keep: &impl KeepTexts<'k>,
+    ) -> Option<&KeyOrder<'k>> {
+        if self.orders.is_empty() {
+            self.orders.resize_with(Self::ORDERS, || None);
+        }
+        let slot = self.orders.get_mut(slot_of(column) % Self::ORDERS)?;
+        if !slot.as_ref().is_some_and(|order| order.is_of(column)) {
+            let places = places(column, &Bump::new())?.as_slice().into();
+            self.made += 1;
+            *slot = Some(Box::new(KeyOrder {
+                number: self.made,
+                keys: column.iter().map(|(key, _)| keep.keep(key)).collect(),
+                places,
+            }));
+        }
+        slot.as_deref()
+    }
+
+    /// The entries of `own` among those of `others`, a column in order whose keys have the order of the number
+    /// `order` and are none of `own`; 0 where they have none. All are kept.
+    pub(crate) fn joined(
+        &mut self,
+        (others, order): (&[NamedValues<'k>], u64),
+        own: &[NamedValues<'_>],
+        keep: &impl KeepTexts<'k>,
+    ) -> &'k [NamedValues<'k>] {
+        let Some(number) = self.of(own, keep).map(|own| own.number) else {
+            let kept = own
+                .iter()
+                .map(|(key, values)| (keep.keep(key), keep.keep_all(values)));
+            let mut all: Vec<NamedValues<'k>> = others.iter().copied().chain(kept).collect();
+            all.sort_unstable_by_key(|(key, _)| *key);
+            return keep.arena().alloc_slice_copy(&all);
+        };
+        if self.unions.is_empty() {
+            self.unions.resize_with(Self::UNIONS, || None);
+        }
+        let Self { orders, unions, .. } = self;
+        let slot = orders.get(slot_of(own) % Self::ORDERS);
+        let pair = (order, number);
+        let mixed = (order.rotate_left(32) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let union = unions.get_mut((mixed >> 48) as usize % Self::UNIONS);
+        let (Some(Some(own_order)), Some(union)) = (slot, union) else {
+            return &[];
+        };
+        let union = match union {
+            Some(known) if known.orders == pair && order != 0 => known,
+            slot => slot.insert(Box::new(Union {
+                orders: pair,
+                sources: sources(others, own_order),
+            })),
+        };
+        let entry = |source: &u32| -> NamedValues<'k> {
+            let source = *source as usize;
+            if let Some(entry) = others.get(source) {
+                return *entry;
+            }
+            let at = source - others.len();
+            match (own_order.keys.get(at), own.get(at)) {
+                (Some(key), Some((_, values))) => (key, keep.keep_all(values)),
+                _ => ("", &[]),
+            }
+        };
+        keep.arena()
+            .alloc_slice_fill_iter(union.sources.iter().map(entry))
+    }
+}
+
+impl KeyOrder<'_> {
+    /// Whether a column has these keys. Most keys are in a table or in the program, and come from there again.
+    fn is_of(&self, column: &[NamedValues<'_>]) -> bool {
+        let is_same = |(known, (key, _)): (&&str, &NamedValues<'_>)| {
+            std::ptr::eq(*known, *key) || **known == **key
+        };
+        self.keys.len() == column.len() && self.keys.iter().zip(column).all(is_same)
+    }
+}
+
+/// The numbers of the entries of both in order: first those of `others`, then those of `own`.
+fn sources(others: &[NamedValues<'_>], own: &KeyOrder<'_>) -> Box<[u32]> {
+    let first = others.len();
+    let others = (0..).zip(others.iter().map(|(key, _)| *key));
+    let mut others = others.peekable();
+    let mut all = Vec::new();
+    for at in &own.places {
+        let at = usize::from(*at);
+        let key = own.keys.get(at).copied().unwrap_or_default();
+        while let Some((number, _)) = others.next_if(|(_, other)| *other < key) {
+            all.push(number);
+        }
+        all.extend(u32::try_from(first + at));
+    }
+    all.extend(others.map(|(number, _)| number));
+    all.into()
 }
 
 /// The places of 256 entries at most, in the order of their keys.
-fn places<'a>(column: &[NamedValues<'_>], arena: &'a Bump) -> BumpVec<'a, u8> {
+fn places<'a>(column: &[NamedValues<'_>], arena: &'a Bump) -> Option<BumpVec<'a, u8>> {
+    if column.len() > usize::from(u8::MAX) + 1 {
+        return None;
+    }
     let mut order: BumpVec<'_, u128> = BumpVec::with_capacity_in(column.len(), arena);
     let numbers = (0..=u8::MAX).zip(column);
     order.extend(numbers.map(|(at, (key, _))| beginning(key) | u128::from(at)));
@@ -74,19 +203,21 @@ fn places<'a>(column: &[NamedValues<'_>], arena: &'a Bump) -> BumpVec<'a, u8> {
             alike.sort_unstable_by_key(&key);
         }
     }
-    BumpVec::from_iter_in(order.iter().map(|number| *number as u8), arena)
+    let places = order.iter().map(|number| *number as u8);
+    Some(BumpVec::from_iter_in(places, arena))
 }
 
 /// Lists with the same keys have the same slot.
 fn slot_of(column: &[NamedValues<'_>]) -> usize {
-    let lengths = column.iter().map(|(key, _)| key.len());
-    lengths.fold(column.len(), |all, length| {
+    let lengths = column.iter().map(|(key, _)| key.len() as u64);
+    let mixed = lengths.fold(column.len() as u64, |all, length| {
         all.wrapping_mul(31).wrapping_add(length)
-    })
+    });
+    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
 }
 
 /// The first 15 bytes of a key, as a number of the same order whose last byte is 0.
-pub(crate) fn beginning(key: &str) -> u128 {
+fn beginning(key: &str) -> u128 {
     let bytes = key.as_bytes();
     let number = match bytes.first_chunk() {
         Some(whole) => u128::from_be_bytes(*whole),
@@ -114,45 +245,99 @@ mod tests {
             .prop_shuffle()
     }
 
+    struct InArena<'k>(&'k Bump);
+
+    impl<'k> KeepTexts<'k> for InArena<'k> {
+        fn keep(&self, text: &str) -> &'k str {
+            self.0.alloc_str(text)
+        }
+
+        fn keep_all(&self, texts: &[&str]) -> &'k [&'k str] {
+            let texts = texts.iter().map(|text| self.keep(text));
+            self.0.alloc_slice_fill_iter(texts)
+        }
+
+        fn arena(&self) -> &'k Bump {
+            self.0
+        }
+    }
+
+    /// Each with its key and its number as its values.
+    fn column<'a>(keys: &'a [String], arena: &'a Bump) -> BumpVec<'a, NamedValues<'a>> {
+        let entries = keys.iter().enumerate().map(|(number, key)| {
+            let number: &'a str = arena.alloc_str(&number.to_string());
+            let values: &'a [&'a str] = arena.alloc([key.as_str(), number]);
+            (&**key, values)
+        });
+        BumpVec::from_iter_in(entries, arena)
+    }
+
+    /// Joins lists, of each those of its keys that `is_own` to others, with one memory and without.
+    fn check(lists: &[Vec<String>], is_own: impl Fn(&str) -> bool) {
+        let (arena, kept) = (Bump::new(), Bump::new());
+        let keep = InArena(&kept);
+        let mut orders = KeyOrders::default();
+        // Those of others, kept and in order, are joined by every list's own.
+        let mut others = Vec::new();
+        for list in lists {
+            let list: Vec<String> = list.iter().filter(|key| !is_own(key)).cloned().collect();
+            let of_list = column(&list, &arena);
+            let order = orders.of(&of_list, &keep).map_or(0, |order| order.number);
+            let of_list: Vec<NamedValues<'_>> = of_list
+                .iter()
+                .map(|(key, values)| (keep.keep(key), keep.keep_all(values)))
+                .collect();
+            let mut of_list = BumpVec::from_iter_in(of_list, &kept);
+            of_list.sort_unstable_by_key(|(key, _)| *key);
+            others.push((of_list.into_bump_slice() as &[_], order));
+        }
+        for _ in 0..2 {
+            for list in lists {
+                let own: Vec<String> = list.iter().filter(|key| is_own(key)).cloned().collect();
+                let own = column(&own, &arena);
+                for (others, order) in &others {
+                    let mut expect: Vec<NamedValues<'_>> = others.to_vec();
+                    expect.extend(own.iter().copied());
+                    expect.sort_unstable_by_key(|(key, _)| *key);
+                    assert_eq!(orders.joined((others, *order), &own, &keep), expect);
+                    assert_eq!(orders.joined((others, 0), &own, &keep), expect);
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
-        fn keys_come_in_order(
-            lists in proptest::collection::vec(keys(), 1..12),
-            again in 0usize..12,
-        ) {
-            let arena = Bump::new();
-            let mut orders = KeyOrders::default();
-            // One list comes twice, with all others between.
-            for list in lists.iter().chain(lists.get(again)) {
-                let column: Vec<NamedValues<'_>> = list.iter().map(|key| (&**key, &[] as &[&str])).collect();
+        fn keys_come_in_order(lists in proptest::collection::vec(keys(), 1..12)) {
+            for list in &lists {
+                let arena = Bump::new();
                 let mut expect: Vec<&str> = list.iter().map(|key| &**key).collect();
                 expect.sort_unstable();
-                let sorted: Vec<&str> = orders.sorted(&column, &arena).iter().map(|(key, _)| *key).collect();
-                prop_assert_eq!(sorted, expect);
+                let sorted = sorted(column(list, &arena), &arena);
+                prop_assert!(sorted.iter().map(|(key, _)| *key).eq(expect));
+                prop_assert!(sorted.iter().all(|(key, values)| values.first() == Some(key)));
             }
+            check(&lists, |key| key.len() % 2 == 0);
         }
     }
 
     #[test]
     fn many_keys_come_in_order() {
-        let arena = Bump::new();
         for count in [255, 256, 257, 1000] {
             let keys: Vec<String> = (0..count)
                 .rev()
                 .map(|number| format!("aws:PrincipalTag/{number:04}"))
                 .collect();
-            let column: Vec<NamedValues<'_>> =
-                keys.iter().map(|key| (&**key, &[] as &[&str])).collect();
-            let mut orders = KeyOrders::default();
-            for _ in 0..2 {
-                let sorted = orders.sorted(&column, &arena);
-                assert!(
-                    sorted
-                        .iter()
-                        .map(|(key, _)| *key)
-                        .eq(keys.iter().rev().map(|key| &**key))
-                );
-            }
+            let arena = Bump::new();
+            let in_order = sorted(column(&keys, &arena), &arena);
+            assert!(
+                in_order
+                    .iter()
+                    .map(|(key, _)| *key)
+                    .eq(keys.iter().rev().map(|key| &**key))
+            );
+            check(&[keys.clone()], |key| key.ends_with('7'));
+            check(&[keys], |key| !key.ends_with('7'));
         }
     }
 }

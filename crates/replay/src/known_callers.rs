@@ -16,7 +16,7 @@ use rustc_hash::FxHasher;
 use crate::Reason;
 use crate::call_session::{CallSession, is_assumed_root};
 use crate::caller::Caller;
-use crate::key_order::{KeyOrders, NamedValues, beginning};
+use crate::key_order::{KeyOrders, NamedValues, column_of};
 use crate::keys::{KeySource, caller_keys};
 use crate::memo::Question;
 use crate::session::SessionKnowledge;
@@ -48,7 +48,7 @@ pub struct KnownCallers<'s, 'k, 'x> {
     slots: Vec<Option<Box<Slot<'s, 'k>>>>,
     question: Vec<u8>,
     /// How keys were sorted, of callers and of requests.
-    pub(crate) orders: KeyOrders,
+    orders: KeyOrders<'k>,
     sessions: PhantomData<&'x crate::Session>,
 }
 
@@ -78,8 +78,8 @@ pub struct KnownCaller<'k> {
     pub aws_region: Option<&'k str>,
     /// The condition keys that all its requests have, as [`crate::CallRequest::context`] has them.
     pub context: &'k [(&'k str, &'k [&'k str])],
-    /// What the keys of the context begin with.
-    beginnings: &'k [u128],
+    /// The number of the order of the context's keys; 0 where they have none.
+    order: u64,
     pub(crate) keys: SharedKeys<'k>,
 }
 
@@ -138,6 +138,18 @@ impl<'s, 'k, 'x> KnownCallers<'s, 'k, 'x> {
         }));
         Some((principal, known))
     }
+
+    /// The whole context of a request of which [`crate::CallRequest::context`] has only a part, `own`, in
+    /// order and kept. The caller was found by this very memory.
+    pub fn context(
+        &mut self,
+        caller: &KnownCaller<'k>,
+        own: &[(&str, &[&str])],
+        keep: &impl KeepTexts<'k>,
+    ) -> &'k [(&'k str, &'k [&'k str])] {
+        let others = (caller.context, caller.order);
+        self.orders.joined(others, own, keep)
+    }
 }
 
 impl<'k> KnownCaller<'k> {
@@ -161,20 +173,9 @@ impl<'k> KnownCaller<'k> {
             source_ip_address: kept(record.source_ip_address),
             aws_region: kept(record.aws_region),
             context: &[],
-            beginnings: &[],
+            order: 0,
             keys: SharedKeys::default(),
         }
-    }
-
-    /// Where a key that is not in [`KnownCaller::context`], and does not stand before `from`, would stand
-    /// there. Comparing whole texts was most of what it took.
-    pub fn place_of(&self, key: &str, from: usize) -> usize {
-        let number = beginning(key);
-        let rest = self.beginnings.get(from..).unwrap_or_default();
-        let place = from + rest.iter().take_while(|other| **other < number).count();
-        let alike = self.context.iter().zip(self.beginnings).skip(place);
-        let before = alike.take_while(|((other, _), begins)| **begins == number && *other < key);
-        place + before.count()
     }
 }
 
@@ -201,7 +202,7 @@ impl<'a, 's: 'a> CallerOf<'a, '_, '_, 's> {
     fn find<'k>(
         &self,
         keep: &impl KeepTexts<'k>,
-        orders: &mut KeyOrders,
+        orders: &mut KeyOrders<'k>,
     ) -> (Result<&'s Principal, Reason>, KnownCaller<'k>) {
         let record = self.record;
         let caller = Caller::of(record, self.arena);
@@ -219,30 +220,44 @@ impl<'a, 's: 'a> CallerOf<'a, '_, '_, 's> {
             session: session.known(),
             arena: self.arena,
         });
-        let (entries, column) = kept_keys(&context, keep, self.arena);
-        let context = orders.sorted(&column, keep.arena());
-        let beginnings = context.iter().map(|(key, _)| beginning(key));
+        let kept = kept_keys(&context, orders, keep, self.arena);
         let known = KnownCaller {
-            context,
-            beginnings: keep.arena().alloc_slice_fill_iter(beginnings),
-            keys: SharedKeys::new(keep.arena().alloc_slice_copy(&entries)),
+            context: kept.context,
+            order: kept.order,
+            keys: SharedKeys::new(kept.entries),
             ..KnownCaller::kept(&caller, record, keep)
         };
         (found, known)
     }
 }
 
-/// A context's entries where they are kept, and the entries of the column `context`, in no order.
+/// A context where it is kept.
+struct KeptKeys<'k> {
+    entries: &'k [ContextEntry<'k>],
+    /// The column `context`, and the number of its keys' order.
+    context: &'k [NamedValues<'k>],
+    order: u64,
+}
+
 fn kept_keys<'k, 'a>(
     context: &Context<'a>,
+    orders: &mut KeyOrders<'k>,
     keep: &impl KeepTexts<'k>,
     arena: &'a Bump,
-) -> (BumpVec<'a, ContextEntry<'k>>, BumpVec<'a, NamedValues<'k>>) {
-    let room = context.entries().len();
-    let mut entries = BumpVec::with_capacity_in(room, arena);
-    let mut column = BumpVec::with_capacity_in(room, arena);
+) -> KeptKeys<'k> {
+    let states = context.entries().iter();
+    let column = column_of(states.map(|entry| (entry.key(), entry.state())), arena);
+    let order = orders.of(&column, keep);
+    let mut keys = order.into_iter().flat_map(|order| order.keys.iter());
+    let mut entries = BumpVec::with_capacity_in(context.entries().len(), arena);
+    let mut kept = BumpVec::with_capacity_in(column.len(), arena);
     for entry in context.entries() {
-        let key = keep.keep(entry.key());
+        if entry.state() == KeyState::Unknown {
+            entries.push(entry.moved(keep.keep(entry.key()), KeyState::Unknown));
+            continue;
+        }
+        let known = keys.next().copied();
+        let key = known.unwrap_or_else(|| keep.keep(entry.key()));
         let (state, values): (_, &'k [&'k str]) = match entry.state() {
             KeyState::Known(Values::One(value)) => {
                 let values = keep.keep_all(&[value]);
@@ -253,16 +268,27 @@ fn kept_keys<'k, 'a>(
                 let values = keep.keep_all(values);
                 (KeyState::Known(Values::Many(values)), values)
             }
-            KeyState::Absent => (KeyState::Absent, &[]),
-            KeyState::Unknown => {
-                entries.push(entry.moved(key, KeyState::Unknown));
-                continue;
-            }
+            KeyState::Absent | KeyState::Unknown => (KeyState::Absent, &[]),
         };
         entries.push(entry.moved(key, state));
-        column.push((key, values));
+        kept.push((key, values));
     }
-    (entries, column)
+    let context: &'k [NamedValues<'k>] = match order {
+        Some(order) => {
+            let place = |at: &u8| kept.get(usize::from(*at)).copied().unwrap_or_default();
+            let in_order = order.places.iter().map(place);
+            keep.arena().alloc_slice_fill_iter(in_order)
+        }
+        None => {
+            kept.sort_unstable_by_key(|(key, _)| *key);
+            keep.arena().alloc_slice_copy(&kept)
+        }
+    };
+    KeptKeys {
+        entries: keep.arena().alloc_slice_copy(&entries),
+        context,
+        order: order.map_or(0, |order| order.number),
+    }
 }
 
 /// Whether `aws:SecureTransport` is known: see [`caller_keys`].

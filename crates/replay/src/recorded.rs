@@ -15,7 +15,6 @@ use crate::call::{Bench, CallRequest, Replayer, judged, required_of, verdict_of}
 use crate::call_session::CallSession;
 use crate::caller::{Caller, CallerKind};
 use crate::issued_session::is_session_key;
-use crate::key_order::KeyOrders;
 use crate::keys::{ASSUMED_ROOT, Tagged, is_of_snapshot, principal_tag_keys};
 use crate::mapping::{Certainty, Mapped, MappedRequest, MappedResource};
 use crate::memo::{KeyFact, KeyFacts, Memo, Question};
@@ -228,9 +227,7 @@ impl<'a, 'r, 's: 'a> Desk<'a, 'r, 's> {
         let facts = &mut KeyFacts::default();
         let keys = self.keys(recorded, facts);
         let bench = self.bench(recorded);
-        let orders = &mut KeyOrders::default();
-        self.replayer
-            .request(&bench, (mapped, keys), orders, scratch)
+        self.replayer.request(&bench, (mapped, keys), scratch)
     }
 
     fn bench(&self, recorded: &RecordedRequest<'a>) -> Bench<'a, '_, 's> {

@@ -205,14 +205,23 @@ fn what_is_remembered_of_a_caller_changes_nothing() {
                 let parsed = parser.parse(text.as_bytes(), |record| {
                     let mut scratch = Scratch::default();
                     let session = SessionKnowledge::NotSeen;
-                    let plain = replayer.replay(record, session, &arena, &mut scratch);
-                    let plain = told(&plain, None);
+                    let plain_call = replayer.replay(record, session, &arena, &mut scratch);
+                    let plain = told(&plain_call, None);
                     let (call, known) = replayer.replay_known(
                         (record, session),
                         (&arena, &mut scratch),
                         (&mut callers, &InArena(&kept)),
                     );
                     assert_eq!(told(&call, known.as_ref()), plain);
+                    for (request, plain) in call.requests.iter().zip(plain_call.requests) {
+                        let Some(known) = known.filter(|_| !request.context_is_whole) else {
+                            assert_eq!(request.context, plain.context);
+                            continue;
+                        };
+                        let keep = InArena(&kept);
+                        let joined = callers.context(&known, request.context, &keep);
+                        assert_eq!(joined, plain.context);
+                    }
                     let known = known.map(|known| {
                         let identity = record.user_identity.unwrap();
                         assert_eq!(known.access_key_id, identity.access_key_id);
