@@ -61,11 +61,13 @@ pub struct Context<'a> {
     /// Whether one of the entries takes the place of a shared one.
     overrides: bool,
     entries: Vec<ContextEntry<'a>>,
-    /// A bit for each fingerprint that is there: most keys that are set or asked for are told to be new
-    /// without a look at the others.
-    seen: u128,
+    /// The fingerprints that are there: most keys that are set or asked for are told to be new without a
+    /// look at the others.
+    seen: Seen,
     /// Whether one of the entries is of a family.
     has_families: bool,
+    /// Whether one of the entries was unknown when it was set.
+    has_unknown: bool,
     missing: MissingKeys,
 }
 
@@ -82,8 +84,9 @@ pub struct ContextEntry<'a> {
 pub struct SharedKeys<'a> {
     /// No two of them are the same key.
     entries: &'a [ContextEntry<'a>],
-    seen: u128,
+    seen: Seen,
     has_families: bool,
+    has_unknown: bool,
 }
 
 impl<'a> SharedKeys<'a> {
@@ -91,10 +94,12 @@ impl<'a> SharedKeys<'a> {
     pub fn new(entries: &'a [ContextEntry<'a>]) -> Self {
         Self {
             entries,
-            seen: entries
-                .iter()
-                .fold(0, |seen, entry| seen | entry.fingerprint.bit()),
+            seen: entries.iter().fold(Seen::default(), |mut seen, entry| {
+                seen.add(entry.fingerprint.bit());
+                seen
+            }),
             has_families: entries.iter().any(|entry| entry.key.ends_with('*')),
+            has_unknown: entries.iter().any(|entry| entry.state == KeyState::Unknown),
         }
     }
 }
@@ -126,10 +131,38 @@ impl Fingerprint {
 }
 
 impl Fingerprint {
-    /// One of 128 bits.
-    fn bit(self) -> u128 {
+    fn bit(self) -> Bit {
         let mixed = (self.end ^ self.length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        1 << (mixed >> 57)
+        Bit {
+            word: (mixed >> 61) as usize,
+            bit: 1 << (mixed >> 55 & 63),
+        }
+    }
+}
+
+/// One of the bits of [`Seen`].
+#[derive(Debug, Clone, Copy)]
+struct Bit {
+    word: usize,
+    bit: u64,
+}
+
+/// A set of fingerprints, a bit for each: 512 of them, so that hardly any of some 25 keys is taken for another.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen([u64; 8]);
+
+impl Seen {
+    #[inline]
+    fn add(&mut self, bit: Bit) {
+        if let Some(word) = self.0.get_mut(bit.word) {
+            *word |= bit.bit;
+        }
+    }
+
+    /// `false`: it was not added.
+    #[inline]
+    fn may_have(&self, bit: Bit) -> bool {
+        self.0.get(bit.word).is_some_and(|word| word & bit.bit != 0)
     }
 }
 
@@ -166,6 +199,7 @@ impl<'a> ContextEntry<'a> {
         self.state
     }
 
+    #[inline]
     fn is(&self, key: &str, fingerprint: Fingerprint) -> bool {
         self.fingerprint == fingerprint && (self.key == key || self.key.eq_ignore_ascii_case(key))
     }
@@ -178,8 +212,9 @@ impl<'a> Context<'a> {
             shared: SharedKeys::default(),
             overrides: false,
             entries: Vec::with_capacity(USUAL_ENTRIES),
-            seen: 0,
+            seen: Seen::default(),
             has_families: false,
+            has_unknown: false,
             missing,
         }
     }
@@ -190,8 +225,9 @@ impl<'a> Context<'a> {
             shared,
             overrides: false,
             entries: Vec::with_capacity(USUAL_OWN_ENTRIES),
-            seen: 0,
+            seen: Seen::default(),
             has_families: false,
+            has_unknown: false,
             missing,
         }
     }
@@ -202,8 +238,9 @@ impl<'a> Context<'a> {
     pub fn set(&mut self, key: &'a str, state: KeyState<'a>) {
         let fingerprint = Fingerprint::of(key);
         self.has_families |= key.ends_with('*');
+        self.has_unknown |= state == KeyState::Unknown;
         let bit = fingerprint.bit();
-        if self.seen & bit != 0
+        if self.seen.may_have(bit)
             && let Some(entry) = self
                 .entries
                 .iter_mut()
@@ -212,8 +249,11 @@ impl<'a> Context<'a> {
             entry.state = state;
             return;
         }
-        self.seen |= bit;
-        let shared = (self.shared.seen & bit != 0)
+        self.seen.add(bit);
+        let shared = self
+            .shared
+            .seen
+            .may_have(bit)
             .then(|| find(self.shared.entries, key, fingerprint))
             .flatten();
         self.overrides |= shared.is_some();
@@ -228,11 +268,15 @@ impl<'a> Context<'a> {
     pub fn get(&self, key: &str) -> Option<KeyState<'a>> {
         let fingerprint = Fingerprint::of(key);
         let bit = fingerprint.bit();
-        let own = (self.seen & bit != 0)
+        let own = self
+            .seen
+            .may_have(bit)
             .then(|| find(&self.entries, key, fingerprint))
             .flatten();
         let entry = own.or_else(|| {
-            (self.shared.seen & bit != 0)
+            self.shared
+                .seen
+                .may_have(bit)
                 .then(|| find(self.shared.entries, key, fingerprint))
                 .flatten()
         });
@@ -261,6 +305,11 @@ impl<'a> Context<'a> {
     /// Whether none was.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether a key was set to be unknown; where none is, none was.
+    pub fn may_have_unknown(&self) -> bool {
+        self.has_unknown || self.shared.has_unknown
     }
 
     /// What a key that was not set is.

@@ -479,6 +479,9 @@ impl<'s> Replayer<'s> {
         context: &Context<'a>,
         arena: &'a Bump,
     ) -> &'a [&'a str] {
+        if !context.may_have_unknown() {
+            return &[];
+        }
         let mut hidden = BumpVec::new_in(arena);
         for (key, state) in context.iter() {
             if state == KeyState::Unknown
