@@ -130,7 +130,7 @@ impl ServiceRules {
             }
             let holder = row
                 .policy_of
-                .holder(arn)
+                .holder(arn, text)
                 .filter(|holder| is_exact || !holder.contains('*'));
             match row.kind {
                 Kind::Policy(kind) => {
@@ -212,13 +212,16 @@ impl Row {
 }
 
 impl Holder {
-    fn holder(self, arn: &str) -> Option<&str> {
+    fn holder<'a>(self, arn: &'a str, text: ArnText<'a>) -> Option<&'a str> {
         let pieces = match self {
             Self::Itself => return Some(arn),
             Self::Pieces(pieces) => pieces,
             Self::NotTold => return None,
         };
-        let resource = arn_part(arn, 5)?;
+        let resource = match text.exact() {
+            Some(_) => text.last(),
+            None => arn_part(arn, 5)?,
+        };
         let resource_start = arn.len() - resource.len();
         let mut slashes = (0..)
             .zip(resource.bytes())

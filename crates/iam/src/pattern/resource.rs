@@ -326,6 +326,12 @@ impl<'a> ArnText<'a> {
         }
     }
 
+    /// The sixth part, with its colons.
+    pub(crate) fn last(&self) -> &'a str {
+        let [.., last] = self.parts;
+        last
+    }
+
     /// All of it, where there are no holes.
     pub(crate) fn exact(&self) -> Option<&'a str> {
         self.exact
