@@ -12,7 +12,7 @@ use crate::omission::is_hidden;
 
 use super::path::{Path, Sent};
 use super::template::Template;
-use super::view::View;
+use super::view::{MemberBits, View};
 
 /// One condition key and where its values come from.
 #[derive(Debug, Clone)]
@@ -24,6 +24,9 @@ pub(super) struct KeyPlan {
     pub(super) present_name: Option<Box<str>>,
     /// What makes the record no witness of the key where it is sent.
     pub(super) unknown_if_sent: Option<Path>,
+    /// The members of the request without which the key is as [`KeySource::not_sent`] has it; `None` where
+    /// other fields feed it, or none.
+    pub(super) members: Option<MemberBits>,
     pub(super) source: KeySource,
 }
 
@@ -57,6 +60,37 @@ pub(super) enum KeySource {
 
 type Keys<'a> = BumpVec<'a, (&'a str, KeyState<'a>)>;
 
+impl KeySource {
+    /// The members of the request that all of its fields begin with.
+    pub(super) fn members(&self) -> Option<MemberBits> {
+        let paths = match self {
+            Self::Fields { from, .. } | Self::Tags(from) | Self::NamesOf(from) => from.as_slice(),
+            Self::Map(path) => std::slice::from_ref(path),
+            Self::Value(_) | Self::Absent | Self::Unknown => return None,
+        };
+        paths.iter().map(Path::member).collect()
+    }
+
+    /// The key's state where none of its fields is sent; `None` where it is not set then.
+    fn not_sent(&self) -> Option<KeyState<'_>> {
+        match self {
+            Self::Fields {
+                default: Some(default),
+                ..
+            } => Some(one(default)),
+            Self::Fields {
+                unknown_if_not_sent,
+                ..
+            } => (!unknown_if_not_sent).then_some(KeyState::Absent),
+            Self::Map(_) | Self::Tags(_) | Self::NamesOf(_) | Self::Absent => {
+                Some(KeyState::Absent)
+            }
+            Self::Value(value) => Some(one(value)),
+            Self::Unknown => None,
+        }
+    }
+}
+
 impl KeyPlan {
     /// Adds the key's state, where the record says anything of it.
     pub(super) fn add<'a>(&'a self, view: &View<'a, '_>, keys: &mut Keys<'a>) {
@@ -65,6 +99,11 @@ impl KeyPlan {
             return;
         }
         let own = |state| (&*self.key, state);
+        // Most keys of most requests.
+        if self.members.is_some_and(|members| view.has_none(members)) {
+            keys.extend(self.source.not_sent().map(own));
+            return;
+        }
         match &self.source {
             KeySource::Value(value) => keys.push(own(one(value))),
             KeySource::Absent => keys.push(own(KeyState::Absent)),
@@ -89,11 +128,10 @@ impl KeyPlan {
         let KeySource::Fields {
             from,
             part,
-            default,
-            unknown_if_not_sent,
             arn_only,
             before,
             arn_of,
+            ..
         } = &self.source
         else {
             return None;
@@ -142,7 +180,7 @@ impl KeyPlan {
             return Some(KeyState::Unknown);
         }
         let first = texts.first().copied();
-        match (first, default) {
+        match first {
             _ if self.multivalued && !texts.is_empty() => {
                 let mut distinct = BumpVec::with_capacity_in(texts.len(), view.arena);
                 texts.iter().for_each(|text| {
@@ -152,12 +190,10 @@ impl KeyPlan {
                 });
                 Some(KeyState::Known(Values::Many(distinct.into_bump_slice())))
             }
-            (Some(text), _) if texts.iter().all(|other| *other == text) => Some(one(text)),
+            Some(text) if texts.iter().all(|other| *other == text) => Some(one(text)),
             // Several values for a key that holds one: which of them AWS compares is not documented.
-            (Some(_), _) => Some(KeyState::Unknown),
-            (None, Some(default)) => Some(one(default)),
-            (None, None) if *unknown_if_not_sent => None,
-            (None, None) => Some(KeyState::Absent),
+            Some(_) => Some(KeyState::Unknown),
+            None => self.source.not_sent(),
         }
     }
 

@@ -6,7 +6,7 @@ use retrial_cloudtrail::{Json, JsonKind};
 
 use crate::omission::is_hidden;
 
-use super::view::{COPY_SOURCE_PARTS, MemberBit, RECORD_FIELDS, Shown, View};
+use super::view::{COPY_SOURCE_PARTS, MemberBit, RecordField, Shown, View};
 
 /// A place in a record.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ enum Root {
     /// `additionalEventData`
     Additional,
     /// One of the record's own fields.
-    Record,
+    Record(RecordField),
     /// S3's `x-amz-copy-source` header, taken apart.
     CopySource,
 }
@@ -64,7 +64,7 @@ impl Path {
         let (root, rest) = match text.split_once(':') {
             Some(("response", rest)) => (Root::Response, rest),
             Some(("additional", rest)) => (Root::Additional, rest),
-            Some(("record", rest)) => (Root::Record, rest),
+            Some(("record", rest)) => (Root::Record(RecordField::of_name(rest)?), rest),
             Some(("copy-source", rest)) => (Root::CopySource, rest),
             Some(_) => return None,
             None => (Root::Request, text),
@@ -99,12 +99,7 @@ impl Path {
         if anywhere {
             return None;
         }
-        let derived = match root {
-            Root::Record => Some(RECORD_FIELDS.as_slice()),
-            Root::CopySource => Some(COPY_SOURCE_PARTS.as_slice()),
-            _ => None,
-        };
-        let known = derived.is_none_or(|names| names.contains(&rest));
+        let known = root != Root::CopySource || COPY_SOURCE_PARTS.contains(&rest);
         let first = steps.first().filter(|step| !step.anywhere && !step.prefix);
         known.then_some(Self {
             text: text.into(),
@@ -117,6 +112,12 @@ impl Path {
     /// As the data file writes it.
     pub(super) fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// Which member of the request it begins with; `None` where that is not told by one name, and where it
+    /// leads elsewhere.
+    pub(super) fn member(&self) -> Option<MemberBit> {
+        self.first.filter(|_| self.root == Root::Request)
     }
 
     /// The JSON values in this place, each given to `found`.
@@ -143,7 +144,7 @@ impl Path {
             },
             Root::Response => view.record.response_elements,
             Root::Additional => view.record.additional_event_data,
-            Root::Record | Root::CopySource => None,
+            Root::Record(_) | Root::CopySource => None,
         };
         let mut sent = Sent::No;
         if let Some(start) = start {
@@ -157,7 +158,7 @@ impl Path {
 
     /// The texts in this place: strings, numbers and booleans, also out of an array.
     pub(super) fn texts<'a>(&self, view: &View<'a, '_>, texts: &mut BumpVec<'a, &'a str>) -> Sent {
-        if matches!(self.root, Root::Record | Root::CopySource) {
+        if matches!(self.root, Root::Record(_) | Root::CopySource) {
             return self.derived_text(view, texts);
         }
         let before = texts.len();
@@ -183,7 +184,7 @@ impl Path {
 
     /// Whether the request sends something here: `null`, `""`, `[]` and `{}` are nothing.
     pub(super) fn is_sent(&self, view: &View<'_, '_>) -> Sent {
-        if matches!(self.root, Root::Record | Root::CopySource) {
+        if matches!(self.root, Root::Record(_) | Root::CopySource) {
             return self.derived_text(view, &mut BumpVec::new_in(view.arena));
         }
         let mut something = false;
@@ -194,18 +195,18 @@ impl Path {
     }
 
     fn derived_text<'a>(&self, view: &View<'a, '_>, texts: &mut BumpVec<'a, &'a str>) -> Sent {
-        let name = self
-            .steps
-            .first()
-            .map(|step| &*step.name)
-            .unwrap_or_default();
         let value = match self.root {
             Root::CopySource => match view.shown {
                 Shown::Hidden => return Sent::Hidden,
                 _ if view.hides_copy_source() => return Sent::Hidden,
-                _ => view.copy_source().and_then(|source| source.part(name)),
+                _ => {
+                    let part = self.steps.first().map(|step| &*step.name);
+                    let source = view.copy_source();
+                    source.and_then(|source| source.part(part.unwrap_or_default()))
+                }
             },
-            _ => view.record_field(name),
+            Root::Record(field) => view.record_field(field),
+            Root::Request | Root::Response | Root::Additional => None,
         };
         texts.extend(value);
         if value.is_some() { Sent::Yes } else { Sent::No }

@@ -32,9 +32,15 @@ pub(super) struct View<'a, 'r> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MemberBit(u64);
 
-/// Those of all members.
-#[derive(Debug, Clone, Copy)]
-struct MemberBits(u64);
+/// Those of several members.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct MemberBits(u64);
+
+impl FromIterator<MemberBit> for MemberBits {
+    fn from_iter<I: IntoIterator<Item = MemberBit>>(members: I) -> Self {
+        Self(members.into_iter().fold(0, |bits, member| bits | member.0))
+    }
+}
 
 impl MemberBit {
     pub(super) fn of(name: &str) -> Self {
@@ -132,6 +138,15 @@ impl<'a, 'r> View<'a, 'r> {
         Some(*value)
     }
 
+    /// Whether it is shown that the request has none of these members.
+    pub(super) fn has_none(&self, members: MemberBits) -> bool {
+        match self.shown {
+            Shown::Object(_) => self.members().1.0 & members.0 == 0,
+            Shown::Empty => true,
+            Shown::Hidden => false,
+        }
+    }
+
     /// Whether the request may have a member of such a name; `false` where it has none.
     pub(super) fn may_have(&self, member: MemberBit) -> bool {
         let (_, bits) = self.members();
@@ -144,10 +159,9 @@ impl<'a, 'r> View<'a, 'r> {
             if let Shown::Object(parameters) = self.shown {
                 members.extend(parameters.members());
             }
-            let bits = members
-                .iter()
-                .fold(0, |bits, (name, _)| bits | MemberBit::of(name).0);
-            (members.into_bump_slice(), MemberBits(bits))
+            let bits = members.iter().map(|(name, _)| MemberBit::of(name));
+            let bits = bits.collect();
+            (members.into_bump_slice(), bits)
         })
     }
 
@@ -239,25 +253,24 @@ impl<'a, 'r> View<'a, 'r> {
     }
 
     /// A field of the record itself that conditions and keys may name.
-    pub(super) fn record_field(&self, name: &str) -> Option<&'a str> {
-        match name {
-            "errorCode" => self.record.error_code,
-            "eventName" => self.record.event_name,
-            "eventSource" => self.record.event_source,
-            "awsRegion" => self.record.aws_region,
+    pub(super) fn record_field(&self, field: RecordField) -> Option<&'a str> {
+        match field {
+            RecordField::ErrorCode => self.record.error_code,
+            RecordField::EventName => self.record.event_name,
+            RecordField::EventSource => self.record.event_source,
+            RecordField::AwsRegion => self.record.aws_region,
             // Who calls with a principal's permissions on its behalf is an AWS service; the console is
             // the principal itself.
-            "byAwsService" => {
+            RecordField::ByAwsService => {
                 let service = self.record.user_identity?.invoked_by?;
                 (service != "signin.amazonaws.com").then_some("true")
             }
-            "sameKey" => self.same_key(),
-            "accessPointArn" => self.access_point_arn(),
-            "accessPointAccount" => self.access_point_arn().and_then(account_of),
-            "accessPointAlias" => self
+            RecordField::SameKey => self.same_key(),
+            RecordField::AccessPointArn => self.access_point_arn(),
+            RecordField::AccessPointAccount => self.access_point_arn().and_then(account_of),
+            RecordField::AccessPointAlias => self
                 .access_point_arn()
                 .filter(|arn| account_of(arn).is_none()),
-            _ => None,
         }
     }
 
@@ -296,18 +309,36 @@ impl<'a, 'r> View<'a, 'r> {
     }
 }
 
-/// The names that [`View::record_field`] knows.
-pub(super) const RECORD_FIELDS: [&str; 9] = [
-    "errorCode",
-    "eventName",
-    "eventSource",
-    "awsRegion",
-    "byAwsService",
-    "sameKey",
-    "accessPointArn",
-    "accessPointAccount",
-    "accessPointAlias",
-];
+/// What [`View::record_field`] knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RecordField {
+    ErrorCode,
+    EventName,
+    EventSource,
+    AwsRegion,
+    ByAwsService,
+    SameKey,
+    AccessPointArn,
+    AccessPointAccount,
+    AccessPointAlias,
+}
+
+impl RecordField {
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "errorCode" => Self::ErrorCode,
+            "eventName" => Self::EventName,
+            "eventSource" => Self::EventSource,
+            "awsRegion" => Self::AwsRegion,
+            "byAwsService" => Self::ByAwsService,
+            "sameKey" => Self::SameKey,
+            "accessPointArn" => Self::AccessPointArn,
+            "accessPointAccount" => Self::AccessPointAccount,
+            "accessPointAlias" => Self::AccessPointAlias,
+            _ => return None,
+        })
+    }
+}
 
 impl<'a> CopySource<'a> {
     fn parse(text: &'a str, arena: &'a Bump) -> Option<Self> {

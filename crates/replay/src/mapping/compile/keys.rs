@@ -71,6 +71,7 @@ impl Compiler<'_> {
                 .as_deref()
                 .map(|field| self.path(field, span))
                 .transpose()?,
+            members: source.members(),
             source,
         };
         let Some(known) = self.catalogue.condition_key(&plan.example()) else {

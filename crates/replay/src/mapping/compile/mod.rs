@@ -182,6 +182,7 @@ impl Compiler<'_> {
                 multivalued: false,
                 present_name: None,
                 unknown_if_sent: None,
+                members: None,
                 source: KeySource::Value(to.as_str().into()),
             });
         }
