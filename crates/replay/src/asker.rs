@@ -66,6 +66,18 @@ pub(crate) fn asker<'s: 'a, 'a>(
     }
 }
 
+/// The same, where it follows from the caller alone; `None` where the call makes a difference, and where there
+/// is nobody to evaluate.
+pub(crate) fn asker_of<'s: 'a, 'a>(
+    caller: &Caller<'a>,
+    principal: Result<&'s Principal, Reason>,
+) -> Option<retrial_iam::Caller<'s, 'a>> {
+    match caller.kind {
+        CallerKind::Service | CallerKind::Federated | CallerKind::Anonymous => None,
+        _ => Some(of_principal(caller, principal.ok()?)),
+    }
+}
+
 /// A policy can name a session, and not only its role.
 pub(crate) fn of_principal<'s: 'a, 'a>(
     caller: &Caller<'a>,

@@ -9,13 +9,13 @@ use retrial_iam::{
 };
 
 use crate::asker::{Asking, asker, provider};
-use crate::call_session::{CallSession, is_assumed_root};
+use crate::call_session::{CallSession, HeldSession, is_assumed_root};
 use crate::caller::{Caller, CallerKind};
 use crate::changes::{Change, change};
 use crate::denial::{Denial, denial_of};
 use crate::key_order::{column_of, sorted};
 use crate::keys::{KeySource, call_keys, record_keys, resource_keys};
-use crate::known_callers::{CallerOf, KeepTexts, KnownCaller, KnownCallers};
+use crate::known_callers::{CallerOf, Found, KeepTexts, KnownCaller, KnownCallers};
 use crate::mapping::{Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, Need};
 use crate::session::SessionKnowledge;
 use crate::verdict::{Judged, Reason, Verdict, judge};
@@ -123,9 +123,12 @@ pub(crate) struct Bench<'a, 'r, 's> {
 }
 
 /// Who made a call, and what is known of it beforehand.
-struct Who<'a, 's> {
+struct Who<'a, 's, 'x> {
     caller: Caller<'a>,
     principal: Result<&'s Principal, Reason>,
+    /// Where what the record asks makes no difference to it.
+    asker: Option<retrial_iam::Caller<'s, 'a>>,
+    session: HeldSession<'x>,
     keys: Option<SharedKeys<'a>>,
 }
 
@@ -183,12 +186,16 @@ impl<'s> Replayer<'s> {
         's: 'a,
     {
         let caller = Caller::of(record, arena);
+        let principal = caller.principal(self.snapshot);
+        let held = (is_assumed_root(record), &caller, principal.ok());
         let who = Who {
+            session: HeldSession::new(held, session),
             caller,
-            principal: caller.principal(self.snapshot),
+            principal,
+            asker: None,
             keys: None,
         };
-        self.replay_of(who, (record, session), arena, scratch)
+        self.replay_of(who, record, arena, scratch)
     }
 
     /// The same, where most callers come up again and again: what all calls of one have in common is found
@@ -200,7 +207,7 @@ impl<'s> Replayer<'s> {
         (callers, keep): (&mut KnownCallers<'s, 'k, 'x>, &impl KeepTexts<'k>),
     ) -> (Call<'a>, Option<KnownCaller<'k>>)
     where
-        's: 'a,
+        's: 'a + 'k,
         'k: 'a,
     {
         let asking = CallerOf {
@@ -209,22 +216,30 @@ impl<'s> Replayer<'s> {
             snapshot: self.snapshot,
             arena,
         };
-        let Some((principal, known)) = callers.of(&asking, keep) else {
+        let Some(Found {
+            principal,
+            asker,
+            session,
+            known,
+        }) = callers.of(&asking, keep)
+        else {
             return (self.replay(record, session, arena, scratch), None);
         };
         let who = Who {
             caller: known.caller,
             principal,
+            asker,
+            session,
             keys: Some(known.keys),
         };
-        let call = self.replay_of(who, (record, session), arena, scratch);
+        let call = self.replay_of(who, record, arena, scratch);
         (call, Some(known))
     }
 
     fn replay_of<'a>(
         &self,
-        who: Who<'a, 's>,
-        (record, session): (&Record<'a>, SessionKnowledge<'_>),
+        who: Who<'a, 's, '_>,
+        record: &Record<'a>,
         arena: &'a Bump,
         scratch: &mut Scratch<'s>,
     ) -> Call<'a>
@@ -234,23 +249,22 @@ impl<'s> Replayer<'s> {
         let Who {
             caller,
             principal,
+            asker: known,
+            session,
             keys: shared,
         } = who;
         let outcome = Outcome::of_error_code(record.error_code);
         let mapped = self.map(record, &caller, arena);
-        let asker = asker(
-            &Asking::of(record),
-            (&caller, principal),
-            &mapped,
-            self.snapshot,
+        let asker = known.map_or_else(
+            || {
+                let asking = Asking::of(record);
+                asker(&asking, (&caller, principal), &mapped, self.snapshot)
+            },
+            Ok,
         );
         let principal = principal.ok();
         let obstacle = obstacle(record, &caller, &mapped).or_else(|| asker.err());
-        let session = CallSession::new(
-            (is_assumed_root(record), &caller, principal),
-            session,
-            self.snapshot,
-        );
+        let session = CallSession::new(session, self.snapshot);
         let requests = match &mapped {
             Mapped::Requests(requests) => {
                 let source = KeySource {
@@ -381,11 +395,8 @@ impl<'s> Replayer<'s> {
             return Vec::new();
         };
         let principal = caller.principal(self.snapshot).ok();
-        let session = CallSession::new(
-            (is_assumed_root(record), &caller, principal),
-            session,
-            self.snapshot,
-        );
+        let held = HeldSession::new((is_assumed_root(record), &caller, principal), session);
+        let session = CallSession::new(held, self.snapshot);
         let keys = call_keys(KeySource {
             record,
             caller: &caller,

@@ -30,31 +30,56 @@ pub(crate) struct CallSession<'q> {
     documents: Vec<&'q CompiledPolicy>,
 }
 
-impl<'q> CallSession<'q> {
+/// The session that a caller holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum HeldSession<'q> {
+    /// This one.
+    Known(&'q Session),
+    /// Its issuing record was not seen, and it may have policies.
+    NotSeen,
+    /// None, or one that has no policies.
+    WithoutPolicies,
+}
+
+impl<'q> HeldSession<'q> {
     /// The session of a record's caller.
     pub(crate) fn new(
         (is_assumed_root, caller, principal): (bool, &Caller<'_>, Option<&Principal>),
         knowledge: SessionKnowledge<'q>,
-        snapshot: &'q Snapshot,
-    ) -> CallSession<'q> {
+    ) -> HeldSession<'q> {
         let holds_session = caller.kind.has_session_policies()
             || (is_assumed_root && caller.kind == CallerKind::Root);
-        let known = match knowledge {
+        match knowledge {
             SessionKnowledge::Known(session) if holds_session && session.is_of(caller) => {
-                Some(session)
+                Self::Known(session)
             }
-            SessionKnowledge::Known(_) | SessionKnowledge::NotSeen => None,
-        };
-        let policies = match known {
-            Some(session) => session.policies(snapshot),
             // A service passes its service-linked role policies that only narrow it.
-            None if !holds_session || principal.is_some_and(Principal::is_service_linked) => {
-                Some(Vec::new())
+            _ if !holds_session || principal.is_some_and(Principal::is_service_linked) => {
+                Self::WithoutPolicies
             }
-            None => None,
+            SessionKnowledge::Known(_) | SessionKnowledge::NotSeen => Self::NotSeen,
+        }
+    }
+
+    /// The session, where its issuing record was seen.
+    pub(crate) fn known(self) -> Option<&'q Session> {
+        match self {
+            Self::Known(session) => Some(session),
+            Self::NotSeen | Self::WithoutPolicies => None,
+        }
+    }
+}
+
+impl<'q> CallSession<'q> {
+    /// The session of a record's caller.
+    pub(crate) fn new(held: HeldSession<'q>, snapshot: &'q Snapshot) -> CallSession<'q> {
+        let policies = match held {
+            HeldSession::Known(session) => session.policies(snapshot),
+            HeldSession::WithoutPolicies => Some(Vec::new()),
+            HeldSession::NotSeen => None,
         };
         CallSession {
-            known,
+            known: held.known(),
             documents: policies
                 .iter()
                 .flatten()

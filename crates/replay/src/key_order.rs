@@ -336,7 +336,7 @@ mod tests {
                     .map(|(key, _)| *key)
                     .eq(keys.iter().rev().map(|key| &**key))
             );
-            check(&[keys.clone()], |key| key.ends_with('7'));
+            check(std::slice::from_ref(&keys), |key| key.ends_with('7'));
             check(&[keys], |key| !key.ends_with('7'));
         }
     }

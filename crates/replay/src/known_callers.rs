@@ -5,7 +5,6 @@
 //! of the snapshot that is, and most condition keys.
 
 use std::hash::Hasher;
-use std::marker::PhantomData;
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
@@ -14,7 +13,8 @@ use retrial_iam::{Context, ContextEntry, KeyState, Principal, SharedKeys, Snapsh
 use rustc_hash::FxHasher;
 
 use crate::Reason;
-use crate::call_session::{CallSession, is_assumed_root};
+use crate::asker::asker_of;
+use crate::call_session::{HeldSession, is_assumed_root};
 use crate::caller::Caller;
 use crate::key_order::{KeyOrders, NamedValues, column_of};
 use crate::keys::{KeySource, caller_keys};
@@ -43,24 +43,32 @@ pub trait KeepTexts<'k> {
 ///
 /// # Memory
 /// Some kilobytes for a caller; texts, and what is made of them, are where [`KeepTexts`] has put them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct KnownCallers<'s, 'k, 'x> {
-    slots: Vec<Option<Box<Slot<'s, 'k>>>>,
+    slots: Vec<Option<Box<Slot<'s, 'k, 'x>>>>,
     question: Vec<u8>,
     /// How keys were sorted, of callers and of requests.
     orders: KeyOrders<'k>,
-    sessions: PhantomData<&'x crate::Session>,
 }
 
 #[derive(Debug)]
-struct Slot<'s, 'k> {
+struct Slot<'s, 'k, 'x> {
     hash: u64,
     /// All that the caller follows from: what is written of `userIdentity`,
     identity: Box<str>,
     /// and the rest.
     question: Box<[u8]>,
-    principal: Result<&'s Principal, Reason>,
-    known: KnownCaller<'k>,
+    found: Found<'s, 'k, 'x>,
+}
+
+/// A caller, and who it is to the evaluator.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Found<'s, 'k, 'x> {
+    pub(crate) principal: Result<&'s Principal, Reason>,
+    /// As [`asker_of`] gives it.
+    pub(crate) asker: Option<retrial_iam::Caller<'s, 'k>>,
+    pub(crate) session: HeldSession<'x>,
+    pub(crate) known: KnownCaller<'k>,
 }
 
 /// What all calls of a caller have in common.
@@ -91,26 +99,15 @@ pub(crate) struct CallerOf<'a, 'r, 'x, 's> {
     pub(crate) arena: &'a Bump,
 }
 
-impl Default for KnownCallers<'_, '_, '_> {
-    fn default() -> Self {
-        Self {
-            slots: Vec::new(),
-            question: Vec::new(),
-            orders: KeyOrders::default(),
-            sessions: PhantomData,
-        }
-    }
-}
-
 impl<'s, 'k, 'x> KnownCallers<'s, 'k, 'x> {
-    /// The caller of a record, and its principal; `None` where it is of a kind that does not come again.
+    /// The caller of a record; `None` where it is of a kind that does not come again.
     pub(crate) fn of<'a>(
         &mut self,
         asked: &CallerOf<'a, '_, 'x, 's>,
         keep: &impl KeepTexts<'k>,
-    ) -> Option<(Result<&'s Principal, Reason>, KnownCaller<'k>)>
+    ) -> Option<Found<'s, 'k, 'x>>
     where
-        's: 'a,
+        's: 'a + 'k,
     {
         let identity = asked.record.user_identity?;
         // Their keys are in the rest of the record.
@@ -126,17 +123,16 @@ impl<'s, 'k, 'x> KnownCallers<'s, 'k, 'x> {
         if let Some(known) = slot.as_ref().filter(|slot| {
             slot.hash == hash && *slot.question == *self.question && *slot.identity == *written
         }) {
-            return Some((known.principal, known.known));
+            return Some(known.found);
         }
-        let (principal, known) = asked.find(keep, &mut self.orders);
+        let found = asked.find(keep, &mut self.orders);
         *slot = Some(Box::new(Slot {
             hash,
             identity: written.into(),
             question: self.question.as_slice().into(),
-            principal,
-            known,
+            found,
         }));
-        Some((principal, known))
+        Some(found)
     }
 
     /// The whole context of a request of which [`crate::CallRequest::context`] has only a part, `own`, in
@@ -179,7 +175,7 @@ impl<'k> KnownCaller<'k> {
     }
 }
 
-impl<'a, 's: 'a> CallerOf<'a, '_, '_, 's> {
+impl<'a, 's: 'a, 'x> CallerOf<'a, '_, 'x, 's> {
     /// Writes all besides `userIdentity` that [`Caller::of`], [`Caller::principal`] and [`caller_keys`] depend
     /// on.
     fn write(&self, question: &mut Question<'_>) {
@@ -199,20 +195,15 @@ impl<'a, 's: 'a> CallerOf<'a, '_, '_, 's> {
         }
     }
 
-    fn find<'k>(
-        &self,
-        keep: &impl KeepTexts<'k>,
-        orders: &mut KeyOrders<'k>,
-    ) -> (Result<&'s Principal, Reason>, KnownCaller<'k>) {
+    fn find<'k>(&self, keep: &impl KeepTexts<'k>, orders: &mut KeyOrders<'k>) -> Found<'s, 'k, 'x>
+    where
+        's: 'k,
+    {
         let record = self.record;
         let caller = Caller::of(record, self.arena);
         let found = caller.principal(self.snapshot);
         let principal: Option<&'a Principal> = found.ok().map(|principal| principal as _);
-        let session = CallSession::new(
-            (is_assumed_root(record), &caller, principal),
-            self.session,
-            self.snapshot,
-        );
+        let session = HeldSession::new((is_assumed_root(record), &caller, principal), self.session);
         let context = caller_keys(KeySource {
             record,
             caller: &caller,
@@ -227,7 +218,12 @@ impl<'a, 's: 'a> CallerOf<'a, '_, '_, 's> {
             keys: SharedKeys::new(kept.entries),
             ..KnownCaller::kept(&caller, record, keep)
         };
-        (found, known)
+        Found {
+            principal: found,
+            asker: asker_of(&known.caller, found),
+            session,
+            known,
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use retrial_iam::{Context, Decision, KeyState, MissingKeys, Scratch, Snapshot, V
 use crate::Outcome;
 use crate::asker::{Asking, asker};
 use crate::call::{Bench, CallRequest, Replayer, judged, required_of, verdict_of};
-use crate::call_session::CallSession;
+use crate::call_session::{CallSession, HeldSession};
 use crate::caller::{Caller, CallerKind};
 use crate::issued_session::is_session_key;
 use crate::keys::{ASSUMED_ROOT, Tagged, is_of_snapshot, principal_tag_keys};
@@ -196,11 +196,8 @@ impl<'a, 'r, 's: 'a> Desk<'a, 'r, 's> {
         );
         let principal = principal.ok();
         let obstacle = call.settled().or_else(|| asker.err());
-        let session = CallSession::new(
-            (call.is_assumed_root(), &caller, principal),
-            session,
-            snapshot,
-        );
+        let held = HeldSession::new((call.is_assumed_root(), &caller, principal), session);
+        let session = CallSession::new(held, snapshot);
         Desk {
             replayer,
             beside,
