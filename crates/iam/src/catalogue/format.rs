@@ -1,6 +1,7 @@
 //! The compiled-in file: an index, and one compressed block per service that is decoded when the
 //! service is first asked for. `scripts/refresh-catalogue` describes the format.
 
+use std::iter;
 use std::ops::Range;
 
 use flate2::{Decompress, FlushDecompress, Status};
@@ -246,10 +247,10 @@ impl Service {
     }
 
     fn resource_type(&mut self, fields: &str) -> Option<()> {
-        let mut fields = fields.split('\t');
+        let mut fields = split(fields, b'\t');
         let (name, arn) = (fields.next()?.into(), fields.next()?);
         let begins_with = fixed_beginning(arn);
-        let keys = self.key_list(fields.next()?, ' ')?;
+        let keys = self.key_list(fields.next()?, b' ')?;
         self.types.push(TypeEntry {
             name,
             arn: arn.into(),
@@ -260,7 +261,7 @@ impl Service {
     }
 
     fn action(&mut self, prefix: &str, fields: &str) -> Option<()> {
-        let mut fields = fields.split('\t');
+        let mut fields = split(fields, b'\t');
         let name = fields.next()?;
         let mut full_name = String::with_capacity(prefix.len() + 1 + name.len());
         full_name.push_str(prefix);
@@ -268,15 +269,15 @@ impl Service {
         full_name.push_str(name);
         let full_name = full_name.into_boxed_str();
         let access_level = AccessLevel::parse(fields.next()?)?;
-        let keys = self.key_list(fields.next()?, ' ')?;
+        let keys = self.key_list(fields.next()?, b' ')?;
         let start = end_of(&self.uses)?;
-        for text in items(fields.next()?, ' ') {
+        for text in items(fields.next()?, b' ') {
             let (head, keys) = text.split_once(':').unwrap_or((text, ""));
             let (number, required) = match head.strip_suffix('!') {
                 Some(number) => (number, true),
                 None => (head, false),
             };
-            let keys = self.key_list(keys, ',')?;
+            let keys = self.key_list(keys, b',')?;
             self.uses.push(UseEntry {
                 resource_type: number.parse().ok()?,
                 required,
@@ -284,7 +285,7 @@ impl Service {
             });
         }
         let uses = start..end_of(&self.uses)?;
-        let dependent_actions = items(fields.next()?, ' ').map(Box::from).collect();
+        let dependent_actions = items(fields.next()?, b' ').map(Box::from).collect();
         self.actions.push(ActionEntry {
             full_name,
             access_level,
@@ -295,10 +296,9 @@ impl Service {
         Some(())
     }
 
-    fn key_list(&mut self, text: &str, separator: char) -> Option<Span> {
+    fn key_list(&mut self, text: &str, separator: u8) -> Option<Span> {
         let start = end_of(&self.key_lists)?;
         // A search for each of some hundred thousand separators costs more than the numbers.
-        let separator = u8::try_from(separator).ok()?;
         let mut number = None;
         for byte in text.bytes() {
             number = match byte {
@@ -318,8 +318,23 @@ impl Service {
     }
 }
 
-fn items(text: &str, separator: char) -> impl Iterator<Item = &str> {
-    text.split(separator).filter(|item| !item.is_empty())
+fn items(text: &str, separator: u8) -> impl Iterator<Item = &str> {
+    split(text, separator).filter(|item| !item.is_empty())
+}
+
+/// The parts of a text, of a few bytes each: a search that is made for long texts takes longer for each of them.
+fn split(text: &str, separator: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    iter::from_fn(move || {
+        let text = rest?;
+        let found = text.bytes().position(|byte| byte == separator);
+        let (part, after) = match found {
+            Some(at) => (text.get(..at)?, Some(text.get(at + 1..)?)),
+            None => (text, None),
+        };
+        rest = after;
+        Some(part)
+    })
 }
 
 fn end_of<T>(list: &[T]) -> Option<u32> {

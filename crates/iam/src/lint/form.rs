@@ -23,9 +23,13 @@ impl Form {
         let mut pieces = Vec::with_capacity(pattern.len());
         let mut rest = pattern;
         while let Some(next) = rest.chars().next() {
-            let gap = [("${", '}'), ("<", '>')]
-                .into_iter()
-                .find_map(|(open, close)| rest.strip_prefix(open)?.split_once(close));
+            let gap = match next {
+                '$' => rest
+                    .strip_prefix("${")
+                    .and_then(|rest| rest.split_once('}')),
+                '<' => rest.strip_prefix('<').and_then(|rest| rest.split_once('>')),
+                _ => None,
+            };
             if let Some((name, tail)) = gap {
                 pieces.push(match (rest.starts_with("${"), name) {
                     // `${*}`, `${?}` and `${$}` are these very characters.

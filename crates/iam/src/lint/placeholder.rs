@@ -3,6 +3,7 @@
 //! AWS's own examples write them in three ways: `<account-id>`, a word in the place of an ARN's field
 //! (`arn:aws:ecr:region:account-id:…`), and names that nobody gives (`DOC-EXAMPLE-BUCKET1`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Words that stand for a name in AWS's examples.
@@ -55,11 +56,18 @@ pub(super) fn placeholders(text: &str) -> Vec<String> {
         rest = tail;
     }
     if is_arn(text) {
-        let outside = without_angles(text);
+        let outside = match text.contains(['<', '{']) {
+            true => Cow::Owned(without_angles(text)),
+            false => Cow::Borrowed(text),
+        };
         let in_fields = outside.splitn(6, ':').skip(3).take(2);
         found.extend(
             in_fields
-                .filter(|field| FIELD_WORDS.contains(&field.to_ascii_lowercase().as_str()))
+                .filter(|field| {
+                    FIELD_WORDS
+                        .iter()
+                        .any(|word| word.eq_ignore_ascii_case(field))
+                })
                 .chain(words(&outside).filter(|word| is_placeholder_word(word)))
                 .map(str::to_owned),
         );
@@ -85,8 +93,12 @@ fn is_arn(text: &str) -> bool {
 }
 
 fn is_placeholder_word(word: &str) -> bool {
-    let lower = word.to_ascii_lowercase();
-    WORDS.contains(&lower.as_str()) || PREFIXES.iter().any(|prefix| lower.starts_with(prefix))
+    let begins_with = |prefix: &&str| {
+        let begin = word.get(..prefix.len());
+        begin.is_some_and(|begin| begin.eq_ignore_ascii_case(prefix))
+    };
+    let is_word = |known: &&str| known.eq_ignore_ascii_case(word);
+    WORDS.iter().any(is_word) || PREFIXES.iter().any(begins_with)
 }
 
 fn is_word_character(character: char) -> bool {

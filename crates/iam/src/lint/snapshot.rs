@@ -54,6 +54,12 @@ pub fn lint_snapshot_file(file: &SnapshotFile<'_>, linter: &Linter<'_>) -> Vec<L
     if others.contains(&name) || !name.ends_with(".json") {
         return Vec::new();
     }
+    let is_details = folder != "resource-policies"
+        && !matches!(name, "vpc-endpoints.json" | "organization.json");
+    if is_details && let Some(page) = Page::of_text(text) {
+        walk.page(page);
+        return walk.documents;
+    }
     for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
         let value = match value {
             Ok(value) => value,
@@ -104,7 +110,10 @@ impl<'a> Walk<'a, '_, '_> {
         for page in array(value) {
             self.details(page);
         }
-        let page = Page::of(value);
+        self.page(Page::of(value));
+    }
+
+    fn page(&mut self, page: Page<'a>) {
         for (list, quota) in [
             (page.users, 2_048),
             (page.groups, 5_120),

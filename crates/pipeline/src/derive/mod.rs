@@ -138,11 +138,18 @@ pub(crate) fn work(
         snapshot,
         changes: &changes,
     };
-    let evidence = source.gather(stored::COLUMNS_OF_EVIDENCE, || Evidence {
+    let new = || Evidence {
         permissions: PermissionUses::new(snapshot),
         findings: FindingEvidence::new(looked_up),
-    })?;
-    let (covered, writes) = facts::read(&source)?;
+    };
+    let ((evidence, facts), recording) = rayon::join(
+        || {
+            let evidence = source.gather(stored::COLUMNS_OF_EVIDENCE, new);
+            (evidence, facts::read(&source))
+        },
+        || Recording::new(derive.replayer.mapping()),
+    );
+    let (evidence, (covered, writes)) = (evidence?, facts?);
     let (trails, _) = Trails::of(snapshot);
     let inputs = PermissionInputs {
         snapshot: derive.replayer.snapshot(),
@@ -151,7 +158,7 @@ pub(crate) fn work(
         covered: &covered,
         writes: &writes,
         trails: &trails,
-        recording: &Recording::new(derive.replayer.mapping()),
+        recording: &recording,
         options: PermissionOptions {
             min_window_days: derive.options.min_window_days,
             assume_multi_region: derive.options.assume_multi_region,
@@ -258,8 +265,9 @@ fn write_permissions(
             Ok(())
         },
     )?;
+    let (rows, sets) = rayon::join(|| rows.finish(), || sets.finish());
     Ok(WrittenPermissions {
-        files: vec![rows.finish()?, sets.finish()?],
+        files: vec![rows?, sets?],
         states,
         seen,
     })

@@ -62,40 +62,10 @@ impl<'s> Asker<'s> {
         if self.is_out_of_reach(principal, action) {
             return Answer::No;
         }
-        let tags: Vec<(String, &str)> = principal
-            .tags
-            .iter()
-            .map(|(key, value)| (format!("aws:PrincipalTag/{key}"), value.as_str()))
-            .collect();
-        let mut context = Context::new(MissingKeys::ByCatalogue);
-        let known = |value| KeyState::Known(Values::One(value));
-        context.set("aws:PrincipalArn", known(&principal.arn));
-        context.set("aws:PrincipalAccount", known(&principal.account));
-        context.set("aws:PrincipalIsAWSService", known("false"));
-        context.set("aws:SecureTransport", known("true"));
-        context.set("aws:ViaAWSService", known("false"));
-        context.set("aws:CalledVia", KeyState::Absent);
-        match principal.kind {
-            PrincipalKind::User => {
-                context.set("aws:PrincipalType", known("User"));
-                context.set("aws:username", known(&principal.name));
-                context.set("aws:userid", known(&principal.unique_id));
-                context.set("aws:PrincipalTag/*", KeyState::Absent);
-            }
-            PrincipalKind::Role => {
-                context.set("aws:PrincipalType", known("AssumedRole"));
-                context.set("aws:username", KeyState::Absent);
-            }
-            PrincipalKind::Root => {
-                context.set("aws:PrincipalType", known("Account"));
-                context.set("aws:username", KeyState::Absent);
-            }
-        }
-        for (key, value) in &tags {
-            context.set(key, known(value));
-        }
+        let tags = tags_of(principal);
+        let mut context = context_of(principal, &tags);
         for (key, value) in keys {
-            context.set(key, known(value));
+            context.set(key, KeyState::Known(Values::One(value)));
         }
         self.decide(
             Caller::principal(principal),
@@ -103,6 +73,35 @@ impl<'s> Asker<'s> {
             &context,
             &principal.account,
         )
+    }
+
+    /// The same for several actions, with nothing else in the request; `see` is told of those that the principal
+    /// may have to do with, by their places.
+    pub(crate) fn ask_each(
+        &mut self,
+        principal: &'s Principal,
+        (actions, resource): (&[&str], Resource<'_>),
+        see: &mut dyn FnMut(usize, Answer),
+    ) {
+        let mut in_reach = Vec::new();
+        for (place, action) in actions.iter().enumerate() {
+            if !self.is_out_of_reach(principal, action) {
+                in_reach.push((place, *action));
+            }
+        }
+        if in_reach.is_empty() {
+            return;
+        }
+        let tags = tags_of(principal);
+        let context = context_of(principal, &tags);
+        let caller = Caller::principal(principal);
+        for (place, action) in in_reach {
+            let request = (action, resource);
+            see(
+                place,
+                self.decide(caller, request, &context, &principal.account),
+            );
+        }
     }
 
     /// Whether a service may assume a role.
@@ -159,4 +158,44 @@ impl<'s> Asker<'s> {
     pub(crate) fn snapshot(&self) -> &'s Snapshot {
         self.snapshot
     }
+}
+
+type Tags<'p> = Vec<(String, &'p str)>;
+
+fn tags_of(principal: &Principal) -> Tags<'_> {
+    let tags = principal.tags.iter();
+    tags.map(|(key, value)| (format!("aws:PrincipalTag/{key}"), value.as_str()))
+        .collect()
+}
+
+/// What is known of any request of a principal.
+fn context_of<'p>(principal: &'p Principal, tags: &'p Tags<'_>) -> Context<'p> {
+    let mut context = Context::new(MissingKeys::ByCatalogue);
+    let known = |value| KeyState::Known(Values::One(value));
+    context.set("aws:PrincipalArn", known(&principal.arn));
+    context.set("aws:PrincipalAccount", known(&principal.account));
+    context.set("aws:PrincipalIsAWSService", known("false"));
+    context.set("aws:SecureTransport", known("true"));
+    context.set("aws:ViaAWSService", known("false"));
+    context.set("aws:CalledVia", KeyState::Absent);
+    match principal.kind {
+        PrincipalKind::User => {
+            context.set("aws:PrincipalType", known("User"));
+            context.set("aws:username", known(&principal.name));
+            context.set("aws:userid", known(&principal.unique_id));
+            context.set("aws:PrincipalTag/*", KeyState::Absent);
+        }
+        PrincipalKind::Role => {
+            context.set("aws:PrincipalType", known("AssumedRole"));
+            context.set("aws:username", KeyState::Absent);
+        }
+        PrincipalKind::Root => {
+            context.set("aws:PrincipalType", known("Account"));
+            context.set("aws:username", KeyState::Absent);
+        }
+    }
+    for (key, value) in tags {
+        context.set(key, known(value));
+    }
+    context
 }

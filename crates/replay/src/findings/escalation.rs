@@ -543,14 +543,12 @@ impl<'s> Ways<'s> {
             return *known;
         }
         let mut strength = Strength::default();
-        for (place, action) in WORTH_HAVING.iter().enumerate() {
-            let answer = self
-                .asker
-                .ask(principal, action, Resource::Unknown("*"), &[]);
+        let asked = (WORTH_HAVING, Resource::Unknown("*"));
+        self.asker.ask_each(principal, asked, &mut |place, answer| {
             if matches!(answer, Answer::Yes | Answer::OnSome) {
                 strength.add(place);
             }
-        }
+        });
         self.strength.insert(&principal.arn, strength);
         strength
     }

@@ -82,7 +82,7 @@ pub fn permissions<E>(
         let mut account = Account::new(inputs, of_account, deriver.actions.len());
         for principal in of_account {
             let mut rows = deriver.principal(&mut account, principal);
-            rows.sort_by(|left, right| left.order().cmp(&right.order()));
+            rows.sort_by(Row::order);
             for row in &rows {
                 permission(&row.permission(principal))?;
             }

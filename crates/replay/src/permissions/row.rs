@@ -1,5 +1,6 @@
 //! One row, before it is written.
 
+use std::cmp::Ordering;
 use std::rc::Rc;
 
 use retrial_iam::{AttachedPolicy, PolicySource, PolicyUnavailable, Principal, PrincipalKind};
@@ -66,19 +67,18 @@ impl<'r> Row<'r> {
     }
 
     /// The order of the table, and of equal rows.
-    pub(super) fn order(&self) -> impl Ord + '_ {
-        let index = self.statement.map(|(index, _)| index);
-        let Subject {
-            service, action, ..
-        } = self.subject;
-        (
-            &*self.policy.id,
-            self.group(),
-            index,
-            service,
-            action,
-            self.found,
-        )
+    pub(super) fn order(&self, other: &Self) -> Ordering {
+        let policy = |row: &Self| (&*row.policy.id, row.group());
+        // Most neighbours are of one attachment.
+        let by_policy = match std::ptr::eq(self.policy, other.policy) {
+            true => Ordering::Equal,
+            false => policy(self).cmp(&policy(other)),
+        };
+        let rest = |row: &Self| {
+            let index = row.statement.map(|(index, _)| index);
+            (index, row.subject.service, row.subject.action, row.found)
+        };
+        by_policy.then_with(|| rest(self).cmp(&rest(other)))
     }
 
     pub(super) fn permission(&'r self, principal: &'r Principal) -> Permission<'r> {

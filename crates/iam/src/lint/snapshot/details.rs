@@ -30,6 +30,12 @@ pub(super) struct Policy<'a> {
 }
 
 impl<'a> Page<'a> {
+    /// Of a text that is one page of AWS's form.
+    pub(super) fn of_text(text: &'a str) -> Option<Page<'a>> {
+        let form = serde_json::from_str::<PageForm<'a>>(text).ok()?;
+        Some(form.page())
+    }
+
     /// Of a value that may be none: then there is nothing in it, and the reader of snapshots says what is wrong.
     pub(super) fn of(value: &'a RawValue) -> Page<'a> {
         match serde_json::from_str::<PageForm<'a>>(value.get()) {
