@@ -142,47 +142,53 @@ pub(crate) fn work(
         permissions: PermissionUses::new(snapshot),
         findings: FindingEvidence::new(looked_up),
     };
-    let ((evidence, facts), recording) = rayon::join(
-        || {
-            let evidence = source.gather(stored::COLUMNS_OF_EVIDENCE, new);
-            (evidence, facts::read(&source))
-        },
-        || Recording::new(derive.replayer.mapping()),
-    );
-    let (evidence, (covered, writes)) = (evidence?, facts?);
     let (trails, _) = Trails::of(snapshot);
-    let inputs = PermissionInputs {
-        snapshot: derive.replayer.snapshot(),
-        catalogue: derive.replayer.catalogue(),
-        uses: &evidence.permissions,
-        covered: &covered,
-        writes: &writes,
-        trails: &trails,
-        recording: &recording,
-        options: PermissionOptions {
-            min_window_days: derive.options.min_window_days,
-            assume_multi_region: derive.options.assume_multi_region,
-            filtered,
-            now: window.end,
-        },
+    let catalogue = derive.replayer.catalogue();
+    let of_calls = || {
+        let ((evidence, facts), recording) = rayon::join(
+            || {
+                let evidence = source.gather(stored::COLUMNS_OF_EVIDENCE, new);
+                (evidence, facts::read(&source))
+            },
+            || Recording::new(derive.replayer.mapping()),
+        );
+        let (evidence, (covered, writes)) = (evidence?, facts?);
+        let inputs = PermissionInputs {
+            snapshot,
+            catalogue,
+            uses: &evidence.permissions,
+            covered: &covered,
+            writes: &writes,
+            trails: &trails,
+            recording: &recording,
+            options: PermissionOptions {
+                min_window_days: derive.options.min_window_days,
+                assume_multi_region: derive.options.assume_multi_region,
+                filtered,
+                now: window.end,
+            },
+        };
+        let permissions = write_permissions(&inputs, scratch)?;
+        Ok::<_, PipelineError>((evidence, covered, permissions))
     };
-    let (permissions, (needs, escalations)) = rayon::join(
-        || write_permissions(&inputs, scratch),
-        || {
-            let needs = role_needs::write(&source, &evidence.permissions, scratch);
-            let catalogue = derive.replayer.catalogue();
-            (needs, Escalations::of(snapshot, catalogue))
-        },
-    );
-    let (permissions, (file, needs)) = (permissions?, needs?);
+    // Escalations are of the snapshot alone. What roles need holds much, and so do permissions: they come
+    // one after the other.
+    let (of_calls, escalations) = rayon::join(of_calls, || Escalations::of(snapshot, catalogue));
+    let (evidence, covered, permissions) = of_calls?;
+    let Evidence {
+        permissions: uses,
+        findings: evidence,
+    } = evidence;
+    let (file, needs) = role_needs::write(&source, &uses, scratch)?;
+    drop(uses);
     let mut finished = permissions.files;
     finished.push(file);
     let findings = retrial_replay::findings(
-        &evidence.findings,
+        &evidence,
         &permissions.seen,
         &Occasion {
             snapshot,
-            catalogue: derive.replayer.catalogue(),
+            catalogue,
             changes: &changes,
             as_of: window.end,
             min_window_days: options.min_window_days,
