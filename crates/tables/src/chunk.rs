@@ -28,8 +28,8 @@ use crate::writer::COMPRESSION_LEVEL;
 /// long text.
 const STATISTICS_BYTES: usize = 64;
 
-/// What a buffer keeps from one chunk to the next, at most: anybody can make a long text.
-const KEPT_BYTES: usize = 4 << 20;
+/// What a buffer keeps from one chunk to the next, at most: as much as the pages of a slice take.
+const KEPT_BYTES: usize = 1 << 20;
 
 /// From so many texts on a dictionary is in an order of its own: there is nothing to gain in a few.
 const ORDERED_TEXTS: usize = 256;
@@ -138,9 +138,7 @@ impl ChunkEncoder {
             rows,
             descriptor,
         };
-        self.raw.shrink_to(KEPT_BYTES);
-        self.packed.shrink_to(KEPT_BYTES);
-        match values {
+        let chunk = match values {
             Values::Repeated(dictionary, numbers) => {
                 let distinct = Distinct::Texts(dictionary.into_texts());
                 self.numbered(&leaf, distinct, numbers)
@@ -151,7 +149,12 @@ impl ChunkEncoder {
             Values::Unique(texts) => self.unique(&leaf, &texts),
             Values::Numbers(numbers) => self.numbers(&leaf, &numbers),
             Values::Booleans(truths) => self.truths(&leaf, &truths),
+        };
+        for buffer in [&mut self.raw, &mut self.packed] {
+            buffer.clear();
+            buffer.shrink_to(KEPT_BYTES);
         }
+        chunk
     }
 
     /// Texts and integers of which each is a number of a distinct one.
