@@ -26,12 +26,13 @@ static UNPACKERS: Workers<Unpacker> = Workers::new();
 struct Unpacker(Option<Decompressor<'static>>);
 
 impl Unpacker {
-    /// Decompresses a page of a column whose pages come to `most` bytes.
+    /// Decompresses a page of a column whose pages come to `most` bytes: that is what a footer says, and a page
+    /// has no more than 2 GB whatever it says.
     fn unpacked(&mut self, packed: &[u8], most: usize) -> Result<Bytes, ParquetError> {
         let size = get_frame_content_size(packed).ok().flatten();
         let size = size
             .and_then(|size| usize::try_from(size).ok())
-            .filter(|size| *size <= most)
+            .filter(|size| *size <= most && i32::try_from(*size).is_ok())
             .ok_or_else(|| {
                 ParquetError::General("a page has no size, or a wrong one".to_owned())
             })?;
@@ -163,5 +164,31 @@ impl PageReader for Pages {
 
     fn at_record_boundary(&mut self) -> Result<bool, ParquetError> {
         self.packed.at_record_boundary()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_claims_too_much_is_refused() {
+        // https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1: the magic number, a descriptor that announces
+        // a size of 8 bytes, the size, a last block without content.
+        let claiming = |size: u64| {
+            let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0xe0];
+            frame.extend(size.to_le_bytes());
+            frame.extend([1, 0, 0]);
+            frame
+        };
+        let refused = |size, most| {
+            let page = Unpacker::default().unpacked(&claiming(size), most);
+            page.is_err()
+        };
+        assert!(!refused(0, 0));
+        assert!(refused(1, 0));
+        assert!(refused(1, 1));
+        assert!(refused(1 << 31, usize::MAX));
+        assert!(refused(1 << 62, usize::MAX));
     }
 }
