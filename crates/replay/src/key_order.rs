@@ -118,26 +118,33 @@ impl<'k> KeyOrders<'k> {
         own: &[NamedValues<'_>],
         keep: &impl KeepTexts<'k>,
     ) -> &'k [NamedValues<'k>] {
-        let Some(number) = self.of(own, keep).map(|own| own.number) else {
-            let kept = own
-                .iter()
-                .map(|(key, values)| (keep.keep(key), keep.keep_all(values)));
-            let mut all: Vec<NamedValues<'k>> = others.iter().copied().chain(kept).collect();
-            all.sort_unstable_by_key(|(key, _)| *key);
-            return keep.arena().alloc_slice_copy(&all);
-        };
+        self.remembered((others, order), own, keep)
+            .unwrap_or_else(|| {
+                let kept = own
+                    .iter()
+                    .map(|(key, values)| (keep.keep(key), keep.keep_all(values)));
+                let mut all: Vec<NamedValues<'k>> = others.iter().copied().chain(kept).collect();
+                all.sort_unstable_by_key(|(key, _)| *key);
+                keep.arena().alloc_slice_copy(&all)
+            })
+    }
+
+    /// The same, as it is remembered; `None` of more than 256.
+    fn remembered(
+        &mut self,
+        (others, order): (&[NamedValues<'k>], u64),
+        own: &[NamedValues<'_>],
+        keep: &impl KeepTexts<'k>,
+    ) -> Option<&'k [NamedValues<'k>]> {
+        let number = self.of(own, keep)?.number;
         if self.unions.is_empty() {
             self.unions.resize_with(Self::UNIONS, || None);
         }
         let Self { orders, unions, .. } = self;
-        let slot = orders.get(slot_of(own) % Self::ORDERS);
+        let own_order = orders.get(slot_of(own) % Self::ORDERS)?.as_ref()?;
         let pair = (order, number);
         let mixed = (order.rotate_left(32) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let union = unions.get_mut((mixed >> 48) as usize % Self::UNIONS);
-        let (Some(Some(own_order)), Some(union)) = (slot, union) else {
-            return &[];
-        };
-        let union = match union {
+        let union = match unions.get_mut((mixed >> 48) as usize % Self::UNIONS)? {
             Some(known) if known.orders == pair && order != 0 => known,
             slot => slot.insert(Box::new(Union {
                 orders: pair,
@@ -155,8 +162,8 @@ impl<'k> KeyOrders<'k> {
                 _ => ("", &[]),
             }
         };
-        keep.arena()
-            .alloc_slice_fill_iter(union.sources.iter().map(entry))
+        let joined = union.sources.iter().map(entry);
+        Some(keep.arena().alloc_slice_fill_iter(joined))
     }
 }
 

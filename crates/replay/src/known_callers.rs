@@ -248,11 +248,11 @@ fn kept_keys<'k, 'a>(
     let mut entries = BumpVec::with_capacity_in(context.entries().len(), arena);
     let mut kept = BumpVec::with_capacity_in(column.len(), arena);
     for entry in context.entries() {
-        if entry.state() == KeyState::Unknown {
-            entries.push(entry.moved(keep.keep(entry.key()), KeyState::Unknown));
-            continue;
-        }
-        let known = keys.next().copied();
+        // Unknown ones are none of the column's.
+        let known = match entry.state() {
+            KeyState::Unknown => None,
+            _ => keys.next().copied(),
+        };
         let key = known.unwrap_or_else(|| keep.keep(entry.key()));
         let (state, values): (_, &'k [&'k str]) = match entry.state() {
             KeyState::Known(Values::One(value)) => {
@@ -264,7 +264,11 @@ fn kept_keys<'k, 'a>(
                 let values = keep.keep_all(values);
                 (KeyState::Known(Values::Many(values)), values)
             }
-            KeyState::Absent | KeyState::Unknown => (KeyState::Absent, &[]),
+            KeyState::Absent => (KeyState::Absent, &[]),
+            KeyState::Unknown => {
+                entries.push(entry.moved(key, KeyState::Unknown));
+                continue;
+            }
         };
         entries.push(entry.moved(key, state));
         kept.push((key, values));

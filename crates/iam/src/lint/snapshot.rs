@@ -54,12 +54,19 @@ pub fn lint_snapshot_file(file: &SnapshotFile<'_>, linter: &Linter<'_>) -> Vec<L
     if others.contains(&name) || !name.ends_with(".json") {
         return Vec::new();
     }
-    let is_details = folder != "resource-policies"
-        && !matches!(name, "vpc-endpoints.json" | "organization.json");
-    if is_details && let Some(page) = Page::of_text(text) {
-        walk.page(page);
-        return walk.documents;
-    }
+    let look = match (folder, name) {
+        ("resource-policies", _) => Walk::resource_policies,
+        (_, "vpc-endpoints.json") => Walk::endpoints,
+        (_, "organization.json") => Walk::organization,
+        _ => {
+            // What AWS prints is one page.
+            if let Some(page) = Page::of_text(text) {
+                walk.page(page);
+                return walk.documents;
+            }
+            Walk::details
+        }
+    };
     for value in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
         let value = match value {
             Ok(value) => value,
@@ -71,12 +78,7 @@ pub fn lint_snapshot_file(file: &SnapshotFile<'_>, linter: &Linter<'_>) -> Vec<L
                 break;
             }
         };
-        match (folder, name) {
-            ("resource-policies", _) => walk.resource_policies(value),
-            (_, "vpc-endpoints.json") => walk.endpoints(value),
-            (_, "organization.json") => walk.organization(value),
-            _ => walk.details(value),
-        }
+        look(&mut walk, value);
     }
     walk.documents
 }
