@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{analyze, duckdb, python, root, text};
+use crate::support::{analyze, duckdb, python, root, run, text};
 
 /// Name of query or view → its rows.
 fn answers(engine: &str, what: &str, out: &Path) -> Value {
@@ -46,17 +46,11 @@ fn check(answers: &Value, name: &str, columns: &[usize], expected: &Value) {
 
 #[test]
 fn what_is_generated_is_current() {
-    let output = Command::new(python())
+    let mut command = Command::new(python());
+    run(command
         .arg(root().join("dashboards/render.py"))
-        .arg("--check")
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
+        .arg("--check"))
+    .expect_status(0);
 }
 
 /// What sample-logs/README.md says of the calls.

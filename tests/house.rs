@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use crate::support::root;
+use crate::support::{root, run};
 
 /// Who may depend on whom. A new arrow is a decision of its own, and is made here and in
 /// `crates/README.md` first.
@@ -52,7 +52,8 @@ const IMPURE: [&str; 6] = [
 
 /// The packages that `package` depends on, to this depth, itself among them.
 fn dependencies(package: &str, depth: &str) -> BTreeSet<String> {
-    let output = Command::new(env!("CARGO"))
+    let mut command = Command::new(env!("CARGO"));
+    let tree = command
         .args([
             "tree",
             "--offline",
@@ -65,15 +66,8 @@ fn dependencies(package: &str, depth: &str) -> BTreeSet<String> {
             "-p",
             package,
         ])
-        .current_dir(root())
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let tree = String::from_utf8(output.stdout).unwrap();
+        .current_dir(root());
+    let tree = run(tree).expect_status(0).stdout;
     let names: BTreeSet<String> = tree
         .lines()
         .filter_map(|line| line.split(' ').next())

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{duckdb, log, retrial, root, snapshot_of_ana, text, write};
+use crate::support::{duckdb, log, retrial, root, run, snapshot_of_ana, text, write};
 
 /// The bodies of README's fenced blocks of this language.
 fn blocks(language: &str) -> Vec<String> {
@@ -21,17 +21,10 @@ fn blocks(language: &str) -> Vec<String> {
 /// Runs README's command in a folder that holds nothing but the sample logs.
 fn run_in(folder: &Path, arguments: &[&str]) -> String {
     symlink(root().join("sample-logs"), folder.join("sample-logs")).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_retrial"))
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_retrial"));
+    run(command.args(arguments).current_dir(folder))
+        .expect_status(0)
+        .stdout
 }
 
 /// The command of a block prints what is shown under it.

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::{Map, Value, json};
 
-use crate::support::{Ran, analyze, files_under, python, retrial, root, text};
+use crate::support::{Ran, analyze, files_under, python, retrial, root, run, text};
 
 const TRAINING: &str = "arn:aws:iam::111122223333:role/service-role/ResearchTrainingRole";
 
@@ -510,17 +510,10 @@ fn the_steps_and_their_inverse_leave_what_was_there() {
 /// A file of Terraform, as an independent parser reads it.
 pub(crate) fn parsed_hcl(file: &Path) -> Value {
     let script = "import hcl2, json, sys; print(json.dumps(hcl2.load(open(sys.argv[1]))))";
-    let output = Command::new(python())
-        .args(["-c", script])
-        .arg(file)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_slice(&output.stdout).unwrap()
+    let mut command = Command::new(python());
+    run(command.args(["-c", script]).arg(file))
+        .expect_status(0)
+        .json()
 }
 
 #[test]

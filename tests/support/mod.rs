@@ -71,6 +71,11 @@ impl Ran {
     }
 }
 
+/// Runs a program to its end.
+pub(crate) fn run(command: &mut Command) -> Ran {
+    Ran::of(command.output().unwrap())
+}
+
 /// Runs `retrial` in the project's root.
 pub(crate) fn retrial(arguments: &[&str]) -> Ran {
     retrial_with(arguments, &[])
@@ -78,14 +83,10 @@ pub(crate) fn retrial(arguments: &[&str]) -> Ran {
 
 /// Runs `retrial` with these variables in its environment.
 pub(crate) fn retrial_with(arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
-    Ran::of(
-        Command::new(env!("CARGO_BIN_EXE_retrial"))
-            .args(arguments)
-            .envs(environment.iter().copied())
-            .current_dir(root())
-            .output()
-            .unwrap(),
-    )
+    run(Command::new(env!("CARGO_BIN_EXE_retrial"))
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .current_dir(root()))
 }
 
 /// `retrial analyze … --format json`: its JSON, after the books were seen to balance.
@@ -158,13 +159,7 @@ pub(crate) fn generator(arguments: &[&str]) -> Ran {
         "{} is not built: run ./tests/run",
         program.display()
     );
-    Ran::of(
-        Command::new(program)
-            .args(arguments)
-            .current_dir(root())
-            .output()
-            .unwrap(),
-    )
+    run(Command::new(program).args(arguments).current_dir(root()))
 }
 
 pub(crate) fn python() -> PathBuf {
