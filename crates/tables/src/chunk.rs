@@ -34,6 +34,9 @@ const KEPT_BYTES: usize = 1 << 20;
 /// From so many texts on a dictionary is in an order of its own: there is nothing to gain in a few.
 const ORDERED_TEXTS: usize = 256;
 
+/// The mean from which on texts of a dictionary are long.
+const LONG_TEXT: usize = 64;
+
 /// The shortest piece, in bytes, that zstd points back at instead of writing it again; which is best was
 /// tried with each column of a million calls.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +47,8 @@ enum Match {
     Numbers = 4,
     /// Dictionaries, numbers of texts in large ones, and texts that do not repeat.
     Texts = 6,
+    /// Dictionaries of long texts.
+    LongTexts = 7,
 }
 
 /// A column chunk, ready to be put into a row group.
@@ -185,7 +190,11 @@ impl ChunkEncoder {
         }
         self.raw.clear();
         (0..distinct.len()).for_each(|number| distinct.write(number, &mut self.raw));
-        let buf = self.compressed(Match::Texts)?;
+        let shortest = match self.raw.len() / distinct.len().max(1) {
+            0..LONG_TEXT => Match::Texts,
+            _ => Match::LongTexts,
+        };
+        let buf = self.compressed(shortest)?;
         writer.write(
             Page::DictionaryPage {
                 buf,
@@ -307,7 +316,7 @@ fn pays(distinct: &Distinct<'_>, numbers: &[u32]) -> bool {
     let texts: u64 = (0..distinct.len()).map(bytes).sum();
     let plain: u64 = numbers.iter().map(|number| bytes(*number as usize)).sum();
     let with_dictionary = texts + numbers.len() as u64 * width / 8;
-    with_dictionary < plain / 4 * 3
+    with_dictionary < plain / 10 * 9
 }
 
 /// The levels of a page behind their length; nothing where they are always 0.

@@ -65,33 +65,71 @@ fn place_of(text: &str) -> usize {
 }
 
 /// Puts the texts of a dictionary into an order in which zstd finds those before alike, and their numbers
-/// with them: by length, then by how they end. Of times, ARNs and the like the beginnings are equal anyway.
+/// with them: by length, then by their bytes. What a text then shares with the one before lies at the same
+/// distance each time.
 pub(crate) fn put_in_order(texts: &mut Vec<&str>, numbers: &mut [u32]) {
-    /// In one number, with the text's own behind it.
-    const END_BYTES: usize = 10;
-    let key = |(text, number): (&&str, u32)| {
-        let bytes = text.as_bytes();
-        let begin = bytes.len().saturating_sub(END_BYTES);
-        let end = bytes.get(begin..).unwrap_or_default();
-        let end = end.iter().fold(0, |end, byte| end << 8 | u128::from(*byte));
-        let length = bytes.len().min(u16::MAX.into()) as u128;
-        length << 112 | end << 32 | u128::from(number)
-    };
-    let mut order: Vec<u128> = texts.iter().zip(0..).map(key).collect();
-    order.sort_unstable();
-    let mut places = vec![0; texts.len()];
+    let mut by_length: Vec<(usize, u32)> = texts.iter().map(|text| text.len()).zip(0..).collect();
+    by_length.sort_unstable();
     let mut in_order = Vec::with_capacity(texts.len());
-    for (place, key) in (0..).zip(order) {
-        let number = key as u32 as usize;
-        if let (Some(text), Some(place_of)) = (texts.get(number), places.get_mut(number)) {
-            in_order.push(*text);
-            *place_of = place;
+    let mut places = vec![0; texts.len()];
+    let mut keys = Vec::new();
+    for alike in by_length.chunk_by(|(a, _), (b, _)| a == b) {
+        sort_by_bytes(texts, alike, &mut keys);
+        for Key { text, number, .. } in keys.drain(..) {
+            if let Some(place) = places.get_mut(number as usize) {
+                *place = in_order.len() as u32;
+            }
+            in_order.push(text);
         }
     }
     *texts = in_order;
     for number in numbers {
         *number = places.get(*number as usize).copied().unwrap_or_default();
     }
+}
+
+/// A text to be sorted among others of its length.
+struct Key<'r> {
+    /// Its first bytes behind what all begin with, as a number of the same order.
+    first: u64,
+    text: &'r str,
+    number: u32,
+}
+
+/// Sorts texts of one length, which are given by their numbers. ARNs and times begin alike: what all
+/// begin with is not compared.
+fn sort_by_bytes<'r>(texts: &[&'r str], alike: &[(usize, u32)], keys: &mut Vec<Key<'r>>) {
+    let of = |(_, number): &(usize, u32)| texts.get(*number as usize).copied();
+    let Some(example) = alike.first().and_then(of).map(str::as_bytes) else {
+        return;
+    };
+    let common = alike.iter().filter_map(of).fold(example, |common, text| {
+        if text.as_bytes().starts_with(common) {
+            return common;
+        }
+        let pairs = common.iter().zip(text.as_bytes());
+        let length = pairs.take_while(|(a, b)| a == b).count();
+        common.get(..length).unwrap_or_default()
+    });
+    let first = |text: &str| {
+        let behind = text.as_bytes().get(common.len()..).unwrap_or_default();
+        match behind.first_chunk() {
+            Some(first) => u64::from_be_bytes(*first),
+            None => behind
+                .iter()
+                .fold(0, |key, byte| key << 8 | u64::from(*byte)),
+        }
+    };
+    keys.extend(alike.iter().filter_map(|alike| {
+        let text = of(alike)?;
+        let (first, number) = (first(text), alike.1);
+        Some(Key {
+            first,
+            text,
+            number,
+        })
+    }));
+    keys.sort_unstable_by(|a, b| a.first.cmp(&b.first).then_with(|| a.text.cmp(b.text)));
 }
 
 #[cfg(test)]
@@ -101,12 +139,34 @@ mod tests {
     #[test]
     fn in_order_each_text_keeps_its_places() {
         let lengthy = "x".repeat(70_000);
-        let all = ["10:05", "", &lengthy, "9", "10:04", "é", "arn:b", "arn:a"];
+        let all = [
+            "10:05",
+            "",
+            &lengthy,
+            "9",
+            "10:04",
+            "é",
+            "è",
+            "arn:bucket/b",
+            "arn:bucket/a",
+            "arn:backup/c",
+        ];
         let mut texts = Vec::from(all);
-        let before = [3, 0, 7, 7, 1, 2, 4, 6, 5];
+        let before = [3, 0, 7, 7, 1, 2, 9, 4, 6, 5, 8];
         let mut numbers = before;
         put_in_order(&mut texts, &mut numbers);
-        let expect = ["", "9", "é", "10:04", "10:05", "arn:a", "arn:b", &lengthy];
+        let expect = [
+            "",
+            "9",
+            "è",
+            "é",
+            "10:04",
+            "10:05",
+            "arn:backup/c",
+            "arn:bucket/a",
+            "arn:bucket/b",
+            &lengthy,
+        ];
         assert_eq!(texts, expect);
         let text = |number: u32| expect[number as usize];
         assert_eq!(numbers.map(text), before.map(|number| all[number as usize]));
