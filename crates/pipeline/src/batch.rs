@@ -10,8 +10,9 @@ use std::io::{self, Write};
 
 use retrial_storage::{StorageError, Store, Upload};
 use retrial_tables::{
-    ChangeRow, Changes, CoverageRow, DecisionRow, Decisions, NeedRow, Needs, RejectRow, Rejects,
-    SessionRow, Sessions, SortKey, Table, TableWriter, Usage, UsageRow, sort_keys, sort_order,
+    ChangeRow, Changes, CoverageRow, DecisionRow, Decisions, HeldRows, NeedRow, Needs, RejectRow,
+    Rejects, SessionRow, Sessions, SortKey, Table, TableWriter, Usage, UsageRow, sort_keys,
+    sort_order,
 };
 
 use crate::analyze::PipelineError;
@@ -26,6 +27,13 @@ use crate::waiting::DeliveryDay;
 /// What a file holds in memory before it is begun in the store: dates with a handful of late events
 /// then cost neither a file handle nor a temporary file until the batch ends.
 const HELD_BYTES: usize = 256 << 10;
+
+/// So many rows are a row group of their own; fewer wait for more of their date: each column of a row group
+/// takes some 150 bytes whatever is in it.
+const OWN_GROUP_ROWS: usize = 4_096;
+
+/// What the waiting rows of a table take, at most.
+const WAITING_BYTES: usize = 4 << 20;
 
 /// Open files beyond which a batch ends early: a day has few dates, an undated folder can have
 /// thousands.
@@ -228,7 +236,44 @@ struct Files<'r, T: Table> {
 struct OpenFile<'r, T: Table> {
     key: String,
     date: String,
+    waiting: HeldRows<T>,
     writer: TableWriter<T, HeldUpload<'r>>,
+}
+
+impl<T: Table> OpenFile<'_, T> {
+    /// Writes rows, or lets them wait for more.
+    fn add<'x>(&mut self, rows: &[&'x T::Row<'x>]) -> Result<(), PipelineError> {
+        if rows.len() >= OWN_GROUP_ROWS {
+            self.write_waiting()?;
+            return self.write(rows);
+        }
+        rows.iter().for_each(|row| self.waiting.hold(row));
+        match self.waiting.len() >= 2 * OWN_GROUP_ROWS {
+            true => self.write_waiting(),
+            false => Ok(()),
+        }
+    }
+
+    fn write_waiting(&mut self) -> Result<(), PipelineError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.with_rows(|rows| {
+            let keys = sort_keys::<T>(rows.iter());
+            let keys: Vec<(EventDate, SortKey)> = keys.into_iter().map(|key| (None, key)).collect();
+            let order = order_of(&keys);
+            let rows: Vec<_> = order.into_iter().filter_map(|at| rows.get(at)).collect();
+            self.write(&rows)
+        })
+    }
+
+    /// Writes a row group.
+    fn write<'x>(&mut self, rows: &[&'x T::Row<'x>]) -> Result<(), PipelineError> {
+        self.writer
+            .write(rows)
+            .map_err(|cause| PipelineError::Table {
+                key: self.key.clone(),
+                cause,
+            })
+    }
 }
 
 impl<'r, T: Table> Files<'r, T> {
@@ -239,7 +284,7 @@ impl<'r, T: Table> Files<'r, T> {
         }
     }
 
-    /// Sorts rows into the files of their dates, a row group each.
+    /// Sorts rows into the files of their dates.
     fn write<'x>(
         &mut self,
         place: Place<'r>,
@@ -251,13 +296,12 @@ impl<'r, T: Table> Files<'r, T> {
                 continue;
             };
             let rows: Vec<&'x T::Row<'x>> = of_date.iter().map(|(_, row)| row).collect();
-            let file = self.file(place, *date)?;
-            file.writer
-                .write(&rows)
-                .map_err(|cause| PipelineError::Table {
-                    key: file.key.clone(),
-                    cause,
-                })?;
+            self.file(place, *date)?.add(&rows)?;
+        }
+        let waiting = self.open.values().map(|file| file.waiting.bytes());
+        if waiting.sum::<usize>() > WAITING_BYTES {
+            let files = self.open.values_mut();
+            return files.map(OpenFile::write_waiting).collect();
         }
         Ok(())
     }
@@ -282,14 +326,24 @@ impl<'r, T: Table> Files<'r, T> {
                     key: key.clone(),
                     cause,
                 })?;
-                Ok(entry.insert(OpenFile { key, date, writer }))
+                let waiting = HeldRows::default();
+                Ok(entry.insert(OpenFile {
+                    key,
+                    date,
+                    waiting,
+                    writer,
+                }))
             }
         }
     }
 
     /// Completes all files.
     fn finish(self, finished: &mut Vec<FinishedFile>) -> Result<(), PipelineError> {
-        for OpenFile { key, date, writer } in self.open.into_values() {
+        for mut file in self.open.into_values() {
+            file.write_waiting()?;
+            let OpenFile {
+                key, date, writer, ..
+            } = file;
             let written = writer.finish().map_err(|cause| PipelineError::Table {
                 key: key.clone(),
                 cause,

@@ -20,7 +20,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use retrial_tables::{
-    CREATED_BY, DecisionRow, Decisions, DeterminedBy, ROW_GROUP_ROWS, RejectRow, Rejects,
+    CREATED_BY, DecisionRow, Decisions, DeterminedBy, HeldRows, ROW_GROUP_ROWS, RejectRow, Rejects,
     SessionRow, Sessions, Table, TableError, TableWriter, sort_order, tables,
 };
 
@@ -174,6 +174,17 @@ fn check(rows: &[DecisionRow<'_>]) {
     let bytes = written::<Decisions>(&rows);
     let expected: Vec<_> = rows.iter().map(|row| expected(row)).collect();
     assert_eq!(read(&bytes), expected);
+    assert_eq!(read(&held_first::<Decisions>(&rows)), expected);
+}
+
+/// The file of rows that waited.
+fn held_first<'r, T: Table>(rows: &[&'r T::Row<'r>]) -> Vec<u8> {
+    let mut held = HeldRows::<T>::default();
+    for (place, row) in rows.iter().enumerate() {
+        assert_eq!((held.len(), held.is_empty()), (place, place == 0));
+        held.hold(row);
+    }
+    held.with_rows(|rows| written::<T>(&rows.iter().collect::<Vec<_>>()))
 }
 
 const HOSTILE: [&str; 10] = [
@@ -301,9 +312,13 @@ fn session_tags_are_a_map() {
         transitive_tag_keys: &["team"],
         ..SessionRow::default()
     };
-    let rows = read(&written::<Sessions>(&[&row, &row]));
-    let tags = &rows[1][13];
-    assert_eq!(tags, r#"[("team", "ml"), ("cost 'centre'", "")]"#);
+    for file in [
+        written::<Sessions>(&[&row, &row]),
+        held_first::<Sessions>(&[&row, &row]),
+    ] {
+        let tags = &read(&file)[1][13];
+        assert_eq!(tags, r#"[("team", "ml"), ("cost 'centre'", "")]"#);
+    }
 }
 
 /// Rows with enough variety that dictionaries overflow and pages break.
