@@ -300,8 +300,8 @@ impl<'r, T: Table> Files<'r, T> {
         }
         let waiting = self.open.values().map(|file| file.waiting.bytes());
         if waiting.sum::<usize>() > WAITING_BYTES {
-            let files = self.open.values_mut();
-            return files.map(OpenFile::write_waiting).collect();
+            let mut files = self.open.values_mut();
+            return files.try_for_each(OpenFile::write_waiting);
         }
         Ok(())
     }

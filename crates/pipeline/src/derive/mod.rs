@@ -202,6 +202,7 @@ pub(crate) fn work(
             filtered,
         },
     );
+    drop((evidence, needs, escalations));
     let file = findings::write(&findings, snapshot.id(), scratch)?;
     finished.push(file);
     let basis = Basis {
