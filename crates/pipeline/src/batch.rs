@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::io::{self, Write};
 
-use retrial_storage::{StorageError, Store, Upload};
+use retrial_storage::{StorageError, Store, Upload, complete_all};
 use retrial_tables::{
     ChangeRow, Changes, CoverageRow, DecisionRow, Decisions, HeldRows, NeedRow, Needs, RejectRow,
     Rejects, SessionRow, Sessions, SortKey, Table, TableWriter, Usage, UsageRow, sort_keys,
@@ -38,6 +38,9 @@ const WAITING_BYTES: usize = 4 << 20;
 /// Open files beyond which a batch ends early: a day has few dates, an undated folder can have
 /// thousands.
 const MAX_OPEN_FILES: usize = 200;
+
+/// Files that are completed together: what waits for a disk or a network waits once.
+const MAX_UPLOADS: usize = 32;
 
 /// Where a batch's files go, and what they are called.
 #[derive(Clone, Copy)]
@@ -112,6 +115,44 @@ pub(crate) struct FinishedFile {
     pub(crate) bytes: u64,
 }
 
+/// The finished files of a batch, the last ones of which are still to be completed.
+struct Finished<'r> {
+    store: &'r dyn Store,
+    files: Vec<FinishedFile>,
+    uploads: Vec<Box<dyn Upload>>,
+}
+
+impl<'r> Finished<'r> {
+    fn new(store: &'r dyn Store) -> Self {
+        Self {
+            store,
+            files: Vec::new(),
+            uploads: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, file: FinishedFile, upload: Box<dyn Upload>) -> Result<(), PipelineError> {
+        self.files.push(file);
+        self.uploads.push(upload);
+        if self.uploads.len() >= MAX_UPLOADS {
+            self.complete()?;
+        }
+        Ok(())
+    }
+
+    fn complete(&mut self) -> Result<(), PipelineError> {
+        for completed in complete_all(std::mem::take(&mut self.uploads)) {
+            completed.map_err(|error| fenced(self.store, error))?;
+        }
+        Ok(())
+    }
+
+    fn into_files(mut self) -> Result<Vec<FinishedFile>, PipelineError> {
+        self.complete()?;
+        Ok(self.files)
+    }
+}
+
 impl<'r> Batch<'r> {
     /// An empty one.
     pub(crate) fn new(place: Place<'r>) -> Self {
@@ -174,7 +215,7 @@ impl<'r> Batch<'r> {
     /// Completes the batch's files. They count once the manifest lists them.
     pub(crate) fn finish(self) -> Result<Vec<FinishedFile>, PipelineError> {
         let place = self.place;
-        let mut finished = Vec::new();
+        let mut finished = Finished::new(place.store);
         for (delivery, files) in self.parts {
             files.decisions.finish(&mut finished)?;
             files.sessions.finish(&mut finished)?;
@@ -191,7 +232,7 @@ impl<'r> Batch<'r> {
         let mut coverage = Files::<retrial_tables::Coverage>::new(place.delivery);
         coverage.write(place, &rows.iter().collect::<Vec<_>>())?;
         coverage.finish(&mut finished)?;
-        Ok(finished)
+        finished.into_files()
     }
 }
 
@@ -200,7 +241,7 @@ fn write_usage(
     place: Place<'_>,
     delivery: DeliveryDay,
     usage: UsageGroups<'_>,
-    finished: &mut Vec<FinishedFile>,
+    finished: &mut Finished<'_>,
 ) -> Result<(), PipelineError> {
     let mut files = Files::<Usage>::new(delivery);
     usage.finish(&mut |date, rows: &[UsageRow<'_>]| {
@@ -338,7 +379,7 @@ impl<'r, T: Table> Files<'r, T> {
     }
 
     /// Completes all files.
-    fn finish(self, finished: &mut Vec<FinishedFile>) -> Result<(), PipelineError> {
+    fn finish(self, finished: &mut Finished<'_>) -> Result<(), PipelineError> {
         for mut file in self.open.into_values() {
             file.write_waiting()?;
             let OpenFile {
@@ -348,15 +389,16 @@ impl<'r, T: Table> Files<'r, T> {
                 key: key.clone(),
                 cause,
             })?;
-            let bytes = written.output.complete()?;
-            finished.push(FinishedFile {
+            let upload = written.output.into_upload()?;
+            let file = FinishedFile {
                 table: T::NAME,
                 event_date: date,
                 delivery_date: date_name(self.delivery),
                 key,
                 rows: written.rows,
-                bytes,
-            });
+                bytes: written.bytes,
+            };
+            finished.add(file, upload)?;
         }
         Ok(())
     }
@@ -458,16 +500,18 @@ impl HeldUpload<'_> {
         self.begun().map_err(io::Error::from)?.write_all(&held)
     }
 
-    fn complete(mut self) -> Result<u64, PipelineError> {
-        self.hand_over().map_err(|cause| PipelineError::Write {
-            key: self.key.clone(),
-            cause,
-        })?;
-        let store = self.store;
-        match self.upload.take() {
-            Some(upload) => upload.complete().map_err(|error| fenced(store, error)),
-            None => Ok(0),
-        }
+    /// The upload of all that was written, to be completed.
+    fn into_upload(self) -> Result<Box<dyn Upload>, PipelineError> {
+        let Self {
+            store,
+            key,
+            held,
+            upload,
+        } = self;
+        let mut upload = upload.map_or_else(|| store.begin(&key), Ok)?;
+        let written = upload.write_all(&held);
+        written.map_err(|cause| PipelineError::Write { key, cause })?;
+        Ok(upload)
     }
 }
 

@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use retrial_storage::Store;
 use retrial_storage::key::encode_name;
+use retrial_storage::{Store, Upload};
 
 use crate::analyze::PipelineError;
 use crate::manifest::fenced;
@@ -46,6 +46,18 @@ impl Scratch {
         store: &dyn Store,
         key: &str,
     ) -> Result<(), PipelineError> {
+        let upload = self.upload(file, store, key)?;
+        upload.complete().map_err(|error| fenced(store, error))?;
+        Ok(())
+    }
+
+    /// An object of all of a file, to be completed.
+    pub(crate) fn upload(
+        &self,
+        file: &mut File,
+        store: &dyn Store,
+        key: &str,
+    ) -> Result<Box<dyn Upload>, PipelineError> {
         /// At a time.
         const BYTES: usize = 1 << 20;
         file.rewind().map_err(|cause| self.failed(cause))?;
@@ -64,8 +76,7 @@ impl Scratch {
                     cause,
                 })?;
         }
-        upload.complete().map_err(|error| fenced(store, error))?;
-        Ok(())
+        Ok(upload)
     }
 
     /// The error for what failed with one of the files.

@@ -45,6 +45,7 @@
 
 pub mod key;
 
+mod at_once;
 mod error;
 mod faults;
 mod folder;
@@ -52,6 +53,7 @@ mod s3;
 mod source;
 mod store;
 
+pub use at_once::complete_all;
 pub use error::{KeyProblem, StorageError};
 pub use faults::{Faults, NoFaults, Step};
 pub use folder::{FolderSource, FolderStore};

@@ -313,9 +313,8 @@ impl Faults for FailNth {
     }
 }
 
-/// A put, an upload, a delete and a clean-up, as a commit does them.
+/// An upload, a put, a delete and a clean-up, as a commit does them.
 fn commit(store: &FolderStore) -> Result<(), StorageError> {
-    store.put("state/checkpoint", b"new", Condition::Always)?;
     let mut upload = store.begin("data/part")?;
     // A write's error keeps the place.
     upload.write_all(&[7; 3_000_000]).map_err(|error| {
@@ -323,6 +322,7 @@ fn commit(store: &FolderStore) -> Result<(), StorageError> {
         error
     })?;
     upload.complete()?;
+    store.put("state/checkpoint", b"new", Condition::Always)?;
     store.delete("state/old")?;
     store.clean()?;
     Ok(())

@@ -32,12 +32,12 @@ use retrial_replay::{
     PermissionOptions, PermissionState, PermissionUses, Recording, Replayer, SeenCall, Trails,
     permissions,
 };
-use retrial_storage::Store;
+use retrial_storage::{Store, complete_all};
 use retrial_tables::{ActionSetRow, ActionSets, Decisions, PermissionRow, Permissions, Table};
 
 use crate::analyze::PipelineError;
 use crate::filter::Filter;
-use crate::manifest::{Manifest, ManifestFile};
+use crate::manifest::{Manifest, ManifestFile, fenced};
 use crate::output::{Basis, Output};
 use crate::plan::parse_delivery_date;
 use crate::scratch::Scratch;
@@ -366,11 +366,12 @@ fn commit(
         .collect();
     let mut listed = Vec::new();
     let mut rows = BTreeMap::new();
+    let mut uploads = Vec::new();
     for mut file in finished {
         let table = file.table;
         let key = file.key(&window.date);
         if !before.iter().any(|known| known.key == key) {
-            file.store(scratch, output.store(), &key)?;
+            uploads.push(file.upload(scratch, output.store(), &key)?);
         }
         let file = ManifestFile {
             table: file.table.to_owned(),
@@ -391,6 +392,9 @@ fn commit(
             rows.insert(table, file.rows);
         }
         listed.push(file);
+    }
+    for completed in complete_all(uploads) {
+        completed.map_err(|error| fenced(output.store(), error))?;
     }
     if before == listed {
         return Ok(rows);

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Write};
 
 use bumpalo::Bump;
-use retrial_storage::Store;
+use retrial_storage::{Store, Upload};
 use retrial_tables::{
     ActionSets, Findings, Permissions, ROW_GROUP_ROWS, RoleNeeds, Table, TableWriter, row_bytes,
 };
@@ -174,13 +174,13 @@ impl AsOfFile {
         format!("{table}/{folder}={date}/{name}.parquet")
     }
 
-    /// Makes it an object that is not there yet.
-    pub(crate) fn store(
+    /// An object of it that is not there yet, to be completed.
+    pub(crate) fn upload(
         &mut self,
         scratch: &Scratch,
         store: &dyn Store,
         key: &str,
-    ) -> Result<(), PipelineError> {
-        scratch.store(&mut self.file, store, key)
+    ) -> Result<Box<dyn Upload>, PipelineError> {
+        scratch.upload(&mut self.file, store, key)
     }
 }
