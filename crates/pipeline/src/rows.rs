@@ -42,6 +42,14 @@ impl<'f> RowPlace<'f, '_> {
         text.map(|text| self.keep(text))
     }
 
+    /// An account, which is the caller's for most calls.
+    fn account(&self, account: Option<&str>, known: &KnownCaller<'f>) -> Option<&'f str> {
+        match known.caller.account {
+            own if own == account => own,
+            _ => self.keep_option(account),
+        }
+    }
+
     /// The rows of `decisions`: one a request, or one where the call has none.
     pub(crate) fn decisions(
         &self,
@@ -71,7 +79,7 @@ impl<'f> RowPlace<'f, '_> {
                 .event_id
                 .map(|id| -> &'f str { self.arena.alloc_str(id) }),
             event_time: record.event_time.map(|time| time.micros()),
-            account_id: self.keep_option(record.recipient_account_id.or(caller.account)),
+            account_id: self.account(record.recipient_account_id.or(caller.account), &known),
             region: known.aws_region,
             event_source: self.keep_option(record.event_source),
             event_name: self.keep_option(record.event_name),

@@ -22,12 +22,28 @@ pub(crate) struct Texts<'f> {
     slots: Box<[Cell<Slot<'f>>]>,
 }
 
-#[derive(Clone, Copy, Default)]
+/// The text stands here, and not behind its list alone: to look for it is a look at one place less, and most
+/// that are others are told by the tag, without any.
+#[derive(Clone, Copy)]
 struct Slot<'f> {
-    /// The text as a list of one, for the conditions that have a single value; empty before the first.
-    kept: &'f [&'f str],
+    text: &'f str,
+    /// The text as a list of one, for the conditions that have a single value.
+    list: &'f [&'f str; 1],
+    /// A part of what the text is hashed to.
+    tag: u32,
     /// How often it came again, less how often another one came.
     hits: u8,
+}
+
+impl Default for Slot<'_> {
+    fn default() -> Self {
+        Self {
+            text: "",
+            list: &[""],
+            tag: 0,
+            hits: 0,
+        }
+    }
 }
 
 impl Default for Texts<'_> {
@@ -41,10 +57,8 @@ impl Default for Texts<'_> {
 impl<'f> Texts<'f> {
     /// The text, in an arena.
     pub(crate) fn keep(&self, text: &str, arena: &'f Bump) -> &'f str {
-        match self.one(text, arena) {
-            [kept] => kept,
-            _ => "",
-        }
+        let [kept] = self.one(text, arena);
+        kept
     }
 
     /// The texts, in an arena.
@@ -56,22 +70,31 @@ impl<'f> Texts<'f> {
         }
     }
 
-    fn one(&self, text: &str, arena: &'f Bump) -> &'f [&'f str] {
-        let Some(place) = self.slots.get(slot_of(text)) else {
-            return &[];
+    fn one(&self, text: &str, arena: &'f Bump) -> &'f [&'f str; 1] {
+        let (at, tag) = slot_of(text);
+        let Some(place) = self.slots.get(at) else {
+            return arena.alloc([&*arena.alloc_str(text)]);
         };
         let slot = place.get();
-        if slot.kept == [text] {
-            let hits = MOST_HITS.min(slot.hits + 1);
-            place.set(Slot { hits, ..slot });
-            return slot.kept;
+        if slot.tag == tag && slot.text == text {
+            if slot.hits < MOST_HITS {
+                let hits = slot.hits + 1;
+                place.set(Slot { hits, ..slot });
+            }
+            return slot.list;
         }
-        let kept: &'f [&'f str] = arena.alloc([&*arena.alloc_str(text)]);
+        let text: &'f str = arena.alloc_str(text);
+        let list: &'f [&'f str; 1] = arena.alloc([text]);
         place.set(match slot.hits.checked_sub(1) {
             Some(hits) => Slot { hits, ..slot },
-            None => Slot { kept, hits: 0 },
+            None => Slot {
+                text,
+                list,
+                tag,
+                hits: 0,
+            },
         });
-        kept
+        list
     }
 }
 
@@ -93,9 +116,9 @@ impl<'f> KeepTexts<'f> for Keeping<'f, '_> {
     }
 }
 
-/// What it is hashed to decides no more than which text takes whose place: texts of one length seldom have
-/// the same beginning and the same end.
-fn slot_of(text: &str) -> usize {
+/// The slot of a text, and its tag. They decide no more than which text takes whose place: texts of one length
+/// seldom have the same beginning and the same end.
+fn slot_of(text: &str) -> (usize, u32) {
     let bytes = text.as_bytes();
     let number = |chunk: Option<&[u8; 8]>| chunk.map(|chunk| u64::from_le_bytes(*chunk));
     let (beginning, end) = match (number(bytes.first_chunk()), number(bytes.last_chunk())) {
@@ -110,7 +133,7 @@ fn slot_of(text: &str) -> usize {
     let mixed = (beginning.rotate_left(23) ^ end)
         .wrapping_add(bytes.len() as u64)
         .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 53) as usize % SLOTS
+    ((mixed >> 53) as usize % SLOTS, (mixed >> 21) as u32)
 }
 
 #[cfg(test)]
