@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::evaluator::KnownActions;
+
 /// Three answers of IAM's, and an honest fourth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Decision {
@@ -177,8 +179,8 @@ pub struct Scratch<'s> {
     pub(crate) unknown_keys: Vec<&'s str>,
     pub(crate) unknown_layers: Vec<Layer>,
     pub(crate) assumes: Vec<Assumption<'s>>,
-    /// The request's action in lower case.
-    pub(crate) action: String,
+    /// The actions that requests were about.
+    pub(crate) actions: KnownActions,
 }
 
 impl<'s> Scratch<'s> {

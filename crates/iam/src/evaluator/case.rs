@@ -1,6 +1,7 @@
 //! The layers of one case that is made of given documents.
 
 use super::granting_source::PolicyKind;
+use super::known_actions::KnownAction;
 use super::layers::{EndpointPolicies, Layers, OrganizationPolicies, OwnPolicies, Session};
 use super::managed_key::managed_key_service;
 use super::resource_side::{AclSource, CanonicalIds, ResourceSide};
@@ -8,7 +9,6 @@ use super::turning::turning_keys;
 use super::{Question, decide, question};
 use crate::caller::Caller;
 use crate::kms_grant::KmsGrant;
-use crate::pattern::ActionName;
 use crate::request::Request;
 use crate::s3_bucket::{Acl, Bucket, PublicAccessBlock};
 use crate::snapshot::{AttachedPolicy, Found, Level, Levels};
@@ -54,14 +54,14 @@ pub(crate) fn decide_case<'s>(
     scratch: &mut Scratch<'s>,
 ) -> (Decision, Option<Layer>) {
     scratch.clear();
-    let mut buffer = std::mem::take(&mut scratch.action);
-    let action = ActionName::fold(request.action, &mut buffer);
+    let mut actions = std::mem::take(&mut scratch.actions);
     let decided = {
+        let action = actions.of(request.action);
         let question = question(catalogue, &caller, request, action);
         let layers = case.layers(&caller, request, &question);
         decide(&layers, &question, catalogue, scratch)
     };
-    scratch.action = buffer;
+    scratch.actions = actions;
     decided
 }
 
@@ -77,9 +77,8 @@ pub(crate) fn turning_keys_of_case<'s>(
     if decision != Decision::Undetermined {
         return Vec::new();
     }
-    let mut buffer = String::new();
-    let action = ActionName::fold(request.action, &mut buffer);
-    let question = question(catalogue, &caller, request, action);
+    let action = KnownAction::new(request.action);
+    let question = question(catalogue, &caller, request, &action);
     let layers = case.layers(&caller, request, &question);
     turning_keys(&scratch.unknown_keys, &layers, &question, &|context| {
         let request = Request {
@@ -172,7 +171,7 @@ impl<'s> CaseLayers<'s> {
                 _ => PublicAccessBlock::default(),
             },
             may_be_shared: false,
-            rcp_applies: question.rules.rcp_applies(question.action),
+            rcp_applies: question.rules.rcp_applies,
         }
     }
 }

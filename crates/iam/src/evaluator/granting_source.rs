@@ -52,6 +52,8 @@ pub(crate) struct ServiceRules {
 #[derive(Debug)]
 struct Row {
     service: &'static str,
+    /// As the table has it.
+    written: &'static str,
     resource: ArnPattern,
     kind: Kind,
     /// In lower case; `None`: all.
@@ -66,7 +68,7 @@ enum Kind {
     KmsGrant,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holder {
     Itself,
     Pieces(usize),
@@ -98,16 +100,29 @@ pub(crate) fn rules_of(action: ActionName<'_>) -> &'static ServiceRules {
     rules.get(action.service).unwrap_or(&NONE)
 }
 
-impl ServiceRules {
-    /// Whether nothing but identity policies grants actions of the service.
-    pub(crate) fn have_no_source(&self) -> bool {
-        self.rows.is_empty()
+/// What the tables say of one action.
+#[derive(Debug)]
+pub(crate) struct ActionRules {
+    /// Those of its service's that are about it, in their order.
+    rows: Box<[&'static Row]>,
+    /// Resource control policies apply to it.
+    pub(crate) rcp_applies: bool,
+}
+
+impl ActionRules {
+    pub(crate) fn of(action: ActionName<'_>) -> ActionRules {
+        let rules = rules_of(action);
+        ActionRules {
+            rows: (rules.rows.iter())
+                .filter(|row| row.grants(action.name))
+                .collect(),
+            rcp_applies: rules.rcp_applies(action),
+        }
     }
 
-    /// What could grant `action`, one of the service's, on `resource`.
+    /// What could grant the action on `resource`.
     pub(crate) fn granting_sources<'a>(
         &self,
-        action: ActionName<'_>,
         (resource, text): (Resource<'a>, ResourceText<'a>),
         keys: &Keys<'_>,
     ) -> GrantingSources<'a> {
@@ -121,17 +136,21 @@ impl ServiceRules {
         };
         let is_exact = text.exact().is_some();
         let mut sources = GrantingSources::default();
+        // A policy, and an ACL or grants, are of the same resources.
+        let mut before: Option<(&Row, Option<Option<&'a str>>)> = None;
         for row in &self.rows {
-            if row.is_taken(&sources)
-                || !row.grants(action.name)
-                || row.resource.test(text, keys) == Truth::False
-            {
+            if row.is_taken(&sources) {
                 continue;
             }
-            let holder = row
-                .policy_of
-                .holder(arn, text)
-                .filter(|holder| is_exact || !holder.contains('*'));
+            let found = match before {
+                Some((other, found)) if other.is_of_same(row) => found,
+                _ => (row.resource.test(text, keys) != Truth::False).then(|| {
+                    let holder = row.policy_of.holder(arn, text);
+                    holder.filter(|holder| is_exact || !holder.contains('*'))
+                }),
+            };
+            before = Some((row, found));
+            let Some(holder) = found else { continue };
             match row.kind {
                 Kind::Policy(kind) => {
                     sources.policy = Some(ResourcePolicy {
@@ -146,9 +165,16 @@ impl ServiceRules {
         }
         sources
     }
+}
+
+impl ServiceRules {
+    /// Whether nothing but identity policies grants actions of the service.
+    pub(crate) fn have_no_source(&self) -> bool {
+        self.rows.is_empty()
+    }
 
     /// Whether resource control policies apply to `action`, one of the service's.
-    pub(crate) fn rcp_applies(&self, action: ActionName<'_>) -> bool {
+    fn rcp_applies(&self, action: ActionName<'_>) -> bool {
         // "RCPs don't restrict kms:RetireGrant".
         // <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html>
         self.takes_rcps && !action.is("kms", "retiregrant")
@@ -156,6 +182,11 @@ impl ServiceRules {
 }
 
 impl Row {
+    /// Whether another row is about the same resources, and the same resource's policy.
+    fn is_of_same(&self, other: &Row) -> bool {
+        self.written == other.written && self.policy_of == other.policy_of
+    }
+
     /// Whether a row of the same kind came first.
     fn is_taken(&self, sources: &GrantingSources<'_>) -> bool {
         match self.kind {
@@ -175,7 +206,8 @@ impl Row {
         let mut columns = line.split('\t');
         let service = columns.next()?;
         // The tables leave out what the ARNs of one service have in common.
-        let resource = format!("arn:*:*:{}", columns.next()?);
+        let written = columns.next()?;
+        let resource = format!("arn:*:*:{written}");
         let resource = ArnPattern::new(&resource, Version::V2008);
         let kind = match columns.next()? {
             "resource_policy" => Kind::Policy(PolicyKind::Resource),
@@ -203,6 +235,7 @@ impl Row {
             && columns.next().is_none();
         has_page.then_some(Row {
             service,
+            written,
             resource,
             kind,
             actions,
@@ -288,7 +321,7 @@ mod tests {
         let mut buffer = String::new();
         let action = ActionName::fold(action, &mut buffer);
         let text = ResourceText::new(resource);
-        let sources = rules_of(action).granting_sources(action, (resource, text), &keys);
+        let sources = ActionRules::of(action).granting_sources((resource, text), &keys);
         let policy = sources
             .policy
             .map(|policy| format!("{:?} {}", policy.kind, policy.holder.unwrap_or("?")));

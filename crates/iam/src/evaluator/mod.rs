@@ -12,6 +12,7 @@
 mod case;
 mod explain;
 mod granting_source;
+mod known_actions;
 mod layer;
 mod layers;
 mod managed_key;
@@ -29,9 +30,11 @@ use crate::snapshot::{Principal, Snapshot};
 use crate::truth::Truth;
 use crate::{Catalogue, Decision, Effect, Evaluation, Explanation, Layer, Scratch, TurningKey};
 pub(crate) use case::{CaseLayers, CaseLevels, CasePolicy, decide_case, turning_keys_of_case};
+pub(crate) use known_actions::KnownActions;
 pub use reach::Reach;
 
-use granting_source::{GrantingSources, ServiceRules, rules_of};
+use granting_source::{ActionRules, GrantingSources};
+use known_actions::KnownAction;
 use layers::Layers;
 use verdict::Truths;
 
@@ -46,7 +49,7 @@ pub struct Evaluator<'s> {
 #[derive(Debug, Clone, Copy)]
 struct Question<'a> {
     action: ActionName<'a>,
-    rules: &'static ServiceRules,
+    rules: &'a ActionRules,
     resource: ResourceText<'a>,
     keys: Keys<'a>,
     caller: CallerIdentity<'a>,
@@ -59,7 +62,7 @@ impl<'a> Question<'a> {
     /// What could grant the request beside the caller's own policies.
     fn granting_sources(&self, resource: Resource<'a>) -> GrantingSources<'a> {
         self.rules
-            .granting_sources(self.action, (resource, self.resource), &self.keys)
+            .granting_sources((resource, self.resource), &self.keys)
     }
 }
 
@@ -93,14 +96,14 @@ impl<'s> Evaluator<'s> {
         's: 'a,
     {
         scratch.clear();
-        let mut buffer = std::mem::take(&mut scratch.action);
-        let action = ActionName::fold(request.action, &mut buffer);
+        let mut actions = std::mem::take(&mut scratch.actions);
         let (decision, layer) = {
+            let action = actions.of(request.action);
             let question = question(self.catalogue, &caller, request, action);
             let layers = Layers::new(self.snapshot, &caller, request, &question);
             decide(&layers, &question, self.catalogue, scratch)
         };
-        scratch.action = buffer;
+        scratch.actions = actions;
         scratch.evaluation(decision, layer)
     }
 
@@ -123,9 +126,8 @@ impl<'s> Evaluator<'s> {
     where
         's: 'a,
     {
-        let mut buffer = String::new();
-        let action = ActionName::fold(request.action, &mut buffer);
-        let question = question(self.catalogue, &caller, request, action);
+        let action = KnownAction::new(request.action);
+        let question = question(self.catalogue, &caller, request, &action);
         let layers = Layers::new(self.snapshot, &caller, request, &question);
         explain::explain(&layers, &caller, request, &question, &|context| {
             let request = Request {
@@ -143,8 +145,9 @@ fn question<'a>(
     catalogue: &'a Catalogue,
     caller: &Caller<'a, 'a>,
     request: &Request<'a>,
-    action: ActionName<'a>,
+    known: &'a KnownAction,
 ) -> Question<'a> {
+    let action = known.name();
     let resource = match request.resource {
         Resource::Any if action.is("s3", "listallmybuckets") => ResourceText::all_buckets(
             caller
@@ -155,7 +158,7 @@ fn question<'a>(
     };
     Question {
         action,
-        rules: rules_of(action),
+        rules: &known.rules,
         resource,
         keys: Keys {
             context: request.context,

@@ -131,7 +131,7 @@ impl<'s: 'a, 'a> ResourceSide<'s, 'a> {
                 }
                 _ => PublicAccessBlock::default(),
             },
-            rcp_applies: question.rules.rcp_applies(question.action),
+            rcp_applies: question.rules.rcp_applies,
         }
     }
 

@@ -30,20 +30,50 @@ impl<'a> ActionName<'a> {
     /// Of a text in lower case.
     pub(crate) fn of_folded(buffer: &'a str) -> ActionName<'a> {
         let colon = buffer.bytes().position(|byte| byte == b':');
+        Self::split(buffer, colon, hash_of_action(buffer))
+    }
+
+    fn split(text: &'a str, colon: Option<usize>, hash: u64) -> ActionName<'a> {
         let (service, name) = colon
-            .and_then(|colon| Some((buffer.get(..colon)?, buffer.get(colon + 1..)?)))
-            .unwrap_or(("", buffer));
+            .and_then(|colon| Some((text.get(..colon)?, text.get(colon + 1..)?)))
+            .unwrap_or(("", text));
         ActionName {
             service,
             name,
-            text: buffer,
-            hash: hash_of_action(buffer),
+            text,
+            hash,
         }
     }
 
     /// Whether this is `service:name`; both in lower case.
     pub(crate) fn is(&self, service: &str, name: &str) -> bool {
         self.service == service && self.name == name
+    }
+}
+
+/// An action in lower case, kept.
+#[derive(Debug)]
+pub(crate) struct FoldedAction {
+    text: Box<str>,
+    colon: Option<usize>,
+    hash: u64,
+}
+
+impl FoldedAction {
+    pub(crate) fn new(action: &str) -> FoldedAction {
+        let mut text = String::new();
+        let name = ActionName::fold(action, &mut text);
+        let (colon, hash) = (name.text.find(':'), name.hash);
+        FoldedAction {
+            text: text.into(),
+            colon,
+            hash,
+        }
+    }
+
+    /// As [`ActionName::fold`] gives it.
+    pub(crate) fn name(&self) -> ActionName<'_> {
+        ActionName::split(&self.text, self.colon, self.hash)
     }
 }
 

@@ -13,7 +13,7 @@ mod unknown;
 
 pub use containment::{ActionPattern, ResourcePattern, literal_pattern, without_variables};
 
-pub(crate) use action::{ActionElement, ActionName, hash_of_action};
+pub(crate) use action::{ActionElement, ActionName, FoldedAction, hash_of_action};
 pub(crate) use resource::{
     ArnPattern, ArnText, PrefixEnd, ResourceElement, ResourceText, arn_part,
 };
@@ -152,6 +152,17 @@ impl Pattern {
             self.atoms.as_ref(),
             [Atom::AnyText] | [Atom::Literal(_), Atom::AnyText]
         )
+    }
+
+    /// Whether this very text matches, where that is told at a glance: most parts of ARNs.
+    #[inline]
+    fn plain(&self, text: &str) -> Option<bool> {
+        match self.atoms.as_ref() {
+            [] => Some(text.is_empty()),
+            [Atom::AnyText] => Some(true),
+            [Atom::Literal(literal)] => Some(text == literal.as_ref()),
+            _ => None,
+        }
     }
 
     fn is_any_text(&self) -> bool {

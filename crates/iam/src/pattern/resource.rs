@@ -145,12 +145,13 @@ impl ArnPattern {
         let mut hit = Truth::True;
         // The sixth part tells the most.
         for (pattern, part) in self.parts.iter().zip(text.parts).rev() {
-            let part = if text.exact.is_some() {
-                Text::Exact(part)
-            } else {
-                Text::Holes(part)
+            let found = match (pattern.plain(part), text.exact) {
+                (Some(found), Some(_)) => Truth::from(found),
+                _ if pattern.is_any_text() => continue,
+                (None, Some(_)) => pattern.test(Text::Exact(part), keys),
+                (_, None) => pattern.test(Text::Holes(part), keys),
             };
-            hit = hit.and(pattern.test(part, keys));
+            hit = hit.and(found);
             if hit == Truth::False {
                 break;
             }
