@@ -576,8 +576,9 @@ impl Snapshot {
         if matches!(service, "sts" | "iam") {
             return self.trust_policy(resource_arn, account);
         }
-        self.resources
-            .policy(service, resource_arn, account, &self.statuses)
+        let resources = &self.resources;
+        let (collected, _) = resources.policy(service, resource_arn, account, &self.statuses);
+        collected
     }
 
     /// Every role has a trust policy; in an account that was collected there are no others.
@@ -620,11 +621,12 @@ impl Snapshot {
         resource_arn: &str,
         account: &str,
     ) -> Found<'_> {
-        let collected = self.resource_policy(service, resource_arn, account);
-        let policy = if matches!(service, "sts" | "iam") {
-            self.trust_policy_of(resource_arn)
+        let (collected, policy) = if matches!(service, "sts" | "iam") {
+            let collected = self.trust_policy(resource_arn, account);
+            (collected, self.trust_policy_of(resource_arn))
         } else {
-            self.resources.find_policy(service, resource_arn)
+            let resources = &self.resources;
+            resources.policy(service, resource_arn, account, &self.statuses)
         };
         Found::new(collected, policy)
     }

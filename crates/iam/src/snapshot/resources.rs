@@ -248,19 +248,20 @@ impl Resources {
         Ok(listing)
     }
 
+    /// Whether the policy of a resource was collected, and the policy.
     pub(super) fn policy(
         &self,
         service: &str,
         resource_arn: &str,
         account: &str,
         statuses: &Statuses,
-    ) -> Collected {
+    ) -> (Collected, Option<&PolicyDocument>) {
         let arn = policy_holder(service, resource_arn);
-        match self
+        let listed = self
             .policies
             .get(service)
-            .and_then(|policies| policies.get(arn))
-        {
+            .and_then(|policies| policies.get(arn));
+        let collected = match listed {
             Some(Some(policy)) => policy.collected(),
             Some(None) => Collected::Empty,
             None => {
@@ -272,7 +273,8 @@ impl Resources {
                 };
                 self.unlisted(part, arn, Unlisted::HasNone, statuses)
             }
-        }
+        };
+        (collected, listed.and_then(Option::as_ref))
     }
 
     pub(super) fn policy_document(&self, service: &str, resource_arn: &str) -> Option<&str> {
@@ -409,9 +411,13 @@ impl Resources {
         if let Some(tags) = self.tags.get(resource_arn) {
             return Some(tags);
         }
+        // Of a resource that is not listed a status alone can say that it has none.
+        if !statuses.mentions(StatusLayer::ResourceTags) {
+            return None;
+        }
         // A text without that many parts is no ARN.
-        let account = arn_part(resource_arn, 4)?;
-        let (service, region) = (arn_part(resource_arn, 2)?, arn_part(resource_arn, 3)?);
+        let mut parts = resource_arn.split(':').skip(2);
+        let (service, region, account) = (parts.next()?, parts.next()?, parts.next()?);
         if account.is_empty() {
             return None;
         }

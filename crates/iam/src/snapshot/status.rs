@@ -33,6 +33,10 @@ impl StatusLayer {
         }
     }
 
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
     /// The name in `snapshot.json`.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -77,6 +81,8 @@ pub(super) struct Statuses {
     pub(super) collected_by: Option<String>,
     /// By account; `*` is one of the keys.
     entries: FxHashMap<String, Vec<Entry>>,
+    /// The layers that some entry is about, a bit for each: of the others nothing has to be looked up.
+    mentioned: u8,
 }
 
 #[derive(Debug)]
@@ -131,6 +137,7 @@ impl Statuses {
             ));
         }
         let mut entries: FxHashMap<String, Vec<Entry>> = FxHashMap::default();
+        let mut mentioned = 0;
         for entry in file.layers {
             let Some(layer) = StatusLayer::parse(&entry.layer) else {
                 problems.push(format!(
@@ -154,6 +161,7 @@ impl Statuses {
                 region: entry.region,
                 status,
             };
+            mentioned |= layer.bit();
             entries.entry(entry.account).or_default().push(parsed);
         }
         (
@@ -161,15 +169,21 @@ impl Statuses {
                 taken_at: file.taken_at,
                 collected_by: file.collected_by,
                 entries,
+                mentioned,
             },
             problems,
         )
     }
 
+    /// Whether an entry is about a layer.
+    pub(super) fn mentions(&self, layer: StatusLayer) -> bool {
+        self.mentioned & layer.bit() != 0
+    }
+
     /// What the entries say of a part: of several that fit, the most specific one, and of equally
     /// specific ones the worst. Where the region is not known, each region's entry could be the one.
     pub(super) fn of(&self, part: Part<'_>) -> Option<Status> {
-        if self.entries.is_empty() {
+        if !self.mentions(part.layer) {
             return None;
         }
         let fits = |pattern: &str, value: &str| pattern == "*" || pattern == value;
