@@ -51,7 +51,7 @@ pub enum MissingKeys {
 const USUAL_ENTRIES: usize = 32;
 
 /// What a request has besides shared keys.
-const USUAL_OWN_ENTRIES: usize = 12;
+const USUAL_OWN_ENTRIES: usize = 16;
 
 /// The condition keys of one request.
 #[derive(Debug)]
@@ -90,16 +90,13 @@ pub struct SharedKeys<'a> {
 }
 
 impl<'a> SharedKeys<'a> {
-    /// Those of [`Context::entries`], wherever they are kept.
-    pub fn new(entries: &'a [ContextEntry<'a>]) -> Self {
+    /// Those of `context`, which is over no others: `entries` are its entries, wherever they are kept.
+    pub fn new(context: &Context<'_>, entries: &'a [ContextEntry<'a>]) -> Self {
         Self {
             entries,
-            seen: entries.iter().fold(Seen::default(), |mut seen, entry| {
-                seen.add(entry.fingerprint.bit());
-                seen
-            }),
-            has_families: entries.iter().any(|entry| entry.key.ends_with('*')),
-            has_unknown: entries.iter().any(|entry| entry.state == KeyState::Unknown),
+            seen: context.seen,
+            has_families: context.has_families,
+            has_unknown: context.has_unknown,
         }
     }
 }
@@ -237,8 +234,8 @@ impl<'a> Context<'a> {
     /// its family that are not set themselves.
     pub fn set(&mut self, key: &'a str, state: KeyState<'a>) {
         let fingerprint = Fingerprint::of(key);
-        self.has_families |= key.ends_with('*');
-        self.has_unknown |= state == KeyState::Unknown;
+        self.has_families |= key.as_bytes().last() == Some(&b'*');
+        self.has_unknown |= matches!(state, KeyState::Unknown);
         let bit = fingerprint.bit();
         if self.seen.may_have(bit)
             && let Some(entry) = self

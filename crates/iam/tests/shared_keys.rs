@@ -62,7 +62,7 @@ fn shared_keys_are_as_if_they_were_set() {
             first.set(key, *state);
         }
         let entries: Vec<ContextEntry<'_>> = first.entries().to_vec();
-        let mut over = Context::over(SharedKeys::new(&entries), MissingKeys::ByCatalogue);
+        let mut over = Context::over(SharedKeys::new(&first, &entries), MissingKeys::ByCatalogue);
         for (key, state) in &own {
             plain.set(key, *state);
             over.set(key, *state);

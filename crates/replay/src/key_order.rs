@@ -62,6 +62,8 @@ pub(crate) fn sorted<'a>(
 pub(crate) struct KeyOrders<'k> {
     orders: Vec<Option<Box<KeyOrder<'k>>>>,
     unions: Vec<Option<Box<Union>>>,
+    /// The entries of a context while it is joined.
+    all: Vec<NamedValues<'k>>,
     /// How many orders were made.
     made: u64,
 }
@@ -140,7 +142,12 @@ impl<'k> KeyOrders<'k> {
         if self.unions.is_empty() {
             self.unions.resize_with(Self::UNIONS, || None);
         }
-        let Self { orders, unions, .. } = self;
+        let Self {
+            orders,
+            unions,
+            all,
+            ..
+        } = self;
         let own_order = orders.get(slot_of(own) % Self::ORDERS)?.as_ref()?;
         let pair = (order, number);
         let mixed = (order.rotate_left(32) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -151,17 +158,12 @@ impl<'k> KeyOrders<'k> {
                 sources: sources(others, own_order),
             })),
         };
-        let entry = |source: &u32| -> NamedValues<'k> {
-            let source = *source as usize;
-            if let Some(entry) = others.get(source) {
-                return *entry;
-            }
-            let at = source - others.len();
-            match (own_order.keys.get(at), own.get(at)) {
-                (Some(key), Some((_, values))) => (key, keep.keep_all(values)),
-                _ => ("", &[]),
-            }
-        };
+        // First behind one another, then in order: whose entry comes next is nothing that a processor guesses.
+        all.clear();
+        all.extend_from_slice(others);
+        let kept = own_order.keys.iter().zip(own);
+        all.extend(kept.map(|(key, (_, values))| (*key, keep.keep_all(values))));
+        let entry = |source: &u32| all.get(*source as usize).copied().unwrap_or_default();
         let joined = union.sources.iter().map(entry);
         Some(keep.arena().alloc_slice_fill_iter(joined))
     }

@@ -16,7 +16,7 @@ use crate::Reason;
 use crate::asker::asker_of;
 use crate::call_session::{HeldSession, is_assumed_root};
 use crate::caller::Caller;
-use crate::key_order::{KeyOrders, NamedValues, column_of};
+use crate::key_order::{KeyOrders, NamedValues};
 use crate::keys::{KeySource, caller_keys};
 use crate::memo::Question;
 use crate::session::SessionKnowledge;
@@ -215,7 +215,7 @@ impl<'a, 's: 'a, 'x> CallerOf<'a, '_, 'x, 's> {
         let known = KnownCaller {
             context: kept.context,
             order: kept.order,
-            keys: SharedKeys::new(kept.entries),
+            keys: SharedKeys::new(&context, kept.entries),
             ..KnownCaller::kept(&caller, record, keep)
         };
         Found {
@@ -241,8 +241,12 @@ fn kept_keys<'k, 'a>(
     keep: &impl KeepTexts<'k>,
     arena: &'a Bump,
 ) -> KeptKeys<'k> {
-    let states = context.entries().iter();
-    let column = column_of(states.map(|entry| (entry.key(), entry.state())), arena);
+    // Their order is all that is asked of these: the values are not looked at.
+    let known = |entry: &&ContextEntry<'a>| entry.state() != KeyState::Unknown;
+    let known = context.entries().iter().filter(known);
+    let mut column: BumpVec<'a, NamedValues<'a>> =
+        BumpVec::with_capacity_in(context.entries().len(), arena);
+    column.extend(known.map(|entry| -> NamedValues<'a> { (entry.key(), &[]) }));
     let order = orders.of(&column, keep);
     let mut keys = order.into_iter().flat_map(|order| order.keys.iter());
     let mut entries = BumpVec::with_capacity_in(context.entries().len(), arena);

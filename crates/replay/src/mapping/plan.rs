@@ -143,7 +143,7 @@ impl RequestPlan {
             }
         }
         let keys = self.keys(service, catalogue, view);
-        let mut targets = BumpVec::new_in(view.arena);
+        let mut targets = BumpVec::with_capacity_in(2, view.arena);
         self.targets.find(service, view, &mut targets);
         for target in targets {
             let required = !possible && !target.possible;
@@ -211,9 +211,11 @@ impl RequestPlan {
         catalogue: &Catalogue,
         view: &View<'a, '_>,
     ) -> &'a [(&'a str, KeyState<'a>)] {
-        let mut keys = BumpVec::new_in(view.arena);
-        self.key_plans(service, catalogue)
-            .for_each(|key| key.add(view, &mut keys));
+        let plans = self.key_plans(service, catalogue);
+        // Most rules add one key.
+        let (least, most) = plans.size_hint();
+        let mut keys = BumpVec::with_capacity_in(most.unwrap_or(least), view.arena);
+        plans.for_each(|key| key.add(view, &mut keys));
         keys.into_bump_slice()
     }
 }
@@ -278,7 +280,7 @@ impl Targets {
                 });
             }
             Self::Each(plans) => {
-                let mut finds = BumpVec::new_in(view.arena);
+                let mut finds = BumpVec::with_capacity_in(plans.len(), view.arena);
                 plans.iter().for_each(|plan| plan.find(view, &mut finds));
                 targets.extend(finds.into_iter().map(|found| Target {
                     found,
@@ -302,7 +304,7 @@ fn listed<'a>(
     view: &View<'a, '_>,
     targets: &mut BumpVec<'a, Target<'a>>,
 ) {
-    let mut finds = BumpVec::new_in(view.arena);
+    let mut finds = BumpVec::with_capacity_in(required.len() + optional.len(), view.arena);
     for plan in required {
         plan.find(view, &mut finds);
     }

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 use percent_encoding::percent_decode_str;
-use retrial_cloudtrail::{Json, Parameters, Record};
+use retrial_cloudtrail::{Json, Parameters, Record, RecordResource};
 
 use crate::omission::is_hidden;
 
@@ -24,9 +24,16 @@ pub(super) struct View<'a, 'r> {
     copy_source: OnceCell<Option<CopySource<'a>>>,
     access_point: OnceCell<Option<&'a str>>,
     members: OnceCell<(&'a [(&'a str, Json<'a>)], MemberBits)>,
+    resources: OnceCell<&'a [RecordResource<'a>]>,
     recorded: OnceCell<&'a [Recorded<'a>]>,
     sent: OnceCell<&'a [Recorded<'a>]>,
 }
+
+/// A request's parameters, mostly.
+const USUAL_MEMBERS: usize = 8;
+
+/// An S3 object and its bucket.
+const USUAL_RESOURCES: usize = 2;
 
 /// One of 64 bits for the name of a member: nearly all names that are not there are told by it.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +117,7 @@ impl<'a, 'r> View<'a, 'r> {
             copy_source: OnceCell::new(),
             access_point: OnceCell::new(),
             members: OnceCell::new(),
+            resources: OnceCell::new(),
             recorded: OnceCell::new(),
             sent: OnceCell::new(),
         }
@@ -126,6 +134,7 @@ impl<'a, 'r> View<'a, 'r> {
             copy_source: OnceCell::new(),
             access_point: OnceCell::new(),
             members: OnceCell::new(),
+            resources: OnceCell::new(),
             recorded: OnceCell::new(),
             sent: OnceCell::new(),
         }
@@ -157,6 +166,7 @@ impl<'a, 'r> View<'a, 'r> {
         *self.members.get_or_init(|| {
             let mut members = BumpVec::new_in(self.arena);
             if let Shown::Object(parameters) = self.shown {
+                members.reserve(USUAL_MEMBERS);
                 members.extend(parameters.members());
             }
             let bits = members.iter().map(|(name, _)| MemberBit::of(name));
@@ -169,11 +179,21 @@ impl<'a, 'r> View<'a, 'r> {
         self.kinds.and_then(|kinds| kinds.of_arn(arn))
     }
 
+    /// The items of `resources`. An S3 record is asked for them twice.
+    fn resources(&self) -> &'a [RecordResource<'a>] {
+        self.resources.get_or_init(|| {
+            let mut all = BumpVec::with_capacity_in(USUAL_RESOURCES, self.arena);
+            all.extend(self.record.resources());
+            all.into_bump_slice()
+        })
+    }
+
     /// The items of `resources` that have an ARN.
     pub(super) fn recorded(&self) -> &'a [Recorded<'a>] {
         self.recorded.get_or_init(|| {
-            let mut all = BumpVec::new_in(self.arena);
-            for item in self.record.resources() {
+            let resources = self.resources();
+            let mut all = BumpVec::with_capacity_in(resources.len(), self.arena);
+            for item in resources {
                 if let Some(arn) = item.arn {
                     all.push(Recorded {
                         arn,
@@ -294,7 +314,7 @@ impl<'a, 'r> View<'a, 'r> {
     }
 
     fn find_access_point_arn(&self) -> Option<&'a str> {
-        let recorded = self.record.resources().find_map(|item| {
+        let recorded = self.resources().iter().find_map(|item| {
             let arn = item.arn?;
             item.kind?.ends_with("AccessPoint").then_some(arn)
         });
