@@ -54,7 +54,7 @@ impl<'p, 'c> Allowance<'p, 'c> {
             true => named(element, catalogue),
             false => matching(element, catalogue),
         };
-        // What a wildcard stands for comes nearly in order, and a stable sort makes use of that.
+        // What a wildcard stands for comes in order, and a stable sort makes use of that.
         actions.sort_by_key(|allowed| allowed.action.full_name);
         actions.dedup_by_key(|allowed| allowed.action.full_name);
         Allowance {
@@ -90,23 +90,21 @@ fn matching<'c>(element: &ActionElement, catalogue: &'c Catalogue) -> Vec<Allowe
     let mut actions = Vec::new();
     let mut buffer = String::new();
     let is_everything = element.is_every_action();
-    for service in catalogue.services() {
+    for (number, service) in catalogue.services_by_name() {
         let slot = element.slot(service.prefix);
         if slot.is_none() && element.is_limited_to_services() {
             continue;
         }
         if slot.is_none() && is_everything {
-            actions.extend(
-                catalogue
-                    .actions(service.prefix)
-                    .map(|action| AllowedAction {
-                        action,
-                        spelled: false,
-                    }),
-            );
+            actions.extend(catalogue.actions_of_service_by_name(number).map(|action| {
+                AllowedAction {
+                    action,
+                    spelled: false,
+                }
+            }));
             continue;
         }
-        for action in catalogue.actions(service.prefix) {
+        for action in catalogue.actions_of_service_by_name(number) {
             let name = ActionName::fold(action.full_name, &mut buffer);
             if element.matches(name, slot) {
                 actions.push(AllowedAction {

@@ -23,6 +23,8 @@ const FILE: &[u8] = include_bytes!("../data/catalogue.bin");
 pub struct Catalogue {
     version: String,
     services: Vec<LazyService>,
+    /// Their places in the order of `prefix:`.
+    by_name: OnceLock<Vec<usize>>,
     prefix_index: FoldedIndex,
     foreign_prefixes: Vec<(String, Vec<String>)>,
     global: GlobalKeys,
@@ -190,6 +192,7 @@ impl Catalogue {
                     decoded: OnceLock::new(),
                 })
                 .collect(),
+            by_name: OnceLock::new(),
             foreign_prefixes: index.foreign_prefixes,
             global: GlobalKeys::bundled()?,
         })
@@ -247,6 +250,40 @@ impl Catalogue {
             .and_then(|service| Some((service, self.decoded(service)?)));
         found.into_iter().flat_map(|(service, decoded)| {
             (0..decoded.actions.len()).filter_map(move |number| action(decoded, service, number))
+        })
+    }
+
+    /// The actions of all services, by name.
+    pub fn actions_by_name(&self) -> impl Iterator<Item = Action<'_>> {
+        self.services_by_name()
+            .flat_map(|(service, _)| self.actions_of_service_by_name(service))
+    }
+
+    /// The services with their numbers, as names of actions are in order that begin with them: `:` comes behind
+    /// `-` and the digits.
+    pub(crate) fn services_by_name(&self) -> impl Iterator<Item = (usize, ServiceInfo<'_>)> {
+        let by_name = self.by_name.get_or_init(|| {
+            let mut services: Vec<usize> = (0..self.services.len()).collect();
+            let prefix = |service: &usize| {
+                let prefix = self.services.get(*service).map(|lazy| &*lazy.block.prefix);
+                prefix.unwrap_or_default().bytes().chain([b':'])
+            };
+            services.sort_by(|left, right| prefix(left).cmp(prefix(right)));
+            services
+        });
+        let info = |service: usize| Some((service, self.services.get(service)?.info()));
+        by_name.iter().filter_map(move |service| info(*service))
+    }
+
+    /// The actions of a service, by name.
+    pub(crate) fn actions_of_service_by_name(
+        &self,
+        service: usize,
+    ) -> impl Iterator<Item = Action<'_>> {
+        let decoded = self.decoded(service);
+        decoded.into_iter().flat_map(move |decoded| {
+            let numbers = decoded.actions_by_name().iter();
+            numbers.filter_map(move |number| action(decoded, service, usize::from(*number)))
         })
     }
 

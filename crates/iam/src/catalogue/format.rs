@@ -1,8 +1,10 @@
 //! The compiled-in file: an index, and one compressed block per service that is decoded when the
 //! service is first asked for. `scripts/refresh-catalogue` describes the format.
 
+use std::cell::RefCell;
 use std::iter;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use flate2::{Decompress, FlushDecompress, Status};
 
@@ -67,11 +69,17 @@ impl Index {
 
 /// Raw deflate of UTF-8 text of this length.
 pub(crate) fn inflate(block: &[u8], length: usize) -> Option<String> {
-    // Not a reader of flate2's: it would clear a buffer of 32 KB for each of hundreds of small blocks.
+    thread_local! {
+        /// For hundreds of small blocks.
+        static DECOMPRESS: RefCell<Decompress> = RefCell::new(Decompress::new(false));
+    }
+    // Not a reader of flate2's: it would clear a buffer of 32 KB for each block.
     let mut text = Vec::with_capacity(length);
-    let status = Decompress::new(false)
-        .decompress_vec(block, &mut text, FlushDecompress::Finish)
-        .ok()?;
+    let status = DECOMPRESS.with_borrow_mut(|decompress| {
+        decompress.reset(false);
+        decompress.decompress_vec(block, &mut text, FlushDecompress::Finish)
+    });
+    let status = status.ok()?;
     if status != Status::StreamEnd || text.len() != length {
         return None;
     }
@@ -104,6 +112,7 @@ pub(super) struct Service {
     pub(super) action_index: FoldedIndex,
     /// The numbers of the keys with a variable in their name.
     pub(super) templates: Vec<u16>,
+    actions_by_name: OnceLock<Box<[u16]>>,
 }
 
 #[derive(Debug)]
@@ -162,7 +171,10 @@ type Span = Range<u32>;
 
 impl ActionEntry {
     pub(super) fn name(&self) -> &str {
-        self.full_name.split_once(':').map_or("", |(_, name)| name)
+        // A search that is made for long texts takes longer.
+        let colon = self.full_name.bytes().position(|byte| byte == b':');
+        let name = colon.and_then(|at| self.full_name.get(at + 1..));
+        name.unwrap_or_default()
     }
 }
 
@@ -188,6 +200,7 @@ impl Service {
             type_index: FoldedIndex::default(),
             action_index: FoldedIndex::default(),
             templates: Vec::new(),
+            actions_by_name: OnceLock::new(),
         };
         for line in text.lines() {
             let kind = line.get(..2)?;
@@ -212,6 +225,20 @@ impl Service {
             .filter(|(_, key)| key.template.is_some());
         decoded.templates = templates.map(|(number, _)| number).collect();
         Some(decoded)
+    }
+
+    /// The numbers of the actions in the order of their names.
+    pub(super) fn actions_by_name(&self) -> &[u16] {
+        self.actions_by_name.get_or_init(|| {
+            let mut named: Vec<(&str, u16)> = self
+                .actions
+                .iter()
+                .map(|action| &*action.full_name)
+                .zip(0..)
+                .collect();
+            named.sort_unstable();
+            named.into_iter().map(|(_, number)| number).collect()
+        })
     }
 
     /// The resource types that an action takes.

@@ -12,13 +12,9 @@ pub(crate) struct Actions<'c> {
 
 impl<'c> Actions<'c> {
     pub(crate) fn of(catalogue: &'c Catalogue) -> Self {
-        let services = catalogue.services();
-        let mut actions: Vec<Action<'c>> = services
-            .flat_map(|service| catalogue.actions(service.prefix))
-            .collect();
-        // The catalogue has them nearly in this order already, and a stable sort makes use of that.
-        actions.sort_by_key(|action| action.full_name);
-        Self { actions }
+        Self {
+            actions: catalogue.actions_by_name().collect(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

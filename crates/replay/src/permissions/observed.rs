@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use retrial_iam::Action;
 
 use super::days::{DAY, Days};
+use super::rest::service_of;
 use super::{PermissionOptions, PermissionReason};
 use crate::recording::{
     Events, RecordKind, Recording, Records, Selector, Trail, TrailWrite, Trails, changes_recording,
@@ -282,10 +283,7 @@ impl<'o> Observer<'o> {
         if self.filtered {
             return Err(PermissionReason::FilteredOut);
         }
-        let (service, _) = action
-            .full_name
-            .split_once(':')
-            .unwrap_or((action.full_name, ""));
+        let service = service_of(action.full_name);
         let mut since = None;
         for kind in self.recording.kinds(action) {
             since =

@@ -71,5 +71,8 @@ impl Rest {
 }
 
 pub(super) fn service_of(action: &str) -> &str {
-    action.split(':').next().unwrap_or_default()
+    let end = action.bytes().position(|byte| byte == b':');
+    action
+        .get(..end.unwrap_or(action.len()))
+        .unwrap_or_default()
 }

@@ -51,9 +51,11 @@ struct DataRow {
     kind: RecordKind,
 }
 
-static DATA_ROWS: LazyLock<Vec<DataRow>> = LazyLock::new(|| {
+/// The rows of each service, in the file's order.
+static DATA_ROWS: LazyLock<FxHashMap<&'static str, Vec<DataRow>>> = LazyLock::new(|| {
+    let mut of_services: FxHashMap<&'static str, Vec<DataRow>> = FxHashMap::default();
     let rows = DATA_EVENTS.lines().filter(|line| !line.starts_with('#'));
-    rows.filter_map(|line| {
+    let rows = rows.filter_map(|line| {
         let mut columns = line.split('\t');
         Some(DataRow {
             service: columns.next()?,
@@ -63,30 +65,35 @@ static DATA_ROWS: LazyLock<Vec<DataRow>> = LazyLock::new(|| {
                 resource_type => RecordKind::Data(resource_type),
             },
         })
-    })
-    .collect()
+    });
+    for row in rows {
+        of_services.entry(row.service).or_default().push(row);
+    }
+    of_services
 });
 
+/// The rows of a service.
+fn data_rows(service: &str) -> &'static [DataRow] {
+    DATA_ROWS.get(service).map_or(&[], Vec::as_slice)
+}
+
 impl DataRow {
-    fn has(&self, service: &str, name: &str) -> bool {
-        self.service == service
-            && self
-                .actions
-                .split(' ')
-                .any(|listed| match listed.strip_suffix('*') {
-                    Some(prefix) => name
-                        .get(..prefix.len())
-                        .is_some_and(|start| start.eq_ignore_ascii_case(prefix)),
-                    None => listed.eq_ignore_ascii_case(name),
-                })
+    fn has(&self, name: &str) -> bool {
+        self.actions
+            .split(' ')
+            .any(|listed| match listed.strip_suffix('*') {
+                Some(prefix) => name
+                    .get(..prefix.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(prefix)),
+                None => listed.eq_ignore_ascii_case(name),
+            })
     }
 }
 
 /// The types of resources by which trails ask for the data events of a service, as AWS spells them.
 pub(crate) fn data_event_types(service: &str) -> Vec<&'static str> {
-    let rows = DATA_ROWS.iter().filter(|row| row.service == service);
     let mut types: Vec<&'static str> = Vec::new();
-    for row in rows {
+    for row in data_rows(service) {
         if let RecordKind::Data(resource_type) = row.kind
             && !types.contains(&resource_type)
         {
@@ -153,12 +160,13 @@ impl Recording {
     /// The kinds of records that show the action, all of which must be there for its use to be seen; never
     /// none.
     pub fn kinds(&self, action: Action<'_>) -> Vec<RecordKind> {
-        let (service, name) = action
-            .full_name
-            .split_once(':')
+        // A search that is made for long texts takes longer.
+        let colon = action.full_name.bytes().position(|byte| byte == b':');
+        let (service, name) = colon
+            .and_then(|at| action.full_name.split_at_checked(at))
             .unwrap_or((action.full_name, ""));
-        let row = DATA_ROWS.iter().find(|row| row.has(service, name));
-        if let Some(row) = row {
+        let name = name.get(1..).unwrap_or_default();
+        if let Some(row) = data_rows(service).iter().find(|row| row.has(name)) {
             return vec![row.kind];
         }
         if !self.services.contains(service) {
@@ -254,7 +262,7 @@ mod tests {
     #[test]
     fn every_row_names_actions_of_the_catalogue() {
         let catalogue = Catalogue::bundled();
-        for row in DATA_ROWS.iter() {
+        for row in DATA_ROWS.values().flatten() {
             assert!(catalogue.has_service(row.service), "{}", row.service);
             for listed in row.actions.split(' ') {
                 let matched = catalogue.actions(row.service).any(|action| {
