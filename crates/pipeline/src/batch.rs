@@ -28,9 +28,12 @@ use crate::waiting::DeliveryDay;
 /// then cost neither a file handle nor a temporary file until the batch ends.
 const HELD_BYTES: usize = 256 << 10;
 
-/// So many rows are a row group of their own; fewer wait for more of their date: each column of a row group
-/// takes some 150 bytes whatever is in it.
+/// Of a small table, so many rows are a row group of their own; fewer wait for more of their date: each column
+/// of a row group takes some 150 bytes whatever is in it.
 const OWN_GROUP_ROWS: usize = 4_096;
+
+/// So many rows wait for no more.
+const WAITING_ROWS: usize = 4 * OWN_GROUP_ROWS;
 
 /// What the waiting rows of a table take, at most.
 const WAITING_BYTES: usize = 4 << 20;
@@ -171,10 +174,10 @@ impl<'r> Batch<'r> {
     ) -> Result<(), PipelineError> {
         let files = self.parts.entry(delivery).or_insert_with(|| DayFiles {
             decisions: Files::new(delivery),
-            sessions: Files::new(delivery),
-            changes: Files::new(delivery),
-            needs: Files::new(delivery),
-            rejects: Files::new(delivery),
+            sessions: Files::small(delivery),
+            changes: Files::small(delivery),
+            needs: Files::small(delivery),
+            rejects: Files::small(delivery),
             usage: UsageGroups::new(self.place.scratch),
         });
         let DayFiles {
@@ -271,6 +274,8 @@ fn coverage_row<'c>(cell: &'c Cell, seen: Seen) -> CoverageRow<'c> {
 /// The open files of one table, by date.
 struct Files<'r, T: Table> {
     delivery: DeliveryDay,
+    /// Whether slices have so few rows of the table that they wait for more.
+    is_small: bool,
     open: BTreeMap<EventDate, OpenFile<'r, T>>,
 }
 
@@ -282,20 +287,23 @@ struct OpenFile<'r, T: Table> {
 }
 
 impl<T: Table> OpenFile<'_, T> {
-    /// Writes rows, or lets them wait for more.
+    /// Lets rows wait for more, unless they are enough.
     fn add<'x>(&mut self, rows: &[&'x T::Row<'x>]) -> Result<(), PipelineError> {
         if rows.len() >= OWN_GROUP_ROWS {
             self.write_waiting()?;
             return self.write(rows);
         }
         rows.iter().for_each(|row| self.waiting.hold(row));
-        match self.waiting.len() >= 2 * OWN_GROUP_ROWS {
+        match self.waiting.len() >= WAITING_ROWS {
             true => self.write_waiting(),
             false => Ok(()),
         }
     }
 
     fn write_waiting(&mut self) -> Result<(), PipelineError> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
         let waiting = std::mem::take(&mut self.waiting);
         waiting.with_rows(|rows| {
             let keys = sort_keys::<T>(rows.iter());
@@ -321,7 +329,16 @@ impl<'r, T: Table> Files<'r, T> {
     fn new(delivery: DeliveryDay) -> Self {
         Self {
             delivery,
+            is_small: false,
             open: BTreeMap::new(),
+        }
+    }
+
+    /// Of a table of which a slice has few rows.
+    fn small(delivery: DeliveryDay) -> Self {
+        Self {
+            is_small: true,
+            ..Self::new(delivery)
         }
     }
 
@@ -337,7 +354,12 @@ impl<'r, T: Table> Files<'r, T> {
                 continue;
             };
             let rows: Vec<&'x T::Row<'x>> = of_date.iter().map(|(_, row)| row).collect();
-            self.file(place, *date)?.add(&rows)?;
+            let is_small = self.is_small;
+            let file = self.file(place, *date)?;
+            match is_small {
+                true => file.add(&rows)?,
+                false => file.write(&rows)?,
+            }
         }
         let waiting = self.open.values().map(|file| file.waiting.bytes());
         if waiting.sum::<usize>() > WAITING_BYTES {

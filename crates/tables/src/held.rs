@@ -1,14 +1,15 @@
 //! Rows that wait for more of their table, so that a row group is worth what it says of itself.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use bumpalo::Bump;
 
-use crate::column::{Cells, DeterminedBy};
+use crate::column::{Cells, Column, DeterminedBy};
 use crate::hybrid::push_varint;
 use crate::table::Table;
 
-/// Copies of rows, one behind the other in a single buffer.
+/// Copies of rows, one behind the other in a single buffer. A cell that is that of the row before takes a byte.
 ///
 /// ```
 /// use retrial_tables::{HeldRows, RejectRow, Rejects};
@@ -22,6 +23,8 @@ use crate::table::Table;
 pub struct HeldRows<T: Table> {
     bytes: Vec<u8>,
     rows: usize,
+    /// Where each column's last cell lies that was written out.
+    last: Vec<Range<usize>>,
     table: PhantomData<fn() -> T>,
 }
 
@@ -30,6 +33,8 @@ impl<T: Table> Default for HeldRows<T> {
         Self {
             bytes: Vec::new(),
             rows: 0,
+            // Before the first row there are no cells.
+            last: vec![0..0; T::COLUMNS.len()],
             table: PhantomData,
         }
     }
@@ -53,42 +58,18 @@ impl<T: Table> HeldRows<T> {
 
     /// Copies a row behind the others.
     pub fn hold<'r>(&mut self, row: &'r T::Row<'r>) {
-        let mut out = Out(&mut self.bytes);
-        for column in T::COLUMNS {
-            match column.cells() {
-                Cells::Text(get, ..) => out.text(get(row)),
-                Cells::OptionalText(get, ..) => out.optional(get(row), Out::text),
-                Cells::OptionalTimestamp(get, _) => out.optional(get(row), |out, time| {
-                    out.0.extend_from_slice(&time.to_le_bytes());
-                }),
-                Cells::Integer(get, _) => out.number(get(row)),
-                Cells::OptionalInteger(get, _) => out.optional(get(row), Out::number),
-                Cells::Boolean(get, _) => out.truth(get(row)),
-                Cells::OptionalBoolean(get, _) => out.optional(get(row), Out::truth),
-                Cells::TextList(get, _) => out.list(get(row), |out, text| out.text(text)),
-                Cells::TextMap(get, _) => out.list(get(row), |out, (key, value)| {
-                    out.text(key);
-                    out.text(value);
-                }),
-                Cells::TextListMap(get, _) => out.list(get(row), |out, (key, values)| {
-                    out.text(key);
-                    out.list(values, |out, value| out.text(value));
-                }),
-                Cells::DeterminedBy(get, _) => out.list(get(row), |out, statement| {
-                    let DeterminedBy {
-                        layer,
-                        policy,
-                        index,
-                        sid,
-                        effect,
-                    } = statement;
-                    out.text(layer);
-                    out.text(policy);
-                    out.number(u64::from(*index));
-                    out.optional(*sid, Out::text);
-                    out.text(effect);
-                }),
+        let bytes = &mut self.bytes;
+        for (column, last) in T::COLUMNS.iter().zip(&mut self.last) {
+            let place = bytes.len();
+            bytes.push(CHANGED);
+            Out(bytes).cell(column, row);
+            let cell = place + 1..bytes.len();
+            if bytes.get(cell.clone()) != bytes.get(last.clone()) {
+                *last = cell;
+                continue;
             }
+            bytes.truncate(place);
+            bytes.push(AS_BEFORE);
         }
         self.rows += 1;
     }
@@ -100,15 +81,67 @@ impl<T: Table> HeldRows<T> {
             rest: &self.bytes,
             arena: &arena,
         };
+        let mut row = T::Row::default();
         // In the arena: a row borrows for as long as it is lent, and a `Vec` of them could not be dropped.
-        read(arena.alloc_slice_fill_with(self.rows, |_| held.row::<T>()))
+        let rows = arena.alloc_slice_fill_with(self.rows, |_| {
+            for column in T::COLUMNS {
+                if held.take(1) == [CHANGED] {
+                    held.cell(column, &mut row);
+                }
+            }
+            row
+        });
+        read(rows)
     }
 }
+
+/// Before a cell.
+const CHANGED: u8 = 1;
+
+/// In place of a cell.
+const AS_BEFORE: u8 = 0;
 
 /// Writes what [`Held`] reads.
 struct Out<'b>(&'b mut Vec<u8>);
 
 impl Out<'_> {
+    fn cell<'r, T: Table>(&mut self, column: &Column<T>, row: &'r T::Row<'r>) {
+        match column.cells() {
+            Cells::Text(get, ..) => self.text(get(row)),
+            Cells::OptionalText(get, ..) => self.optional(get(row), Self::text),
+            Cells::OptionalTimestamp(get, _) => self.optional(get(row), |out, time| {
+                out.0.extend_from_slice(&time.to_le_bytes());
+            }),
+            Cells::Integer(get, _) => self.number(get(row)),
+            Cells::OptionalInteger(get, _) => self.optional(get(row), Self::number),
+            Cells::Boolean(get, _) => self.truth(get(row)),
+            Cells::OptionalBoolean(get, _) => self.optional(get(row), Self::truth),
+            Cells::TextList(get, _) => self.list(get(row), |out, text| out.text(text)),
+            Cells::TextMap(get, _) => self.list(get(row), |out, (key, value)| {
+                out.text(key);
+                out.text(value);
+            }),
+            Cells::TextListMap(get, _) => self.list(get(row), |out, (key, values)| {
+                out.text(key);
+                out.list(values, |out, value| out.text(value));
+            }),
+            Cells::DeterminedBy(get, _) => self.list(get(row), |out, statement| {
+                let DeterminedBy {
+                    layer,
+                    policy,
+                    index,
+                    sid,
+                    effect,
+                } = statement;
+                out.text(layer);
+                out.text(policy);
+                out.number(u64::from(*index));
+                out.optional(*sid, Out::text);
+                out.text(effect);
+            }),
+        }
+    }
+
     fn number(&mut self, number: u64) {
         push_varint(number, self.0);
     }
@@ -142,30 +175,26 @@ struct Held<'r> {
 }
 
 impl<'r> Held<'r> {
-    fn row<T: Table>(&mut self) -> T::Row<'r> {
-        let mut row = T::Row::default();
-        for column in T::COLUMNS {
-            match column.cells() {
-                Cells::Text(_, set, _) => set(&mut row, self.text()),
-                Cells::OptionalText(_, set, _) => set(&mut row, self.optional(Self::text)),
-                Cells::OptionalTimestamp(_, set) => set(&mut row, self.optional(Self::time)),
-                Cells::Integer(_, set) => set(&mut row, self.number()),
-                Cells::OptionalInteger(_, set) => set(&mut row, self.optional(Self::number)),
-                Cells::Boolean(_, set) => set(&mut row, self.truth()),
-                Cells::OptionalBoolean(_, set) => set(&mut row, self.optional(Self::truth)),
-                Cells::TextList(_, set) => set(&mut row, self.list(Self::text)),
-                Cells::TextMap(_, set) => {
-                    let entry = |held: &mut Self| (held.text(), held.text());
-                    set(&mut row, self.list(entry));
-                }
-                Cells::TextListMap(_, set) => {
-                    let entry = |held: &mut Self| (held.text(), held.list(Self::text));
-                    set(&mut row, self.list(entry));
-                }
-                Cells::DeterminedBy(_, set) => set(&mut row, self.list(Self::statement)),
+    fn cell<T: Table>(&mut self, column: &Column<T>, row: &mut T::Row<'r>) {
+        match column.cells() {
+            Cells::Text(_, set, _) => set(row, self.text()),
+            Cells::OptionalText(_, set, _) => set(row, self.optional(Self::text)),
+            Cells::OptionalTimestamp(_, set) => set(row, self.optional(Self::time)),
+            Cells::Integer(_, set) => set(row, self.number()),
+            Cells::OptionalInteger(_, set) => set(row, self.optional(Self::number)),
+            Cells::Boolean(_, set) => set(row, self.truth()),
+            Cells::OptionalBoolean(_, set) => set(row, self.optional(Self::truth)),
+            Cells::TextList(_, set) => set(row, self.list(Self::text)),
+            Cells::TextMap(_, set) => {
+                let entry = |held: &mut Self| (held.text(), held.text());
+                set(row, self.list(entry));
             }
+            Cells::TextListMap(_, set) => {
+                let entry = |held: &mut Self| (held.text(), held.list(Self::text));
+                set(row, self.list(entry));
+            }
+            Cells::DeterminedBy(_, set) => set(row, self.list(Self::statement)),
         }
-        row
     }
 
     fn take(&mut self, length: usize) -> &'r [u8] {

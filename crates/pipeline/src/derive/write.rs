@@ -15,7 +15,7 @@ use crate::analyze::PipelineError;
 use crate::scratch::Scratch;
 
 /// What the rows of a row group come to, about: a column of them is encoded, and compressed, in one piece.
-const ROW_GROUP_BYTES: usize = 4 << 20;
+const ROW_GROUP_BYTES: usize = 5 << 20;
 
 /// A table in `as_of` folders.
 pub(crate) trait AsOfTable: Table {
