@@ -7,7 +7,7 @@ use bumpalo::collections::Vec as BumpVec;
 use retrial_replay::{
     DeadStatement, Exclusions, Finding, FindingReport, RecordedChange, RecordedChanges,
 };
-use retrial_tables::{ChangeRow, Changes, FindingRow, Findings, sort_order};
+use retrial_tables::{ChangeRow, Changes, FindingRow, Findings, row_bytes, sort_order};
 
 use super::pass::Source;
 use super::write::{AsOfFile, AsOfWriter};
@@ -72,6 +72,10 @@ fn recorded(row: &ChangeRow<'_>) -> RecordedChange {
     }
 }
 
+/// What the findings of a row group come to, about: evidence is long, and a column is encoded, and compressed,
+/// in one piece.
+const ROW_GROUP_BYTES: usize = 4 << 20;
+
 /// The rows of the table `findings`, in its order.
 fn finding_rows<'a>(
     report: &'a FindingReport,
@@ -131,8 +135,14 @@ pub(super) fn write(
 ) -> Result<AsOfFile, PipelineError> {
     let arena = Bump::new();
     let mut writer = AsOfWriter::<Findings>::new(scratch)?;
+    let mut bytes = 0;
     for row in finding_rows(report, snapshot_id, &arena) {
+        bytes += row_bytes::<Findings>(&row);
         writer.add(row)?;
+        if bytes >= ROW_GROUP_BYTES {
+            writer.end_row_group()?;
+            bytes = 0;
+        }
     }
     writer.finish()
 }

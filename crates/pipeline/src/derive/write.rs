@@ -6,16 +6,13 @@ use std::io::{self, Write};
 use bumpalo::Bump;
 use retrial_storage::{Store, Upload};
 use retrial_tables::{
-    ActionSets, Findings, Permissions, ROW_GROUP_ROWS, RoleNeeds, Table, TableWriter, row_bytes,
+    ActionSets, Findings, Permissions, ROW_GROUP_ROWS, RoleNeeds, Table, TableWriter,
 };
 use rustc_hash::FxHashSet;
 use sha2::{Digest, Sha256};
 
 use crate::analyze::PipelineError;
 use crate::scratch::Scratch;
-
-/// What the rows of a row group come to, about: a column of them is encoded, and compressed, in one piece.
-const ROW_GROUP_BYTES: usize = 5 << 20;
 
 /// A table in `as_of` folders.
 pub(crate) trait AsOfTable: Table {
@@ -68,8 +65,6 @@ impl<'b> KeptTexts<'b> {
 pub(crate) struct AsOfWriter<'b, T: AsOfTable> {
     writer: TableWriter<T, HashedFile>,
     rows: Vec<T::Row<'b>>,
-    /// What they come to.
-    bytes: usize,
 }
 
 impl<'b, T: AsOfTable> AsOfWriter<'b, T> {
@@ -81,16 +76,13 @@ impl<'b, T: AsOfTable> AsOfWriter<'b, T> {
         Ok(Self {
             writer: TableWriter::new(file).map_err(failed::<T>)?,
             rows: Vec::new(),
-            bytes: 0,
         })
     }
 
     pub(crate) fn add(&mut self, row: T::Row<'b>) -> Result<(), PipelineError> {
-        let lent = T::shorter(std::slice::from_ref(&row));
-        self.bytes += lent.iter().map(row_bytes::<T>).sum::<usize>();
         self.rows.push(row);
-        if self.rows.len() >= ROW_GROUP_ROWS || self.bytes >= ROW_GROUP_BYTES {
-            self.write()?;
+        if self.rows.len() >= ROW_GROUP_ROWS {
+            self.end_row_group()?;
         }
         Ok(())
     }
@@ -100,15 +92,15 @@ impl<'b, T: AsOfTable> AsOfWriter<'b, T> {
         self.writer.write(rows).map_err(failed::<T>)
     }
 
-    fn write(&mut self) -> Result<(), PipelineError> {
+    /// Writes the rows that were added since the last row group.
+    pub(crate) fn end_row_group(&mut self) -> Result<(), PipelineError> {
         let rows = std::mem::take(&mut self.rows);
-        self.bytes = 0;
         let lent: Vec<_> = T::shorter(&rows).iter().collect();
         self.writer.write(&lent).map_err(failed::<T>)
     }
 
     pub(crate) fn finish(mut self) -> Result<AsOfFile, PipelineError> {
-        self.write()?;
+        self.end_row_group()?;
         let written = self.writer.finish().map_err(failed::<T>)?;
         let HashedFile { file, hash } = written.output;
         let name = hash.finalize();
