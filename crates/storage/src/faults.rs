@@ -38,7 +38,7 @@ pub enum Step {
     UploadFsync,
     /// Before an uploaded object appears.
     UploadRename,
-    /// Uploaded objects have appeared, or folders; before a folder's entries are made durable, ahead of a put.
+    /// The uploaded object has appeared; before the folder's entry is made durable.
     UploadFolderFsync,
     /// Before an object is deleted.
     Delete,

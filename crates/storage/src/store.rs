@@ -85,8 +85,7 @@ pub trait Store: Send + Sync {
         None
     }
 
-    /// Stores a small object by compare-and-swap, and makes it durable; before it, the uploads that were
-    /// completed until then.
+    /// Stores a small object by compare-and-swap, and makes it durable.
     ///
     /// # Errors
     /// [`StorageError::Conflict`] where the condition does not hold: nothing was changed. After any
@@ -121,9 +120,6 @@ pub trait Store: Send + Sync {
 /// A large object being written. Dropped without [`Upload::complete`], it leaves nothing visible.
 pub trait Upload: Write + Send {
     /// Makes all that was written durable, then visible under its key, at once; gives its size.
-    ///
-    /// That it is there under its key is durable before any later [`Store::put`] is: what a put speaks of
-    /// is never lost while the put stands.
     ///
     /// Create-only: of two writers of one key the second one loses, and nothing that was once
     /// complete is ever changed. Who means to replace an object deletes it first.

@@ -313,8 +313,9 @@ impl Faults for FailNth {
     }
 }
 
-/// An upload, a put, a delete and a clean-up, as a commit does them.
+/// A put, an upload, a delete and a clean-up, as a commit does them.
 fn commit(store: &FolderStore) -> Result<(), StorageError> {
+    store.put("state/checkpoint", b"new", Condition::Always)?;
     let mut upload = store.begin("data/part")?;
     // A write's error keeps the place.
     upload.write_all(&[7; 3_000_000]).map_err(|error| {
@@ -322,7 +323,6 @@ fn commit(store: &FolderStore) -> Result<(), StorageError> {
         error
     })?;
     upload.complete()?;
-    store.put("state/checkpoint", b"new", Condition::Always)?;
     store.delete("state/old")?;
     store.clean()?;
     Ok(())

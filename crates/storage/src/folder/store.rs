@@ -1,9 +1,7 @@
 //! A folder as a store.
 //!
 //! * **Whole or not at all**: bytes go to a temporary file in the final folder, which is made durable
-//!   (fsync) and then renamed; the folder is made durable last. Folders that uploads and new folders were
-//!   entered in wait for the next put, which makes all of them durable before it writes anything: a put that
-//!   speaks of an object can then not outlive it.
+//!   (fsync) and then renamed; the folder is made durable last.
 //! * **Compare-and-swap**: a put reads, compares and renames while it holds an exclusive lock
 //!   (`flock`) on `.retrial-lock` in the root. The kernel drops that lock when its holder dies, at
 //!   whatever instant, so that a crash never leaves the store locked, which a lock *file*, held by
@@ -12,7 +10,6 @@
 //! * A file system without locks (some network ones) refuses with an error; nothing is written there
 //!   on trust.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -43,9 +40,6 @@ const LOCK_PAUSE: Duration = Duration::from_millis(2);
 /// How much of an upload is gathered before it is written: Parquet comes in pieces of all sizes.
 const UPLOAD_BUFFER: usize = 1 << 20;
 
-/// Folders with entries that are not durable yet, each with a key that it was entered for.
-type Unsettled = BTreeMap<PathBuf, String>;
-
 /// A folder as a store.
 #[derive(Clone)]
 pub struct FolderStore {
@@ -58,7 +52,6 @@ struct Inner {
     faults: Box<dyn Faults>,
     /// Orders the changes of this store's threads, which would have to look at the file lock by turns.
     changes: Mutex<()>,
-    unsettled: Mutex<Unsettled>,
 }
 
 /// The right to change something, until it is dropped.
@@ -119,7 +112,6 @@ impl FolderStore {
                 location,
                 faults,
                 changes: Mutex::new(()),
-                unsettled: Mutex::default(),
             }),
         }
     }
@@ -156,7 +148,7 @@ impl Inner {
         Ok(path)
     }
 
-    /// The folder that `path` is in, created where it is missing; each level is to be settled in its parent.
+    /// The folder that `path` is in, created where it is missing, each level durable in its parent.
     fn prepare_folder<'p>(&'p self, path: &'p Path, key: &str) -> Result<&'p Path, StorageError> {
         let folder = path.parent().unwrap_or(&self.root);
         let mut missing = Vec::new();
@@ -170,34 +162,15 @@ impl Inner {
         }
         for level in missing.into_iter().rev() {
             self.step(Step::CreateFolder, key, || {
-                // Whoever finds the folder, and puts, finds it noted.
-                let mut unsettled = locked(&self.unsettled);
                 match fs::create_dir(level) {
                     // Another thread or writer was faster.
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
                     other => other,
                 }?;
-                note(&mut unsettled, level.parent(), key);
-                Ok(())
+                level.parent().map_or(Ok(()), sync_folder)
             })?;
         }
         Ok(folder)
-    }
-
-    /// Makes the folders durable that something was entered in. Where one cannot be, those that are left stay
-    /// noted.
-    fn settle(&self) -> Result<(), StorageError> {
-        let mut folders = std::mem::take(&mut *locked(&self.unsettled));
-        // One after the other: what a journaling file system writes for the first one holds for the others.
-        while let Some((folder, key)) = folders.pop_last() {
-            let settled = self.step(Step::UploadFolderFsync, &key, || sync_folder(&folder));
-            if let Err(error) = settled {
-                folders.insert(folder, key);
-                locked(&self.unsettled).append(&mut folders);
-                return Err(error);
-            }
-        }
-        Ok(())
     }
 
     fn open_lock(&self) -> io::Result<File> {
@@ -299,7 +272,6 @@ impl Store for FolderStore {
             });
         }
         let folder = inner.prepare_folder(&path, key)?;
-        inner.settle()?;
         let mut file = inner.step(Step::PutCreate, key, || Temporary::create(folder))?;
         inner.step(Step::PutWrite, key, || file.write_all(bytes))?;
         inner.step(Step::PutFsync, key, || file.sync())?;
@@ -431,6 +403,7 @@ impl Upload for FolderUpload {
             size,
             ..
         } = *self;
+        let folder = path.parent().unwrap_or(&inner.root);
         inner.step(Step::UploadFsync, &key, || file.sync())?;
         // Every change takes the lock, so that nothing can appear between the look and the rename.
         let renamed = inner.step(Step::UploadRename, &key, || {
@@ -446,7 +419,7 @@ impl Upload for FolderUpload {
         if !renamed {
             return Err(StorageError::Conflict { key });
         }
-        note(&mut locked(&inner.unsettled), path.parent(), &key);
+        inner.step(Step::UploadFolderFsync, &key, || sync_folder(folder))?;
         Ok(size)
     }
 
@@ -454,15 +427,6 @@ impl Upload for FolderUpload {
         let Self { key, file, .. } = *self;
         file.remove()
             .map_err(|cause| StorageError::io(Step::Delete, &key, cause))
-    }
-}
-
-/// Notes that something was entered in a folder.
-fn note(unsettled: &mut Unsettled, folder: Option<&Path>, key: &str) {
-    if let Some(folder) = folder
-        && !unsettled.contains_key(folder)
-    {
-        unsettled.insert(folder.to_owned(), key.to_owned());
     }
 }
 
