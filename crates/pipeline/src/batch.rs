@@ -32,11 +32,11 @@ const HELD_BYTES: usize = 256 << 10;
 /// of a row group takes some 150 bytes whatever is in it.
 const OWN_GROUP_ROWS: usize = 4_096;
 
-/// So many rows wait for no more.
-const WAITING_ROWS: usize = 4 * OWN_GROUP_ROWS;
+/// So many held rows wait for no more.
+const HELD_ROWS: usize = 4 * OWN_GROUP_ROWS;
 
-/// What the waiting rows of a table take, at most.
-const WAITING_BYTES: usize = 4 << 20;
+/// What the held rows of a table take, at most.
+const HELD_ROWS_BYTES: usize = 4 << 20;
 
 /// Open files beyond which a batch ends early: a day has few dates, an undated folder can have
 /// thousands.
@@ -274,7 +274,7 @@ fn coverage_row<'c>(cell: &'c Cell, seen: Seen) -> CoverageRow<'c> {
 /// The open files of one table, by date.
 struct Files<'r, T: Table> {
     delivery: DeliveryDay,
-    /// Whether slices have so few rows of the table that they wait for more.
+    /// Whether slices have so few rows of the table that they are held until there are more.
     is_small: bool,
     open: BTreeMap<EventDate, OpenFile<'r, T>>,
 }
@@ -282,30 +282,30 @@ struct Files<'r, T: Table> {
 struct OpenFile<'r, T: Table> {
     key: String,
     date: String,
-    waiting: HeldRows<T>,
+    held: HeldRows<T>,
     writer: TableWriter<T, HeldUpload<'r>>,
 }
 
 impl<T: Table> OpenFile<'_, T> {
-    /// Lets rows wait for more, unless they are enough.
+    /// Holds rows until there are more, unless they are enough.
     fn add<'x>(&mut self, rows: &[&'x T::Row<'x>]) -> Result<(), PipelineError> {
         if rows.len() >= OWN_GROUP_ROWS {
-            self.write_waiting()?;
+            self.write_held()?;
             return self.write(rows);
         }
-        rows.iter().for_each(|row| self.waiting.hold(row));
-        match self.waiting.len() >= WAITING_ROWS {
-            true => self.write_waiting(),
+        rows.iter().for_each(|row| self.held.hold(row));
+        match self.held.len() >= HELD_ROWS {
+            true => self.write_held(),
             false => Ok(()),
         }
     }
 
-    fn write_waiting(&mut self) -> Result<(), PipelineError> {
-        if self.waiting.is_empty() {
+    fn write_held(&mut self) -> Result<(), PipelineError> {
+        if self.held.is_empty() {
             return Ok(());
         }
-        let waiting = std::mem::take(&mut self.waiting);
-        waiting.with_rows(|rows| {
+        let held = std::mem::take(&mut self.held);
+        held.with_rows(|rows| {
             let keys = sort_keys::<T>(rows.iter());
             let keys: Vec<(EventDate, SortKey)> = keys.into_iter().map(|key| (None, key)).collect();
             let order = order_of(&keys);
@@ -361,10 +361,10 @@ impl<'r, T: Table> Files<'r, T> {
                 false => file.write(&rows)?,
             }
         }
-        let waiting = self.open.values().map(|file| file.waiting.bytes());
-        if waiting.sum::<usize>() > WAITING_BYTES {
+        let held = self.open.values().map(|file| file.held.bytes());
+        if held.sum::<usize>() > HELD_ROWS_BYTES {
             let mut files = self.open.values_mut();
-            return files.try_for_each(OpenFile::write_waiting);
+            return files.try_for_each(OpenFile::write_held);
         }
         Ok(())
     }
@@ -389,11 +389,11 @@ impl<'r, T: Table> Files<'r, T> {
                     key: key.clone(),
                     cause,
                 })?;
-                let waiting = HeldRows::default();
+                let held = HeldRows::default();
                 Ok(entry.insert(OpenFile {
                     key,
                     date,
-                    waiting,
+                    held,
                     writer,
                 }))
             }
@@ -403,7 +403,7 @@ impl<'r, T: Table> Files<'r, T> {
     /// Completes all files.
     fn finish(self, finished: &mut Finished<'_>) -> Result<(), PipelineError> {
         for mut file in self.open.into_values() {
-            file.write_waiting()?;
+            file.write_held()?;
             let OpenFile {
                 key, date, writer, ..
             } = file;

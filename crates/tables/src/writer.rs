@@ -21,7 +21,7 @@ use crate::leaf::{Leaf, Part};
 use crate::table::{Table, sort_columns, sort_order};
 use crate::workers::Workers;
 
-/// The most rows of one row group. A slice of the pipeline (20,000 to 60,000 rows) is one; the limit
+/// The most rows of one row group. A slice of the pipeline (some 10,000 rows of `decisions`) is one; the limit
 /// bounds the memory of whoever reads a file, a row group at a time.
 pub const ROW_GROUP_ROWS: usize = 1 << 16;
 
