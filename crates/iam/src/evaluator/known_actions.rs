@@ -1,5 +1,9 @@
 //! Actions that came up before, made ready for policies: in lower case, with the rules of their service.
 
+use std::hash::BuildHasher;
+
+use rustc_hash::FxBuildHasher;
+
 use super::granting_source::ActionRules;
 use crate::pattern::{ActionName, FoldedAction};
 
@@ -47,7 +51,8 @@ impl KnownActions {
         if self.slots.is_empty() {
             self.slots.resize_with(Self::SLOTS, || None);
         }
-        let slot = match self.slots.get_mut(slot_of(action) % Self::SLOTS) {
+        let hash = FxBuildHasher.hash_one(action) as usize;
+        let slot = match self.slots.get_mut(hash % Self::SLOTS) {
             Some(slot) if action.len() <= Self::LONGEST => slot,
             _ => &mut self.other,
         };
@@ -56,17 +61,6 @@ impl KnownActions {
         }
         slot.get_or_insert_with(|| Box::new(KnownAction::new(action)))
     }
-}
-
-/// Actions of one service differ at their ends, and all in their lengths.
-fn slot_of(action: &str) -> usize {
-    let bytes = action.as_bytes();
-    let number = |chunk: Option<&[u8; 8]>| chunk.map_or(0, |chunk| u64::from_le_bytes(*chunk));
-    let (beginning, end) = (number(bytes.first_chunk()), number(bytes.last_chunk()));
-    let mixed = (beginning.rotate_left(23) ^ end)
-        .wrapping_add(bytes.len() as u64)
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 48) as usize
 }
 
 #[cfg(test)]

@@ -15,6 +15,9 @@ use super::template::{Template, account_of};
 use super::view::View;
 use super::{Certainty, Mapped, MappedRequest, MappedResource};
 
+/// Most requests are about one resource, or two.
+const USUAL_TARGETS: usize = 2;
+
 /// One service: its events, its resources and the keys that its requests feed.
 #[derive(Debug)]
 pub(super) struct ServicePlan {
@@ -143,7 +146,7 @@ impl RequestPlan {
             }
         }
         let keys = self.keys(service, catalogue, view);
-        let mut targets = BumpVec::with_capacity_in(2, view.arena);
+        let mut targets = BumpVec::with_capacity_in(USUAL_TARGETS, view.arena);
         self.targets.find(service, view, &mut targets);
         for target in targets {
             let required = !possible && !target.possible;

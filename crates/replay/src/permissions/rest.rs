@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::documents::Actions;
 use super::standing::{Found, Seen};
+use crate::recording::parts_of;
 
 /// The distinct sets of actions that rows of `permissions` stand for.
 #[derive(Default)]
@@ -71,8 +72,5 @@ impl Rest {
 }
 
 pub(super) fn service_of(action: &str) -> &str {
-    let end = action.bytes().position(|byte| byte == b':');
-    action
-        .get(..end.unwrap_or(action.len()))
-        .unwrap_or_default()
+    parts_of(action).0
 }

@@ -72,6 +72,15 @@ static DATA_ROWS: LazyLock<FxHashMap<&'static str, Vec<DataRow>>> = LazyLock::ne
     of_services
 });
 
+/// The service and the name of an action.
+pub(crate) fn parts_of(action: &str) -> (&str, &str) {
+    // A search that is made for long texts takes longer.
+    let colon = action.bytes().position(|byte| byte == b':');
+    colon
+        .and_then(|at| Some((action.get(..at)?, action.get(at + 1..)?)))
+        .unwrap_or((action, ""))
+}
+
 /// The rows of a service.
 fn data_rows(service: &str) -> &'static [DataRow] {
     DATA_ROWS.get(service).map_or(&[], Vec::as_slice)
@@ -160,12 +169,7 @@ impl Recording {
     /// The kinds of records that show the action, all of which must be there for its use to be seen; never
     /// none.
     pub fn kinds(&self, action: Action<'_>) -> Vec<RecordKind> {
-        // A search that is made for long texts takes longer.
-        let colon = action.full_name.bytes().position(|byte| byte == b':');
-        let (service, name) = colon
-            .and_then(|at| action.full_name.split_at_checked(at))
-            .unwrap_or((action.full_name, ""));
-        let name = name.get(1..).unwrap_or_default();
+        let (service, name) = parts_of(action.full_name);
         if let Some(row) = data_rows(service).iter().find(|row| row.has(name)) {
             return vec![row.kind];
         }
