@@ -107,6 +107,13 @@ impl Form {
         match (ours, theirs) {
             ([], rest) | (rest, []) => rest.iter().all(|piece| matches!(piece, Piece::Many(_))),
             ([Piece::Many(true)], _) | (_, [Piece::Many(true)]) => true,
+            (text, [Piece::One(slash), Piece::Many(other)])
+            | ([Piece::One(slash), Piece::Many(other)], text)
+                if slash == other =>
+            {
+                // What a single variable is left to stand for; gaps of a text need no `/`.
+                *slash || !text.contains(&Piece::Character('/'))
+            }
             _ => meet(ours, theirs),
         }
     }
