@@ -37,7 +37,10 @@ impl Temporary {
                         renamed: false,
                     };
                     temporary.file.lock()?;
-                    return Ok(temporary);
+                    // Before it was locked, another writer that cleans up may have taken it for a leftover.
+                    if temporary.path.try_exists()? {
+                        return Ok(temporary);
+                    }
                 }
                 // A leftover of an earlier process with the same id.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -108,4 +111,39 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 pub(crate) fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+
+    use super::*;
+
+    /// A writer that cleans up may look at a file between its creation and its lock.
+    #[test]
+    fn what_was_created_is_not_cleaned_away() {
+        const FILES: usize = 5_000;
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, done) = (folder.path(), AtomicBool::new(false));
+        let clean_all = || {
+            while !done.load(Ordering::Relaxed) {
+                for entry in fs::read_dir(folder).unwrap().flatten() {
+                    clean(&entry.path()).unwrap();
+                }
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(clean_all);
+            let renamed = (0..FILES).try_for_each(|_| {
+                let mut file = Temporary::create(folder)?;
+                let to = folder.join("whole");
+                file.rename(&to)?;
+                fs::remove_file(&to)
+            });
+            done.store(true, Ordering::Relaxed);
+            renamed.unwrap();
+        });
+    }
 }
