@@ -130,7 +130,10 @@ mod tests {
         let clean_all = || {
             while !done.load(Ordering::Relaxed) {
                 for entry in fs::read_dir(folder).unwrap().flatten() {
-                    clean(&entry.path()).unwrap();
+                    let name = entry.file_name();
+                    if name.to_string_lossy().starts_with(TEMPORARY_PREFIX) {
+                        clean(&entry.path()).unwrap();
+                    }
                 }
             }
         };
