@@ -16,7 +16,7 @@ pub fn complete_all(uploads: Vec<Box<dyn Upload + '_>>) -> Vec<Result<u64, Stora
 }
 
 /// Does something that waits for each item; results are in the order of the items.
-fn at_once<T: Send, R: Send>(items: Vec<T>, run: impl Fn(T) -> R + Sync) -> Vec<R> {
+pub(crate) fn at_once<T: Send, R: Send>(items: Vec<T>, run: impl Fn(T) -> R + Sync) -> Vec<R> {
     let threads = items.len().min(AT_ONCE);
     let queue = Mutex::new(items.into_iter().enumerate());
     let done = Mutex::new(Vec::new());

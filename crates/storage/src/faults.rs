@@ -28,7 +28,7 @@ pub enum Step {
     PutFsync,
     /// Before the object appears.
     PutRename,
-    /// The object has appeared; before the folder's entry is made durable.
+    /// The object has appeared; before its entry is made durable, and those of the folders on the way.
     PutFolderFsync,
     /// Before an upload's temporary file is created.
     UploadCreate,
@@ -38,7 +38,7 @@ pub enum Step {
     UploadFsync,
     /// Before an uploaded object appears.
     UploadRename,
-    /// The uploaded object has appeared; before the folder's entry is made durable.
+    /// The uploaded object has appeared; before its entry is made durable, and those of the folders on the way.
     UploadFolderFsync,
     /// Before an object is deleted.
     Delete,

@@ -1,7 +1,7 @@
 //! A folder as a store.
 //!
 //! * **Whole or not at all**: bytes go to a temporary file in the final folder, which is made durable
-//!   (fsync) and then renamed; the folder is made durable last.
+//!   (fsync) and then renamed; the folder is made durable last, and with it those on the way to it.
 //! * **Compare-and-swap**: a put reads, compares and renames while it holds an exclusive lock
 //!   (`flock`) on `.retrial-lock` in the root. The kernel drops that lock when its holder dies, at
 //!   whatever instant, so that a crash never leaves the store locked, which a lock *file*, held by
@@ -10,6 +10,7 @@
 //! * A file system without locks (some network ones) refuses with an error; nothing is written there
 //!   on trust.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ use sha2::{Digest, Sha256};
 
 use super::temporary::{self, Temporary, sync_folder};
 use super::walk::{Internal, Walk};
-use crate::at_once::locked;
+use crate::at_once::{at_once, locked};
 use crate::error::{KeyProblem, StorageError};
 use crate::faults::{Faults, NoFaults, Step};
 use crate::key;
@@ -52,6 +53,9 @@ struct Inner {
     faults: Box<dyn Faults>,
     /// Orders the changes of this store's threads, which would have to look at the file lock by turns.
     changes: Mutex<()>,
+    /// Folders whose entries in their parents this store has made durable, and with them those of all folders on
+    /// the way to them.
+    durable: Mutex<BTreeSet<PathBuf>>,
 }
 
 /// The right to change something, until it is dropped.
@@ -112,6 +116,7 @@ impl FolderStore {
                 location,
                 faults,
                 changes: Mutex::new(()),
+                durable: Mutex::default(),
             }),
         }
     }
@@ -148,7 +153,7 @@ impl Inner {
         Ok(path)
     }
 
-    /// The folder that `path` is in, created where it is missing, each level durable in its parent.
+    /// The folder that `path` is in, created where it is missing; [`Inner::make_durable`] sees to the rest.
     fn prepare_folder<'p>(&'p self, path: &'p Path, key: &str) -> Result<&'p Path, StorageError> {
         let folder = path.parent().unwrap_or(&self.root);
         let mut missing = Vec::new();
@@ -162,15 +167,39 @@ impl Inner {
         }
         for level in missing.into_iter().rev() {
             self.step(Step::CreateFolder, key, || {
+                locked(&self.durable).remove(level);
                 match fs::create_dir(level) {
                     // Another thread or writer was faster.
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
                     other => other,
-                }?;
-                level.parent().map_or(Ok(()), sync_folder)
+                }
             })?;
         }
         Ok(folder)
+    }
+
+    /// Makes the entry of `path` durable, and those of the folders on the way to it, which wait for the disk
+    /// together. That a folder was there already says nothing: who made it may have died before it came to this.
+    fn make_durable(&self, path: &Path) -> io::Result<()> {
+        let mut level = path.parent().unwrap_or(&self.root);
+        let mut entered = Vec::new();
+        let mut folders = vec![level];
+        {
+            let durable = locked(&self.durable);
+            while level != self.root && !durable.contains(level) {
+                let Some(parent) = level.parent() else {
+                    break;
+                };
+                entered.push(level.to_owned());
+                folders.push(parent);
+                level = parent;
+            }
+        }
+        for synced in at_once(folders, sync_folder) {
+            synced?;
+        }
+        locked(&self.durable).extend(entered);
+        Ok(())
     }
 
     fn open_lock(&self) -> io::Result<File> {
@@ -276,7 +305,7 @@ impl Store for FolderStore {
         inner.step(Step::PutWrite, key, || file.write_all(bytes))?;
         inner.step(Step::PutFsync, key, || file.sync())?;
         inner.step(Step::PutRename, key, || file.rename(&path))?;
-        inner.step(Step::PutFolderFsync, key, || sync_folder(folder))?;
+        inner.step(Step::PutFolderFsync, key, || inner.make_durable(&path))?;
         drop(lock);
         Ok(version(bytes))
     }
@@ -403,7 +432,6 @@ impl Upload for FolderUpload {
             size,
             ..
         } = *self;
-        let folder = path.parent().unwrap_or(&inner.root);
         inner.step(Step::UploadFsync, &key, || file.sync())?;
         // Every change takes the lock, so that nothing can appear between the look and the rename.
         let renamed = inner.step(Step::UploadRename, &key, || {
@@ -419,7 +447,7 @@ impl Upload for FolderUpload {
         if !renamed {
             return Err(StorageError::Conflict { key });
         }
-        inner.step(Step::UploadFolderFsync, &key, || sync_folder(folder))?;
+        inner.step(Step::UploadFolderFsync, &key, || inner.make_durable(&path))?;
         Ok(size)
     }
 
