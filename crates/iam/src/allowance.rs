@@ -128,13 +128,14 @@ fn unknown<'p>(
         return Vec::new();
     }
     let mut unknown: Vec<&str> = element.source().iter().map(AsRef::as_ref).collect();
-    unknown.retain(|pattern| !matches_any(pattern, catalogue));
+    unknown.retain(|pattern| !matches_any(pattern, found, catalogue));
     unknown.sort_unstable();
     unknown.dedup();
     unknown
 }
 
-fn matches_any(pattern: &str, catalogue: &Catalogue) -> bool {
+/// Whether a pattern of an `Action` matches any of the actions that all its patterns match, by name.
+fn matches_any(pattern: &str, found: &[AllowedAction<'_>], catalogue: &Catalogue) -> bool {
     let Some((service, name)) = pattern.split_once(':') else {
         return true;
     };
@@ -142,17 +143,29 @@ fn matches_any(pattern: &str, catalogue: &Catalogue) -> bool {
     if !is_wild(pattern) {
         return catalogue.action(service, name).is_some();
     }
+    let candidates = match is_wild(service) {
+        true => found,
+        false => of_service(found, &service.to_ascii_lowercase()),
+    };
     let element = ActionElement::new(false, &[pattern.to_owned()]);
     let mut buffer = String::new();
-    let mut services = catalogue
-        .services()
-        .filter(|info| is_wild(service) || info.prefix.eq_ignore_ascii_case(service));
-    services.any(|info| {
-        let slot = element.slot(info.prefix);
-        catalogue
-            .actions(info.prefix)
-            .any(|action| element.matches(ActionName::fold(action.full_name, &mut buffer), slot))
+    candidates.iter().any(|allowed| {
+        let name = ActionName::fold(allowed.action.full_name, &mut buffer);
+        element.matches(name, element.slot(name.service))
     })
+}
+
+/// The actions of a service, of some that are by name.
+fn of_service<'f, 'c>(found: &'f [AllowedAction<'c>], service: &str) -> &'f [AllowedAction<'c>] {
+    let place = |allowed: &AllowedAction<'_>| {
+        let name = allowed.action.full_name.bytes();
+        name.take(service.len() + 1)
+            .cmp(service.bytes().chain([b':']))
+    };
+    let begin = found.partition_point(|allowed| place(allowed).is_lt());
+    let rest = found.get(begin..).unwrap_or_default();
+    let end = rest.partition_point(|allowed| place(allowed).is_eq());
+    rest.get(..end).unwrap_or_default()
 }
 
 /// The Regions that a statement is kept to.
