@@ -198,9 +198,10 @@ impl Catalogue {
         })
     }
 
-    /// Decodes what nobody has asked for yet: who is going to ask for everything may have it done meanwhile.
+    /// Decodes what nobody has asked for yet: who is going to ask for everything may have it done meanwhile. It
+    /// begins with the last: who asks in the services' order meets it half way.
     pub fn decode_all(&self) {
-        for service in 0..self.services.len() {
+        for service in (0..self.services.len()).rev() {
             self.decoded(service);
         }
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use retrial_replay::Assumptions;
+use retrial_replay::{Assumptions, PermissionGround};
 use retrial_storage::Store;
 use tracing::{debug, info, warn};
 
@@ -33,9 +33,36 @@ const MINUTES_A_DAY: u32 = 24 * 60;
 /// Works what an output lacks.
 pub(crate) fn work(
     run: &Run<'_>,
-    (store, scratch): (&dyn Store, &Scratch),
+    place: (&dyn Store, &Scratch),
     options: Options,
 ) -> Result<Report, PipelineError> {
+    // What derivations stand on beside the calls is made while the first of them are read.
+    let (worked, ground) = rayon::join(
+        || work_calls(run, place, options),
+        || permission_ground(run),
+    );
+    let Some(mut work) = worked? else {
+        return Ok(Report::default());
+    };
+    if work.place.keeps_records {
+        work.end_shard()?;
+        return Ok(work.report);
+    }
+    let (report, _) = work.derive(ground)?;
+    Ok(report)
+}
+
+/// What permissions are derived from beside the calls, where anything is derived.
+pub(crate) fn permission_ground<'r>(run: &Run<'r>) -> Option<PermissionGround<'r>> {
+    run.derive.as_ref().map(|_| derive::ground_of(run.replayer))
+}
+
+/// Works the calls that an output lacks; `None` where it is a shard that was worked to its end before.
+fn work_calls<'r>(
+    run: &'r Run<'r>,
+    (store, scratch): (&'r dyn Store, &'r Scratch),
+    options: Options,
+) -> Result<Option<Work<'r>>, PipelineError> {
     let filter = run.filter.text();
     let output = match options.plan.shard {
         None => Output::claim(store, &filter)?,
@@ -45,7 +72,7 @@ pub(crate) fn work(
     let shard = output.header().shard.as_ref();
     if shard.is_some_and(|shard| shard.complete) {
         info!("the shard was worked to its end before");
-        return Ok(Report::default());
+        return Ok(None);
     }
     let mut work = Work::open(run, (output, scratch), &options)?;
     work.joins.retry.forget_due_folders();
@@ -53,12 +80,7 @@ pub(crate) fn work(
     work.go_ahead(options.plan)?;
     work.end()?;
     work.say_rejects();
-    if work.place.keeps_records {
-        work.end_shard()?;
-        return Ok(work.report);
-    }
-    let (report, _) = work.derive()?;
-    Ok(report)
+    Ok(Some(work))
 }
 
 /// A run at work.
@@ -480,7 +502,10 @@ impl<'r> Work<'r> {
 
     /// What is derived for the whole window, under the snapshot of now: the last of a run, for which nothing
     /// of what calls were joined to is needed any more.
-    pub(crate) fn derive(self) -> Result<(Report, Output<'r>), PipelineError> {
+    pub(crate) fn derive(
+        self,
+        ground: Option<PermissionGround<'r>>,
+    ) -> Result<(Report, Output<'r>), PipelineError> {
         let Work {
             place,
             mut output,
@@ -490,7 +515,7 @@ impl<'r> Work<'r> {
         } = self;
         drop(joins);
         let run = place.run;
-        let Some(options) = run.derive.clone() else {
+        let Some((options, ground)) = run.derive.clone().zip(ground) else {
             return Ok((report, output));
         };
         let derive = Derive {
@@ -501,7 +526,7 @@ impl<'r> Work<'r> {
             scratch: run.scratch,
             stop: Some(run.stop),
         };
-        let derived = derive::work(&derive, &mut output, place.scratch)?;
+        let derived = derive::work(&derive, &mut output, place.scratch, ground)?;
         report.rows.extend(&derived.rows);
         report.derived = derived;
         Ok((report, output))

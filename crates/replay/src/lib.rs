@@ -68,9 +68,9 @@ pub use outcome::Outcome;
 pub const EVALUATOR_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub use permissions::{
-    ActionSet, Covered, CoveredHour, MIN_WINDOW_DAYS, Permission, PermissionInputs,
-    PermissionOptions, PermissionReason, PermissionState, PermissionUses, RecordedWrite,
-    RecordedWrites, StatementUse, permissions,
+    ActionSet, Covered, CoveredHour, MIN_WINDOW_DAYS, Permission, PermissionGround,
+    PermissionInputs, PermissionOptions, PermissionReason, PermissionState, PermissionUses,
+    RecordedWrite, RecordedWrites, StatementUse, permissions,
 };
 pub use recorded::{Judgement, RecordedCall, RecordedRequest, Replayed};
 pub use recording::{RecordKind, Recording, Trail, Trails, TrailsProblem};

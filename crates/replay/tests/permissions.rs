@@ -14,9 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use bumpalo::Bump;
 use retrial_iam::{Catalogue, Scratch, Snapshot, SnapshotFile};
 use retrial_replay::{
-    Assumptions, Certainty, Covered, CoveredHour, Gather, Mapping, Outcome, PermissionInputs,
-    PermissionOptions, PermissionUses, RecordedCall, RecordedRequest, RecordedWrites, Recording,
-    Replayer, SeenCall, SessionKnowledge, Trails, Verdict, permissions,
+    Assumptions, Certainty, Covered, CoveredHour, Gather, Mapping, Outcome, PermissionGround,
+    PermissionInputs, PermissionOptions, PermissionUses, RecordedCall, RecordedRequest,
+    RecordedWrites, Replayer, SeenCall, SessionKnowledge, Trails, Verdict, permissions,
 };
 use serde_json::{Value, json};
 
@@ -592,7 +592,7 @@ fn found(world: &World, calls: &[Asked]) -> (BTreeMap<Key, Said>, BTreeSet<usize
         covered: &covered,
         writes: &RecordedWrites::default(),
         trails: &Trails::of(&snapshot).0,
-        recording: &Recording::new(&mapping),
+        ground: &PermissionGround::of(&snapshot, &mapping, Catalogue::bundled()),
         options: PermissionOptions {
             min_window_days: u64::try_from(MIN_WINDOW).unwrap(),
             assume_multi_region: false,

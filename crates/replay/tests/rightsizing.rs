@@ -16,10 +16,11 @@ use bumpalo::Bump;
 use retrial_iam::{Catalogue, PolicyKind, Scratch, Severity, Snapshot, SnapshotFile, lint};
 use retrial_replay::{
     Assumptions, Certainty, Covered, CoveredHour, Gather, Mapping, MineConditions, NoProposal,
-    Outcome, PermissionInputs, PermissionOptions, PermissionStates, PermissionUses, Proposal,
-    RecordedCall, RecordedRequest, RecordedWrites, Recording, Replayer, RightsizingEvidence,
-    RightsizingInputs, RightsizingMode, SeenCall, SessionKnowledge, SharedPolicies, StatementEdit,
-    StatementReason, Trails, Verdict, permissions, propose, propose_shared,
+    Outcome, PermissionGround, PermissionInputs, PermissionOptions, PermissionStates,
+    PermissionUses, Proposal, RecordedCall, RecordedRequest, RecordedWrites, Replayer,
+    RightsizingEvidence, RightsizingInputs, RightsizingMode, SeenCall, SessionKnowledge,
+    SharedPolicies, StatementEdit, StatementReason, Trails, Verdict, permissions, propose,
+    propose_shared,
 };
 use serde_json::{Value, json};
 
@@ -369,14 +370,10 @@ fn see<'s>(
     resources.see(&seen);
 }
 
-/// Both take a while to make.
-fn mapping() -> &'static (Mapping, Recording) {
-    static MAPPING: OnceLock<(Mapping, Recording)> = OnceLock::new();
-    MAPPING.get_or_init(|| {
-        let mapping = Mapping::bundled(Catalogue::bundled()).unwrap();
-        let recording = Recording::new(&mapping);
-        (mapping, recording)
-    })
+/// It takes a while to make.
+fn mapping() -> &'static Mapping {
+    static MAPPING: OnceLock<Mapping> = OnceLock::new();
+    MAPPING.get_or_init(|| Mapping::bundled(Catalogue::bundled()).unwrap())
 }
 
 /// What is asked for.
@@ -409,7 +406,7 @@ fn made<R>(
     make: &dyn Fn(&RightsizingInputs<'_, '_>) -> R,
 ) -> R {
     let catalogue = Catalogue::bundled();
-    let (mapping, recording) = mapping();
+    let mapping = mapping();
     let replayer = Replayer::new(catalogue, mapping, snapshot, Assumptions::Named);
     let fresh = || {
         (
@@ -449,7 +446,7 @@ fn made<R>(
         covered: &covered,
         writes: &RecordedWrites::default(),
         trails: &Trails::of(snapshot).0,
-        recording,
+        ground: &PermissionGround::of(snapshot, mapping, catalogue),
         options: PermissionOptions {
             min_window_days: 30,
             assume_multi_region: false,

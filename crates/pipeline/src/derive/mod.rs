@@ -28,9 +28,9 @@ use bumpalo::Bump;
 use retrial_cloudtrail::{Day, Timestamp};
 use retrial_replay::{
     Assumptions, EVALUATOR_VERSION, Escalations, FindingBasis, FindingEvidence, FindingReport,
-    Gather, MIN_WINDOW_DAYS, Occasion, Permission, PermissionEvidence, PermissionInputs,
-    PermissionOptions, PermissionState, PermissionUses, Recording, Replayer, SeenCall, Trails,
-    permissions,
+    Gather, MIN_WINDOW_DAYS, Occasion, Permission, PermissionEvidence, PermissionGround,
+    PermissionInputs, PermissionOptions, PermissionState, PermissionUses, Replayer, SeenCall,
+    Trails, permissions,
 };
 use retrial_storage::{Store, complete_all};
 use retrial_tables::{ActionSetRow, ActionSets, Decisions, PermissionRow, Permissions, Table};
@@ -108,16 +108,32 @@ pub fn derive(derive: &Derive<'_>, store: &dyn Store) -> Result<Derived, Pipelin
         .num_threads(derive.threads)
         .build()?;
     let scratch = Scratch::new(derive.scratch)?;
-    let mut output = Output::claim_existing(store)?;
-    output.clean()?;
-    pool.install(|| work(derive, &mut output, &scratch))
+    let claim = || {
+        let output = Output::claim_existing(store)?;
+        output.clean()?;
+        Ok::<_, PipelineError>(output)
+    };
+    pool.install(|| {
+        let (output, ground) = rayon::join(claim, || ground_of(derive.replayer));
+        work(derive, &mut output?, &scratch, ground)
+    })
+}
+
+/// What permissions stand on beside the calls.
+pub(crate) fn ground_of(replayer: Replayer<'_>) -> PermissionGround<'_> {
+    PermissionGround::of(
+        replayer.snapshot(),
+        replayer.mapping(),
+        replayer.catalogue(),
+    )
 }
 
 /// Derives the tables of an output that is claimed; in the pool that it is called in.
-pub(crate) fn work(
-    derive: &Derive<'_>,
+pub(crate) fn work<'s>(
+    derive: &Derive<'s>,
     output: &mut Output<'_>,
     scratch: &Scratch,
+    ground: PermissionGround<'s>,
 ) -> Result<Derived, PipelineError> {
     let files = output.files().to_vec();
     let Some(window) = AsOf::of(derive.options.as_of, &files) else {
@@ -145,14 +161,8 @@ pub(crate) fn work(
     let (trails, _) = Trails::of(snapshot);
     let catalogue = derive.replayer.catalogue();
     let of_calls = || {
-        let ((evidence, facts), recording) = rayon::join(
-            || {
-                let evidence = source.gather(stored::COLUMNS_OF_EVIDENCE, new);
-                (evidence, facts::read(&source))
-            },
-            || Recording::new(derive.replayer.mapping()),
-        );
-        let (evidence, (covered, writes)) = (evidence?, facts?);
+        let evidence = source.gather(stored::COLUMNS_OF_EVIDENCE, new)?;
+        let (covered, writes) = facts::read(&source)?;
         let inputs = PermissionInputs {
             snapshot,
             catalogue,
@@ -160,7 +170,7 @@ pub(crate) fn work(
             covered: &covered,
             writes: &writes,
             trails: &trails,
-            recording: &recording,
+            ground: &ground,
             options: PermissionOptions {
                 min_window_days: derive.options.min_window_days,
                 assume_multi_region: derive.options.assume_multi_region,
@@ -251,7 +261,6 @@ fn write_permissions(
     let mut seen = PermissionEvidence::default();
     let arena = Bump::new();
     let mut texts = KeptTexts::new(&arena);
-    let mut set_texts = KeptTexts::new(&arena);
     let mut rows = AsOfWriter::<Permissions>::new(scratch)?;
     let mut sets = AsOfWriter::<ActionSets>::new(scratch)?;
     permissions(
@@ -262,10 +271,11 @@ fn write_permissions(
             rows.add(permission_row(permission, &mut texts))
         },
         &mut |(name, actions)| {
+            let name = arena.alloc_str(name);
             for action in actions {
                 sets.add(ActionSetRow {
-                    action_set: set_texts.keep(name),
-                    action: set_texts.keep(action.full_name),
+                    action_set: name,
+                    action: action.full_name,
                     access_level: action.access_level.name(),
                 })?;
             }

@@ -9,7 +9,7 @@ use std::fmt::Write;
 use retrial_iam::{Principal, PrincipalKind};
 use retrial_replay::{
     Covered, Gather, MineConditions, NeedState, NeededRequest, NoProposal, PermissionInputs,
-    PermissionOptions, PermissionStates, PermissionUses, Proposal, RecordedWrites, Recording,
+    PermissionOptions, PermissionStates, PermissionUses, Proposal, RecordedWrites,
     RightsizingEvidence, RightsizingInputs, RightsizingMode, SeenCall, Trails, permission_set_of,
     permission_sets, permissions, propose, propose_set, propose_shared,
 };
@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::pass::Source;
 use super::stored::{COLUMNS, COLUMNS_OF_A_REPLAY};
-use super::{AsOf, Derive, facts};
+use super::{AsOf, Derive, facts, ground_of};
 use crate::analyze::PipelineError;
 use crate::filter::Filter;
 use crate::manifest::{Manifest, ManifestFile};
@@ -316,7 +316,7 @@ impl Pass<'_, '_> {
             covered: &covered,
             writes: &writes,
             trails: &Trails::of(snapshot).0,
-            recording: &Recording::new(replayer.mapping()),
+            ground: &ground_of(replayer),
             options: PermissionOptions {
                 min_window_days: self.min_window_days,
                 assume_multi_region: self.asked.derive.options.assume_multi_region,

@@ -27,7 +27,7 @@ use crate::scratch::Scratch;
 use crate::sessions::SessionFiles;
 use crate::slice::Failure;
 use crate::stored_file::StoredFile;
-use crate::work::{Work, create};
+use crate::work::{Work, create, permission_ground};
 
 /// How much of a shard's file is copied at a time.
 const COPY_BYTES: u64 = 8 << 20;
@@ -80,7 +80,7 @@ fn merge(
     left_aside.for_each(|set_aside| work.report.set_aside.merge(set_aside));
     work.end()?;
     work.say_rejects();
-    let (report, mut output) = work.derive()?;
+    let (report, mut output) = work.derive(permission_ground(run))?;
     output.change(|manifest| manifest.header.merging = None)?;
     remove_shards(store)?;
     Ok(report)

@@ -32,11 +32,7 @@ pub(super) struct Account<'i, 's> {
 }
 
 impl<'i, 's> Account<'i, 's> {
-    pub(super) fn new(
-        inputs: &PermissionInputs<'i, 's>,
-        principals: &[&'s Principal],
-        actions: usize,
-    ) -> Self {
+    pub(super) fn new(inputs: &PermissionInputs<'i, 's>, principals: &[&'s Principal]) -> Self {
         let account = principals
             .first()
             .map_or("", |principal| &*principal.account);
@@ -44,10 +40,10 @@ impl<'i, 's> Account<'i, 's> {
             observer: Observer::new(
                 account,
                 (inputs.covered, inputs.writes),
-                (inputs.trails, inputs.recording),
+                (inputs.trails, &inputs.ground.recorded),
                 inputs.options,
             ),
-            observed: vec![None; actions],
+            observed: vec![None; inputs.ground.actions.len()],
             limits: Vec::new(),
             rests: FxHashMap::default(),
             alike: FxHashMap::default(),
@@ -109,6 +105,7 @@ impl<'s> Account<'_, 's> {
         actions: &Actions<'s>,
     ) -> Result<Window, PermissionReason> {
         let found = actions.get(action).ok_or(PermissionReason::UnknownAction)?;
+        let found = (action, found);
         let reach = Reach {
             regions: statement.regions.as_deref(),
             passed_to: statement.passed_to.as_deref(),

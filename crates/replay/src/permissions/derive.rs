@@ -12,13 +12,14 @@ use rustc_hash::FxHashMap;
 use super::account::{Account, RestKey};
 use super::documents::{Actions, Documents, Statement};
 use super::evidence::{Evidence, Shown};
+use super::ground::PermissionGround;
 use super::observed::{Covered, RecordedWrites};
 use super::rest::{ActionSets, Alike, Rest, service_of};
 use super::row::{Row, Subject};
 use super::standing::{Found, Seen, Standing};
 use super::uses::{PermissionUses, PrincipalUses};
 use super::{Permission, PermissionReason, PermissionState};
-use crate::recording::{Recording, Trails};
+use crate::recording::Trails;
 
 /// What the permissions of a snapshot are derived from.
 #[derive(Clone, Copy)]
@@ -35,8 +36,8 @@ pub struct PermissionInputs<'i, 's> {
     pub writes: &'i RecordedWrites,
     /// What trails record.
     pub trails: &'i Trails,
-    /// Which records show an action.
-    pub recording: &'i Recording,
+    /// What follows from snapshot, mapping and catalogue alone.
+    pub ground: &'i PermissionGround<'s>,
     /// Since when, at least, and what is assumed.
     pub options: PermissionOptions,
 }
@@ -59,17 +60,17 @@ pub struct PermissionOptions {
 pub const MIN_WINDOW_DAYS: u64 = 90;
 
 /// A set of actions that rows stand for, and its name.
-pub type ActionSet<'a> = (&'a str, &'a [Action<'a>]);
+pub type ActionSet<'a, 'c> = (&'a str, &'a [Action<'c>]);
 
 /// Derives the permissions, in the order of the table; then hands over the sets of actions that they name, in
 /// the order of their names.
 ///
 /// # Errors
 /// Those of the two functions.
-pub fn permissions<E>(
-    inputs: &PermissionInputs<'_, '_>,
+pub fn permissions<'s, E>(
+    inputs: &PermissionInputs<'_, 's>,
     permission: &mut dyn FnMut(&Permission<'_>) -> Result<(), E>,
-    action_set: &mut dyn FnMut(ActionSet<'_>) -> Result<(), E>,
+    action_set: &mut dyn FnMut(ActionSet<'_, 's>) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut deriver = Deriver::new(inputs);
     let mut principals: Vec<&Principal> = inputs
@@ -79,7 +80,7 @@ pub fn permissions<E>(
         .collect();
     principals.sort_by_key(|principal| (&*principal.account, &*principal.arn));
     for of_account in principals.chunk_by(|left, right| left.account == right.account) {
-        let mut account = Account::new(inputs, of_account, deriver.actions.len());
+        let mut account = Account::new(inputs, of_account);
         for principal in of_account {
             let mut rows = deriver.principal(&mut account, principal);
             rows.sort_by(Row::order);
@@ -90,7 +91,7 @@ pub fn permissions<E>(
     }
     for (name, set) in &deriver.sets.by_name {
         let set = set.iter();
-        let actions: Vec<Action<'_>> = set
+        let actions: Vec<Action<'s>> = set
             .filter_map(|action| deriver.actions.get(*action))
             .collect();
         action_set((name, &actions))?;
@@ -101,7 +102,7 @@ pub fn permissions<E>(
 /// Derives, principal by principal.
 pub(super) struct Deriver<'d, 's> {
     pub(super) inputs: &'d PermissionInputs<'d, 's>,
-    pub(super) actions: Actions<'s>,
+    pub(super) actions: &'d Actions<'s>,
     documents: Documents<'s>,
     sets: ActionSets,
     texts: FxHashMap<u32, &'d str>,
@@ -111,8 +112,8 @@ pub(super) struct Deriver<'d, 's> {
 impl<'d, 's> Deriver<'d, 's> {
     fn new(inputs: &'d PermissionInputs<'d, 's>) -> Self {
         Self {
-            actions: Actions::of(inputs.catalogue),
-            documents: Documents::default(),
+            actions: &inputs.ground.actions,
+            documents: inputs.ground.documents.clone(),
             sets: ActionSets::default(),
             texts: inputs.uses.texts(),
             now: inputs.options.now,
@@ -127,7 +128,7 @@ impl<'d, 's> Deriver<'d, 's> {
     ) -> Vec<Row<'d>> {
         let none = PrincipalUses::default();
         let uses = self.inputs.uses.of_principal(&principal.arn);
-        let evidence = Evidence::of(uses, &self.texts, &self.actions);
+        let evidence = Evidence::of(uses, &self.texts, self.actions);
         let limits = self.inputs.snapshot.limits_of(principal);
         let limits = account.limits_of(limits, self.actions.len());
         let idle = match uses.unwrap_or(&none).seen {
@@ -152,7 +153,7 @@ impl<'d, 's> Deriver<'d, 's> {
                 told,
             };
             let place = std::ptr::from_ref::<CompiledPolicy>(policy).addr();
-            let expanded = (self.inputs.catalogue, &self.actions);
+            let expanded = (self.inputs.catalogue, self.actions);
             let statements = self.documents.expand(policy, expanded);
             for statement in statements.iter() {
                 let number = self.inputs.uses.number(&attached.id);
@@ -201,7 +202,7 @@ impl<'d, 's> Deriver<'d, 's> {
             if shown.used.is_some() {
                 found.state = PermissionState::Used;
                 (found.reason, found.last) = (None, None);
-                found.window = account.observe(*action, statement, &self.actions).ok();
+                found.window = account.observe(*action, statement, self.actions).ok();
             }
             let used = shown.used.or(shown.undetermined);
             let subject = Subject::action(self.actions.name(*action), 1);
@@ -234,7 +235,7 @@ impl<'d, 's> Deriver<'d, 's> {
             let left = rest.actions.len() - apart;
             if left > 0 {
                 let subject = Subject {
-                    service: Some(rest.service(&self.actions)),
+                    service: Some(rest.service(self.actions)),
                     action: None,
                     actions: left as u64,
                     set: Some(Rc::clone(&rest.set)),
@@ -292,7 +293,7 @@ impl<'d, 's> Deriver<'d, 's> {
         let groups = groups.into_iter();
         let rest = |((_, found), actions): ((&str, Found), Vec<u32>)| Rest {
             found,
-            set: self.sets.name(&actions, &self.actions),
+            set: self.sets.name(&actions, self.actions),
             actions: actions.into(),
         };
         groups.map(rest).collect()
@@ -324,7 +325,7 @@ impl<'d, 's> Deriver<'d, 's> {
                 found,
                 set: Rc::clone(
                     one.set
-                        .get_or_init(|| self.sets.name(&one.actions, &self.actions)),
+                        .get_or_init(|| self.sets.name(&one.actions, self.actions)),
                 ),
                 actions: Rc::clone(&one.actions),
             },
@@ -334,7 +335,7 @@ impl<'d, 's> Deriver<'d, 's> {
                 actions.sort_unstable();
                 Rest {
                     found,
-                    set: self.sets.name(&actions, &self.actions),
+                    set: self.sets.name(&actions, self.actions),
                     actions: actions.into(),
                 }
             }

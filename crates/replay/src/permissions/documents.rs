@@ -1,8 +1,8 @@
 //! Documents, expanded into the catalogue's actions: once per content, not once per principal.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
-use retrial_iam::{Action, Allowance, Catalogue, CompiledPolicy};
+use retrial_iam::{Action, Allowance, Catalogue, CompiledPolicy, PrincipalKind, Snapshot};
 use rustc_hash::FxHashMap;
 
 /// All actions of the catalogue, by number in the order of their names.
@@ -19,6 +19,10 @@ impl<'c> Actions<'c> {
 
     pub(crate) fn len(&self) -> usize {
         self.actions.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Action<'c>> {
+        self.actions.iter().copied()
     }
 
     pub(crate) fn get(&self, number: u32) -> Option<Action<'c>> {
@@ -91,24 +95,48 @@ impl<'s> Statement<'s> {
 ///
 /// # Memory
 /// 4 bytes for each action of each document kept, up to [`KEPT_ACTIONS`]; then all are forgotten.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Documents<'s> {
-    expanded: FxHashMap<*const CompiledPolicy, Rc<Vec<Statement<'s>>>>,
+    expanded: FxHashMap<usize, Arc<Vec<Statement<'s>>>>,
     kept: usize,
 }
 
 /// Some hundred documents that allow everything.
 pub(crate) const KEPT_ACTIONS: usize = 4 << 20;
 
+/// What is expanded before it is asked for, a megabyte: it is kept while records are read, which need memory of their
+/// own.
+const READY_ACTIONS: usize = KEPT_ACTIONS / 16;
+
 impl<'s> Documents<'s> {
+    /// With those of a snapshot's principals, as many as are made ready.
+    pub(crate) fn of(
+        snapshot: &'s Snapshot,
+        (catalogue, actions): (&Catalogue, &Actions<'_>),
+    ) -> Self {
+        let mut documents = Self::default();
+        let principals = snapshot.principals();
+        let policies = principals
+            .filter(|principal| principal.kind != PrincipalKind::Root)
+            .flat_map(|principal| &principal.identity)
+            .flat_map(|attached| &attached.policy);
+        for policy in policies {
+            if documents.kept >= READY_ACTIONS {
+                break;
+            }
+            documents.expand(policy, (catalogue, actions));
+        }
+        documents
+    }
+
     pub(crate) fn expand(
         &mut self,
         policy: &'s CompiledPolicy,
         (catalogue, actions): (&Catalogue, &Actions<'_>),
-    ) -> Rc<Vec<Statement<'s>>> {
-        let place = std::ptr::from_ref(policy);
+    ) -> Arc<Vec<Statement<'s>>> {
+        let place = std::ptr::from_ref(policy).addr();
         if let Some(found) = self.expanded.get(&place) {
-            return Rc::clone(found);
+            return Arc::clone(found);
         }
         let allowances = policy.allowances(catalogue).into_iter();
         let statements: Vec<Statement<'s>> = allowances
@@ -123,8 +151,8 @@ impl<'s> Documents<'s> {
             self.kept = 0;
         }
         self.kept += size;
-        let statements = Rc::new(statements);
-        self.expanded.insert(place, Rc::clone(&statements));
+        let statements = Arc::new(statements);
+        self.expanded.insert(place, Arc::clone(&statements));
         statements
     }
 }

@@ -9,6 +9,7 @@ mod days;
 mod derive;
 mod documents;
 mod evidence;
+mod ground;
 mod observed;
 mod rest;
 mod row;
@@ -17,6 +18,7 @@ mod state;
 mod uses;
 
 pub use derive::{ActionSet, MIN_WINDOW_DAYS, PermissionInputs, PermissionOptions, permissions};
+pub use ground::PermissionGround;
 pub use observed::{Covered, CoveredHour, RecordedWrite, RecordedWrites};
 pub use state::{PermissionReason, PermissionState};
 pub use uses::{PermissionUses, StatementUse};

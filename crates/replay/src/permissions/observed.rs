@@ -9,8 +9,8 @@ use super::days::{DAY, Days};
 use super::rest::service_of;
 use super::{PermissionOptions, PermissionReason};
 use crate::recording::{
-    Events, RecordKind, Recording, Records, Selector, Trail, TrailWrite, Trails, changes_recording,
-    is_read_only, put_selectors, recorded_since,
+    Events, RecordKind, RecordedActions, Records, Selector, Trail, TrailWrite, Trails,
+    changes_recording, is_read_only, put_selectors, recorded_since,
 };
 
 /// What the log files of the window covered, out of the table `coverage`.
@@ -202,7 +202,7 @@ pub(crate) struct Window {
 
 /// What is known of the trails and the log files of one account.
 pub(crate) struct Observer<'o> {
-    recording: &'o Recording,
+    recorded_actions: &'o RecordedActions,
     covered: Option<&'o AccountCovered>,
     trails: Option<&'o [Trail]>,
     writes: &'o RecordedWrites,
@@ -252,13 +252,13 @@ impl<'o> Observer<'o> {
     pub(crate) fn new(
         account: &str,
         (covered, writes): (&'o Covered, &'o RecordedWrites),
-        (trails, recording): (&'o Trails, &'o Recording),
+        (trails, recorded_actions): (&'o Trails, &'o RecordedActions),
         options: PermissionOptions,
     ) -> Self {
         let trails = trails.of_account(account);
         let any = |trails: &[Trail]| trails.iter().any(|trail| trail.multi_region);
         Self {
-            recording,
+            recorded_actions,
             covered: covered.accounts.get(account),
             trails,
             writes,
@@ -276,7 +276,7 @@ impl<'o> Observer<'o> {
     /// Since when, and for how long, a use of the action would have been seen; or why it would not.
     pub(crate) fn observe(
         &self,
-        action: Action<'_>,
+        (number, action): (u32, Action<'_>),
         reach: Reach<'_>,
     ) -> Result<Window, PermissionReason> {
         let covered = self.covered.ok_or(PermissionReason::NoLogs)?;
@@ -285,9 +285,9 @@ impl<'o> Observer<'o> {
         }
         let service = service_of(action.full_name);
         let mut since = None;
-        for kind in self.recording.kinds(action) {
-            since =
-                since.max(self.recorded_once(covered, service, (kind, is_read_only(action)))?);
+        for kind in self.recorded_actions.kinds(number) {
+            let kind = (*kind, is_read_only(action));
+            since = since.max(self.recorded_once(covered, service, kind)?);
         }
         if action.full_name == "iam:PassRole" && !self.sees_passing(reach.passed_to) {
             return Err(PermissionReason::RecordedInPart);
@@ -369,7 +369,7 @@ impl<'o> Observer<'o> {
         passed_to.is_some_and(|services| {
             services.iter().all(|service| {
                 let prefix = service.split('.').next().unwrap_or_default();
-                self.recording.knows_service(prefix)
+                self.recorded_actions.knows_service(prefix)
             })
         })
     }

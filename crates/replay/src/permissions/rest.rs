@@ -17,6 +17,8 @@ pub(super) struct ActionSets {
     pub(super) by_name: BTreeMap<String, Vec<u32>>,
     /// The same the other way round: thousands of principals have the same few sets.
     names: FxHashMap<Vec<u32>, Rc<str>>,
+    /// What is hashed: in pieces of a name each it would take longer.
+    text: String,
 }
 
 impl ActionSets {
@@ -25,13 +27,12 @@ impl ActionSets {
         if let Some(name) = self.names.get(set) {
             return Rc::clone(name);
         }
-        let mut hash = Sha256::new();
+        self.text.clear();
         for action in set {
-            hash.update(actions.name(*action).as_bytes());
-            hash.update(b"\n");
+            self.text.push_str(actions.name(*action));
+            self.text.push('\n');
         }
-        let name: String = hash
-            .finalize()
+        let name: String = Sha256::digest(&self.text)
             .iter()
             .take(8)
             .map(|byte| format!("{byte:02x}"))

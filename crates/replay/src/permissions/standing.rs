@@ -110,7 +110,7 @@ impl<'d, 's> Deriver<'d, 's> {
         match account.blocks(limits, (action, self.actions.name(action))) {
             Some(Layer::Scp) => Seen::Blocked(PermissionReason::Scp),
             Some(_) => Seen::Blocked(PermissionReason::PermissionsBoundary),
-            None => Seen::Observed(account.observe(action, statement, &self.actions)),
+            None => Seen::Observed(account.observe(action, statement, self.actions)),
         }
     }
 

@@ -190,8 +190,52 @@ impl Recording {
         }
     }
 
+    /// The same of a list of actions, by their places in it.
+    pub(crate) fn of_actions<'c>(
+        self,
+        actions: impl Iterator<Item = Action<'c>>,
+    ) -> RecordedActions {
+        let mut numbers: FxHashMap<Vec<RecordKind>, usize> = FxHashMap::default();
+        let mut of_action = Vec::new();
+        for action in actions {
+            let next = numbers.len();
+            of_action.push(*numbers.entry(self.kinds(action)).or_insert(next));
+        }
+        let mut distinct: Vec<(usize, Vec<RecordKind>)> = numbers
+            .into_iter()
+            .map(|(kinds, number)| (number, kinds))
+            .collect();
+        distinct.sort_unstable();
+        RecordedActions {
+            of_action,
+            distinct: distinct.into_iter().map(|(_, kinds)| kinds).collect(),
+            services: self.services,
+        }
+    }
+}
+
+/// Which records show each of a list of actions.
+///
+/// # Memory
+/// Eight bytes for each action.
+#[derive(Debug)]
+pub(crate) struct RecordedActions {
+    /// For each action, which of `distinct` it has.
+    of_action: Vec<usize>,
+    distinct: Vec<Vec<RecordKind>>,
+    services: FxHashSet<&'static str>,
+}
+
+impl RecordedActions {
+    /// See [`Recording::kinds`]; none for a number that is no action's.
+    pub(crate) fn kinds(&self, action: u32) -> &[RecordKind] {
+        let of_action = self.of_action.get(action as usize);
+        let kinds = of_action.and_then(|number| self.distinct.get(*number));
+        kinds.map_or(&[], Vec::as_slice)
+    }
+
     /// Whether the operations of a service are known, and with them which of them ask for `iam:PassRole`.
-    pub fn knows_service(&self, service: &str) -> bool {
+    pub(crate) fn knows_service(&self, service: &str) -> bool {
         self.services.contains(service)
     }
 }

@@ -77,7 +77,7 @@ impl PermissionStates {
     }
 
     /// Takes in a set of actions that permissions name; after all of them.
-    pub fn set(&mut self, (name, actions): ActionSet<'_>) {
+    pub fn set(&mut self, (name, actions): ActionSet<'_, '_>) {
         if let Some(set) = self.sets.get_mut(name) {
             let names = actions.iter().map(|action| action.full_name.to_owned());
             *set = names.collect();

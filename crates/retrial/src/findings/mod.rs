@@ -230,41 +230,43 @@ fn exclusions(path: Option<&Path>) -> Result<Exclusions, ProgramError> {
     })
 }
 
-/// What is made while a snapshot is read.
+/// What is made beside a snapshot.
 pub(crate) struct Beside {
     pub(crate) mapping: Mapping,
     /// None where no findings are asked for.
     pub(crate) dead_statements: Vec<DeadStatement>,
 }
 
-/// Loads the mapping and, where findings are asked for of `iam`, looks for its dead statements while the snapshot
-/// is read; what is wrong with the snapshot is said first.
+/// Loads the mapping while a snapshot is read and, where findings are asked for of `iam`, its dead statements are
+/// looked for; what is wrong with the snapshot is said first.
 pub(crate) fn beside<S>(
     threads: usize,
     iam: Option<&Path>,
     read: impl FnOnce() -> Result<S, ProgramError>,
 ) -> Result<(S, Beside), ProgramError> {
-    let make = || -> Result<Beside, ProgramError> {
-        Ok(Beside {
-            mapping: Mapping::bundled(Catalogue::bundled())?,
-            dead_statements: iam.map_or(Ok(Vec::new()), dead_statements)?,
-        })
+    let load = || Mapping::bundled(Catalogue::bundled());
+    let read = || -> Result<_, ProgramError> {
+        Ok((read()?, iam.map_or(Ok(Vec::new()), dead_statements)?))
     };
-    if threads < 2 {
-        return Ok((read()?, make()?));
-    }
-    let (read, made) = thread::scope(|scope| {
-        let making = scope.spawn(make);
-        let read = read();
-        let made = making.join();
-        (read, made.unwrap_or_else(|panic| resume_unwind(panic)))
-    });
-    // All that wildcards stand for is asked for once findings are derived: whatever waits for a disk until then
-    // leaves time to decode it.
-    if iam.is_some() {
+    let (read, mapping) = match threads {
+        0 | 1 => (read(), load()),
+        _ => thread::scope(|scope| {
+            let loading = scope.spawn(load);
+            let read = read();
+            let mapping = loading.join();
+            (read, mapping.unwrap_or_else(|panic| resume_unwind(panic)))
+        }),
+    };
+    // All that wildcards stand for is asked for once findings are derived.
+    if iam.is_some() && threads > 1 {
         thread::spawn(|| Catalogue::bundled().decode_all());
     }
-    Ok((read?, made?))
+    let (read, dead_statements) = read?;
+    let beside = Beside {
+        mapping: mapping?,
+        dead_statements,
+    };
+    Ok((read, beside))
 }
 
 /// The statements of a snapshot that can apply to no request.
