@@ -16,7 +16,7 @@ use retrial_tables::{DecisionRow, UsageRow};
 
 use crate::analyze::PipelineError;
 use crate::dates::EventDate;
-use crate::merge::{SortedSource, merge};
+use crate::merge::{Joined, SortedSource, read_ahead};
 use crate::scratch::Scratch;
 use groups::Groups;
 use key::{Group, date_of, push_key};
@@ -118,14 +118,12 @@ impl<'s> UsageGroups<'s> {
         if self.spilled.is_empty() {
             return hand_over(&groups, self.caps, each);
         }
-        let mut chunk = Chunk {
+        let mut chunks = Chunks {
             caps: self.caps,
-            rows: Vec::new(),
-            bytes: 0,
-            each,
+            groups: self.merged(&groups)?,
+            next: None,
         };
-        self.merge(&groups, &mut |group| chunk.push(group))?;
-        chunk.hand_over()
+        read_ahead(|| chunks.next(), |chunk| hand_over_merged(&chunk, each))
     }
 
     /// The groups' memory.
@@ -202,20 +200,22 @@ impl<'s> UsageGroups<'s> {
         self.spilled.push(run.finish()?);
         if self.spilled.len() >= SPILLS_MERGED {
             let mut run = SpilledRun::new(self.scratch)?;
-            self.merge(&Groups::new(), &mut |(key, sums)| {
-                run.write(&key, (sums.counts, sums.event_id.as_deref()))
-            })?;
+            let none = Groups::new();
+            let mut merged = self.merged(&none)?;
+            while let Some((key, sums)) = merged.next()? {
+                run.write(&key, (sums.counts, sums.event_id.as_deref()))?;
+            }
+            drop(merged);
             self.spilled.push(run.finish()?);
         }
         Ok(())
     }
 
-    /// Merges all that was spilled and `groups`; equal keys come as one.
-    fn merge(
-        &mut self,
-        groups: &Groups,
-        each: &mut dyn FnMut(Summed) -> Result<(), PipelineError>,
-    ) -> Result<(), PipelineError> {
+    /// All that was spilled and `groups`, in order; equal keys come as one.
+    fn merged<'g>(&mut self, groups: &'g Groups) -> Result<Joined<'g, Summed>, PipelineError>
+    where
+        's: 'g,
+    {
         let scratch = self.scratch;
         let mut sources: Vec<SortedSource<'_, Summed>> = Vec::new();
         for mut file in self.spilled.drain(..) {
@@ -231,19 +231,13 @@ impl<'s> UsageGroups<'s> {
         sources.push(Box::new(
             in_memory.filter_map(move |number| summed(groups, number, &mut key).map(Ok)),
         ));
-        let mut last: Option<Summed> = None;
-        merge(sources, |(key, sums)| {
-            match &mut last {
-                Some((last_key, last_sums)) if *last_key == key => last_sums.add(sums),
-                _ => {
-                    if let Some(done) = last.replace((key, sums)) {
-                        each(done)?;
-                    }
-                }
+        Joined::new(sources, |(last, sums), (key, more)| {
+            if *last != key {
+                return Some((key, more));
             }
-            Ok(())
-        })?;
-        last.map_or(Ok(()), each)
+            sums.add(more);
+            None
+        })
     }
 }
 
@@ -318,54 +312,54 @@ impl<'s> SpilledRun<'s> {
     }
 }
 
-/// Groups of one date on their way out.
-struct Chunk<'e> {
+/// Merged groups, those of one date that are handed over together.
+struct Chunks<'g> {
     caps: Caps,
-    rows: Vec<Summed>,
-    bytes: usize,
-    each: EachChunk<'e>,
+    groups: Joined<'g, Summed>,
+    /// What the last chunk had no room for.
+    next: Option<Summed>,
 }
 
-impl Chunk<'_> {
-    fn push(&mut self, group: Summed) -> Result<(), PipelineError> {
-        let date = date_of(&group.0);
-        let full = self.rows.len() >= self.caps.chunk_rows || self.bytes >= CHUNK_BYTES;
-        if full
-            || self
-                .rows
-                .last()
-                .is_some_and(|(last, _)| date_of(last) != date)
-        {
-            self.hand_over()?;
+impl Chunks<'_> {
+    /// The next one; empty at the end.
+    fn next(&mut self) -> Result<Vec<Summed>, PipelineError> {
+        let mut chunk: Vec<Summed> = Vec::new();
+        let mut bytes = 0;
+        loop {
+            let group = match self.next.take() {
+                Some(group) => Some(group),
+                None => self.groups.next()?,
+            };
+            let Some(group) = group else {
+                return Ok(chunk);
+            };
+            let is_full = chunk.len() >= self.caps.chunk_rows || bytes >= CHUNK_BYTES;
+            let last = chunk.last();
+            if last.is_some_and(|(last, _)| is_full || date_of(last) != date_of(&group.0)) {
+                self.next = Some(group);
+                return Ok(chunk);
+            }
+            bytes += group.0.len();
+            chunk.push(group);
         }
-        self.bytes += group.0.len();
-        self.rows.push(group);
-        Ok(())
     }
+}
 
-    fn hand_over(&mut self) -> Result<(), PipelineError> {
-        let Some((first, _)) = self.rows.first() else {
-            return Ok(());
-        };
-        let date = date_of(first);
-        let groups: Vec<_> = self
-            .rows
-            .iter()
-            .map(|(key, _)| Group::of_key(key))
-            .collect();
-        let rows: Vec<UsageRow<'_>> = groups
-            .iter()
-            .zip(&self.rows)
-            .map(|(group, (_, sums))| {
-                let sums = (sums.counts, sums.event_id.as_deref());
-                group.borrowed().row(sums)
-            })
-            .collect();
-        (self.each)(date, &rows)?;
-        self.rows.clear();
-        self.bytes = 0;
-        Ok(())
-    }
+/// Hands over the rows of a chunk.
+fn hand_over_merged(chunk: &[Summed], each: EachChunk<'_>) -> Result<(), PipelineError> {
+    let Some((first, _)) = chunk.first() else {
+        return Ok(());
+    };
+    let groups: Vec<_> = chunk.iter().map(|(key, _)| Group::of_key(key)).collect();
+    let rows: Vec<UsageRow<'_>> = groups
+        .iter()
+        .zip(chunk)
+        .map(|(group, (_, sums))| {
+            let sums = (sums.counts, sums.event_id.as_deref());
+            group.borrowed().row(sums)
+        })
+        .collect();
+    each(date_of(first), &rows)
 }
 
 #[cfg(test)]

@@ -14,12 +14,15 @@ use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::spilled::Spilled;
 use crate::analyze::PipelineError;
-use crate::merge::{SortedSource, merge};
+use crate::merge::{Joined, SortedSource, read_ahead};
 use crate::scratch::Scratch;
 
 /// What the needs in memory may come to. A window whose needs all fit writes none of them and meets each again: a
 /// slice, which is gone when needs are looked at, takes more.
 const HELD_BYTES: usize = 16 << 20;
+
+/// Needs that are read ahead, at most, while those before them are looked at.
+const READ_AHEAD: usize = 1_024;
 
 /// What a need costs beside its texts, as estimated.
 const NEED_BYTES: usize = 2 * size_of::<(Asked, Sums)>();
@@ -296,11 +299,25 @@ impl<'s> DistinctNeeds<'s> {
         Ok(())
     }
 
-    /// Gives all needs in order.
+    /// Gives all needs in order. The next ones are read while one is looked at.
     pub(crate) fn finish(
-        mut self,
+        self,
         mut each: impl FnMut(DistinctNeed) -> Result<(), PipelineError>,
     ) -> Result<(), PipelineError> {
+        let mut in_order = self.in_order()?;
+        let portion = || {
+            let mut needs = Vec::with_capacity(READ_AHEAD);
+            while needs.len() < READ_AHEAD
+                && let Some(need) = in_order.next()?
+            {
+                needs.push(need);
+            }
+            Ok(needs)
+        };
+        read_ahead(portion, |needs| needs.into_iter().try_for_each(&mut each))
+    }
+
+    fn in_order(mut self) -> Result<Joined<'s, DistinctNeed>, PipelineError> {
         let scratch = self.scratch;
         let held = self.take_held();
         let mut sources: Vec<SortedSource<'_, DistinctNeed>> = Vec::new();
@@ -313,19 +330,13 @@ impl<'s> DistinctNeeds<'s> {
             })));
         }
         sources.push(Box::new(held.into_iter().map(Ok)));
-        let mut last: Option<DistinctNeed> = None;
-        merge(sources, |(asked, sums)| {
-            match &mut last {
-                Some((of, known)) if *of == asked => known.add(sums),
-                _ => {
-                    if let Some(done) = last.replace((asked, sums)) {
-                        each(done)?;
-                    }
-                }
+        Joined::new(sources, |(last, sums), (asked, more)| {
+            if *last != asked {
+                return Some((asked, more));
             }
-            Ok(())
-        })?;
-        last.map_or(Ok(()), each)
+            sums.add(more);
+            None
+        })
     }
 
     /// What is in memory, in order.

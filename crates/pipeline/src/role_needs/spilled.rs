@@ -3,14 +3,14 @@
 //! As JSON, writing and reading them cost more than checking them.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 
 use super::distinct::{Asked, Sample, Sums};
 
 /// What can be written to a scratch file of this run, and read back from it.
 pub(super) trait Spilled: Sized {
     fn write(&self, out: &mut impl Write) -> io::Result<()>;
-    fn read(from: &mut impl Read) -> io::Result<Self>;
+    fn read(from: &mut impl BufRead) -> io::Result<Self>;
 }
 
 fn bytes<const N: usize>(from: &mut impl Read) -> io::Result<[u8; N]> {
@@ -24,7 +24,7 @@ impl Spilled for u64 {
         out.write_all(&self.to_le_bytes())
     }
 
-    fn read(from: &mut impl Read) -> io::Result<Self> {
+    fn read(from: &mut impl BufRead) -> io::Result<Self> {
         bytes(from).map(Self::from_le_bytes)
     }
 }
@@ -34,7 +34,7 @@ impl Spilled for i64 {
         out.write_all(&self.to_le_bytes())
     }
 
-    fn read(from: &mut impl Read) -> io::Result<Self> {
+    fn read(from: &mut impl BufRead) -> io::Result<Self> {
         bytes(from).map(Self::from_le_bytes)
     }
 }
@@ -44,7 +44,7 @@ impl Spilled for bool {
         out.write_all(&[u8::from(*self)])
     }
 
-    fn read(from: &mut impl Read) -> io::Result<Self> {
+    fn read(from: &mut impl BufRead) -> io::Result<Self> {
         bytes(from).map(|[byte]| byte == 1)
     }
 }
@@ -55,8 +55,15 @@ impl Spilled for String {
         out.write_all(self.as_bytes())
     }
 
-    fn read(from: &mut impl Read) -> io::Result<Self> {
+    fn read(from: &mut impl BufRead) -> io::Result<Self> {
         let length = u64::read(from)?;
+        // Nearly all lie in the buffer whole.
+        let place = usize::try_from(length).map_err(io::Error::other)?;
+        if let Some(text) = from.fill_buf()?.get(..place) {
+            let text = str::from_utf8(text).map_err(io::Error::other)?.to_owned();
+            from.consume(place);
+            return Ok(text);
+        }
         let mut text = String::new();
         from.take(length).read_to_string(&mut text)?;
         match text.len() as u64 == length {
@@ -72,7 +79,7 @@ impl<T: Spilled> Spilled for Option<T> {
         self.iter().try_for_each(|value| value.write(out))
     }
 
-    fn read(from: &mut impl Read) -> io::Result<Self> {
+    fn read(from: &mut impl BufRead) -> io::Result<Self> {
         match bool::read(from)? {
             true => T::read(from).map(Some),
             false => Ok(None),
@@ -86,7 +93,7 @@ impl<T: Spilled> Spilled for Vec<T> {
         self.iter().try_for_each(|value| value.write(out))
     }
 
-    fn read(from: &mut impl Read) -> io::Result<Self> {
+    fn read(from: &mut impl BufRead) -> io::Result<Self> {
         let length = u64::read(from)?;
         (0..length).map(|_| T::read(from)).collect()
     }
@@ -98,7 +105,7 @@ impl<T: Spilled + Ord> Spilled for BTreeSet<T> {
         self.iter().try_for_each(|value| value.write(out))
     }
 
-    fn read(from: &mut impl Read) -> io::Result<Self> {
+    fn read(from: &mut impl BufRead) -> io::Result<Self> {
         Vec::read(from).map(Self::from_iter)
     }
 }
@@ -109,7 +116,7 @@ impl<A: Spilled, B: Spilled> Spilled for (A, B) {
         self.1.write(out)
     }
 
-    fn read(from: &mut impl Read) -> io::Result<Self> {
+    fn read(from: &mut impl BufRead) -> io::Result<Self> {
         Ok((A::read(from)?, B::read(from)?))
     }
 }
@@ -124,7 +131,7 @@ macro_rules! spilled {
                 Ok(())
             }
 
-            fn read(from: &mut impl Read) -> io::Result<Self> {
+            fn read(from: &mut impl BufRead) -> io::Result<Self> {
                 $(let $field = Spilled::read(from)?;)*
                 Ok(Self { $($field),* })
             }
