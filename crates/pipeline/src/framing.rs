@@ -146,9 +146,11 @@ pub(crate) fn read_round<'f>(
     arenas: &'f mut [Bump],
 ) -> Vec<FramedPart<'f>> {
     let workers = Workers::<ReadWorker>::default();
+    // A file at a time: whoever has none left waits for one at most.
     files
         .par_iter_mut()
         .zip(arenas.par_iter_mut())
+        .with_max_len(1)
         .map(|(file, arena)| workers.with(|worker| read_part(reading, worker, file, arena)))
         .collect()
 }

@@ -99,9 +99,11 @@ pub(crate) fn decide_round<'f, 'x>(
     arenas: &'f mut [Bump],
 ) -> Vec<FilePart<'f>> {
     let workers = Workers::<Worker<'f, 'x>>::default();
+    // A file at a time: whoever has none left waits for one at most.
     framed
         .into_par_iter()
         .zip(arenas.par_iter_mut())
+        .with_max_len(1)
         .map(|(framed, arena)| {
             workers.with(|worker| decide_part((run, known), worker, framed, arena))
         })
