@@ -150,6 +150,11 @@ impl<'r> Finished<'r> {
         Ok(())
     }
 
+    fn append(&mut self, mut other: Self) {
+        self.files.append(&mut other.files);
+        self.uploads.append(&mut other.uploads);
+    }
+
     fn into_files(mut self) -> Result<Vec<FinishedFile>, PipelineError> {
         self.complete()?;
         Ok(self.files)
@@ -183,20 +188,21 @@ impl<'r> Batch<'r> {
         let DayFiles {
             decisions, usage, ..
         } = files;
-        // Groups are one thread's: the others encode meanwhile.
-        let (encoded, grouped) = rayon::join(
-            || decisions.write(self.place, &rows.decisions),
+        let place = self.place;
+        // Groups, and tables of few rows, are one thread's: the others encode meanwhile.
+        let (encoded, others) = rayon::join(
+            || decisions.write(place, &rows.decisions),
             || {
-                let mut rows = rows.decisions.iter();
-                rows.try_for_each(|(date, row)| usage.add(*date, row))
+                let mut of_usage = rows.decisions.iter();
+                of_usage.try_for_each(|(date, row)| usage.add(*date, row))?;
+                files.sessions.write(place, &rows.sessions)?;
+                files.changes.write(place, &rows.changes)?;
+                files.needs.write(place, &rows.needs)?;
+                files.rejects.write(place, &rows.rejects)
             },
         );
-        grouped?;
-        encoded?;
-        files.sessions.write(self.place, &rows.sessions)?;
-        files.changes.write(self.place, &rows.changes)?;
-        files.needs.write(self.place, &rows.needs)?;
-        files.rejects.write(self.place, &rows.rejects)
+        others?;
+        encoded
     }
 
     /// Adds what a whole file covers.
@@ -220,11 +226,20 @@ impl<'r> Batch<'r> {
         let place = self.place;
         let mut finished = Finished::new(place.store);
         for (delivery, files) in self.parts {
-            files.decisions.finish(&mut finished)?;
-            files.sessions.finish(&mut finished)?;
-            files.changes.finish(&mut finished)?;
-            files.needs.finish(&mut finished)?;
-            write_usage(place, delivery, files.usage, &mut finished)?;
+            let mut usage = Finished::new(place.store);
+            // The groups of `usage` are merged by one thread: the others end what is written.
+            let (merged, ended) = rayon::join(
+                || write_usage(place, delivery, files.usage, &mut usage),
+                || {
+                    files.decisions.finish(&mut finished)?;
+                    files.sessions.finish(&mut finished)?;
+                    files.changes.finish(&mut finished)?;
+                    files.needs.finish(&mut finished)
+                },
+            );
+            ended?;
+            merged?;
+            finished.append(usage);
             files.rejects.finish(&mut finished)?;
         }
         let cells = self.coverage.into_cells();
