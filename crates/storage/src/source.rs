@@ -112,8 +112,8 @@ pub trait Source: Send + Sync {
     fn open(&self, key: &str) -> Result<Box<dyn Read + Send>, StorageError>;
 
     /// Says which files will be opened next, in about this order, with their sizes as listed. A source
-    /// that waits for a network fetches them ahead, as far as its memory for that goes; what was
-    /// announced before and is not among them is let go.
+    /// that waits for a network fetches them ahead, as far as its memory for that goes, and lets go what was
+    /// announced before and is not among them; one that waits for a disk has the system read them.
     fn announce(&self, _next: &[(&str, u64)]) {}
 
     /// The root, printable, for messages.

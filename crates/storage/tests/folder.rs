@@ -151,6 +151,26 @@ fn names_of_any_bytes_have_keys_of_their_own() {
     }
 }
 
+/// A hint is no reason to wait, nor to fail.
+#[cfg(unix)]
+#[test]
+fn announced_files_are_as_they_were() {
+    let folder = TempDir::new().unwrap();
+    write(folder.path(), "a/file.json", "content");
+    let made = std::process::Command::new("mkfifo")
+        .arg(folder.path().join("pipe"))
+        .status();
+    assert!(made.unwrap().success());
+    let source = FolderSource::open(folder.path()).unwrap();
+    let next = [("missing", 7), ("pipe", 7), ("a/file.json", 0), ("../x", 7)];
+    source.announce(&next);
+    source.announce(&next);
+    let mut content = String::new();
+    let mut file = source.open("a/file.json").unwrap();
+    file.read_to_string(&mut content).unwrap();
+    assert_eq!(content, "content");
+}
+
 #[cfg(unix)]
 #[test]
 fn links_are_followed_but_never_in_a_circle() {

@@ -2,21 +2,31 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
+#[cfg(target_os = "linux")]
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use super::walk::{Directly, Internal, Walk, folder_names};
+use crate::at_once::locked;
 use crate::error::StorageError;
 use crate::faults::Step;
 use crate::key;
 use crate::source::{Child, Children, Entry, Listing, Range, Source};
 
+/// What the system is asked to read before it is opened: the log files of a few slices. Larger ones it reads
+/// ahead by itself.
+const AHEAD_BYTES: u64 = 8 << 20;
+
 /// A folder with everything below it, or a single file.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct FolderSource {
     root: PathBuf,
     location: String,
     /// The key of a single file; `None` for a folder.
     single: Option<String>,
+    /// The last file that the system was asked to read.
+    asked: Mutex<Option<String>>,
 }
 
 impl FolderSource {
@@ -40,6 +50,7 @@ impl FolderSource {
             root: path.to_owned(),
             location,
             single,
+            asked: Mutex::default(),
         })
     }
 
@@ -58,7 +69,30 @@ impl FolderSource {
             )),
         }
     }
+
+    fn file(&self, key: &str) -> Result<File, StorageError> {
+        let path = self.path(key)?;
+        let failed = |cause| StorageError::io(Step::Open, key, cause);
+        // Looked at first: opening a pipe would wait for a writer for ever.
+        if !fs::metadata(&path).map_err(failed)?.is_file() {
+            return Err(StorageError::NotAFile {
+                key: key.to_owned(),
+            });
+        }
+        File::open(&path).map_err(failed)
+    }
 }
+
+/// Has the system read the first `bytes` of a file before anyone waits for them. It is a hint: where it is not
+/// taken, nothing is lost.
+#[cfg(target_os = "linux")]
+fn read_ahead(file: &File, bytes: u64) {
+    use rustix::fs::{Advice, fadvise};
+    let _ = fadvise(file, 0, NonZeroU64::new(bytes), Advice::WillNeed);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_ahead(_file: &File, _bytes: u64) {}
 
 impl Source for FolderSource {
     fn list(&self, range: &Range) -> Listing {
@@ -116,15 +150,28 @@ impl Source for FolderSource {
     }
 
     fn open(&self, key: &str) -> Result<Box<dyn Read + Send>, StorageError> {
-        let path = self.path(key)?;
-        let failed = |cause| StorageError::io(Step::Open, key, cause);
-        // Looked at first: opening a pipe would wait for a writer for ever.
-        if !fs::metadata(&path).map_err(failed)?.is_file() {
-            return Err(StorageError::NotAFile {
-                key: key.to_owned(),
-            });
+        Ok(Box::new(self.file(key)?))
+    }
+
+    fn announce(&self, next: &[(&str, u64)]) {
+        let mut asked = locked(&self.asked);
+        let is_last = |(key, _): &(&str, u64)| asked.as_deref() == Some(*key);
+        let new = next.iter().position(is_last).map_or(0, |last| last + 1);
+        let mut bytes: u64 = 0;
+        for (place, (key, size)) in next.iter().enumerate() {
+            bytes = bytes.saturating_add(*size);
+            if bytes > AHEAD_BYTES {
+                return;
+            }
+            if place < new {
+                continue;
+            }
+            // What cannot be opened is said when it is asked for.
+            if let Ok(file) = self.file(key) {
+                read_ahead(&file, *size);
+            }
+            *asked = Some((*key).to_owned());
         }
-        Ok(Box::new(File::open(&path).map_err(failed)?))
     }
 
     fn location(&self) -> &str {
