@@ -245,26 +245,26 @@ pub(crate) fn beside<S>(
     read: impl FnOnce() -> Result<S, ProgramError>,
 ) -> Result<(S, Beside), ProgramError> {
     let load = || Mapping::bundled(Catalogue::bundled());
-    let read = || -> Result<_, ProgramError> {
-        Ok((read()?, iam.map_or(Ok(Vec::new()), dead_statements)?))
-    };
-    let (read, mapping) = match threads {
-        0 | 1 => (read(), load()),
+    let look = || iam.map_or(Ok(Vec::new()), dead_statements);
+    // Of a small snapshot the mapping takes longest, of a large one the other two: the system shares them out.
+    let (read, mapping, dead_statements) = match threads {
+        0 | 1 => (read(), load(), look()),
         _ => thread::scope(|scope| {
-            let loading = scope.spawn(load);
+            let (loading, looking) = (scope.spawn(load), scope.spawn(look));
             let read = read();
-            let mapping = loading.join();
-            (read, mapping.unwrap_or_else(|panic| resume_unwind(panic)))
+            let mapping = loading.join().unwrap_or_else(|panic| resume_unwind(panic));
+            let found = looking.join().unwrap_or_else(|panic| resume_unwind(panic));
+            (read, mapping, found)
         }),
     };
     // All that wildcards stand for is asked for once findings are derived.
     if iam.is_some() && threads > 1 {
         thread::spawn(|| Catalogue::bundled().decode_all());
     }
-    let (read, dead_statements) = read?;
+    let read = read?;
     let beside = Beside {
         mapping: mapping?,
-        dead_statements,
+        dead_statements: dead_statements?,
     };
     Ok((read, beside))
 }
