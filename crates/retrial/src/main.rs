@@ -39,6 +39,10 @@ use crate::args::{Cli, Command};
 use crate::error::ProgramError;
 use crate::printer::Printer;
 
+/// Measured against others in the workspace's `Cargo.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// How the program ends. The numbers are part of its interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Exit {
