@@ -15,31 +15,60 @@ pub(super) struct Overlap<'t> {
     reached: Offsets,
 }
 
-#[derive(Clone, Copy)]
-struct Offsets([u64; WORDS]);
+/// A set of offsets. As a rule it has one or two, of a short text: whoever goes through it goes from one to
+/// the next.
+struct Offsets {
+    words: [u64; WORDS],
+    /// All words behind the first so many are empty.
+    used: usize,
+}
 
 impl Offsets {
-    fn contains(&self, offset: usize) -> bool {
-        self.0
-            .get(offset / 64)
-            .is_some_and(|word| word & (1 << (offset % 64)) != 0)
-    }
-
     fn insert(&mut self, offset: usize) {
-        if let Some(word) = self.0.get_mut(offset / 64) {
+        let place = offset / 64;
+        if let Some(word) = self.words.get_mut(place) {
             *word |= 1 << (offset % 64);
+            self.used = self.used.max(place + 1);
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.0.iter().all(|word| *word == 0)
+        self.words.iter().take(self.used).all(|word| *word == 0)
+    }
+
+    /// Takes 64 of them out.
+    fn take_word(&mut self, place: usize) -> u64 {
+        self.words.get_mut(place).map_or(0, std::mem::take)
+    }
+
+    /// The only one.
+    fn single(&self) -> Option<usize> {
+        let mut offsets = self.iter();
+        let single = offsets.next()?;
+        offsets.next().is_none().then_some(single)
+    }
+
+    /// In ascending order.
+    fn iter(&self) -> impl Iterator<Item = usize> {
+        let words = self.words.iter().take(self.used);
+        (0..).step_by(64).zip(words).flat_map(|(start, word)| {
+            let mut left = *word;
+            std::iter::from_fn(move || {
+                let offset = (left != 0).then(|| start + left.trailing_zeros() as usize);
+                left &= left.wrapping_sub(1);
+                offset
+            })
+        })
     }
 }
 
 impl<'t> Overlap<'t> {
     /// With `holes`, each `*` of `text` stands for any text.
     pub(super) fn new(text: &'t [u8], holes: bool) -> Overlap<'t> {
-        let mut reached = Offsets([0; WORDS]);
+        let mut reached = Offsets {
+            words: [0; WORDS],
+            used: 0,
+        };
         reached.insert(0);
         Overlap {
             text,
@@ -53,7 +82,8 @@ impl<'t> Overlap<'t> {
         if self.too_long {
             return;
         }
-        for byte in literal {
+        let behind = self.walk(literal);
+        for byte in literal.iter().skip(behind) {
             self.step(|found| found == *byte);
             if self.reached.is_empty() {
                 return;
@@ -71,8 +101,7 @@ impl<'t> Overlap<'t> {
     }
 
     pub(super) fn any_text(&mut self) {
-        let first =
-            (0..=self.text.len().min(MAX_TEXT)).find(|offset| self.reached.contains(*offset));
+        let first = self.reached.iter().next();
         if let Some(first) = first {
             for offset in first..=self.text.len().min(MAX_TEXT) {
                 self.reached.insert(offset);
@@ -80,40 +109,56 @@ impl<'t> Overlap<'t> {
         }
     }
 
-    pub(super) fn reaches_end(&mut self) -> bool {
-        self.too_long || {
-            self.leave_holes();
-            self.reached.contains(self.text.len())
-        }
+    /// Whether nothing but holes is left behind an offset: each may be empty.
+    pub(super) fn reaches_end(&self) -> bool {
+        let is_end = |offset: usize| {
+            let rest = self.text.get(offset..);
+            rest.is_some_and(|rest| rest.iter().all(|byte| self.is_hole(*byte)))
+        };
+        self.too_long || self.reached.iter().any(is_end)
+    }
+
+    /// Goes on from a single offset as far as the text has no hole and agrees: how many bytes of the literal are
+    /// behind it then.
+    fn walk(&mut self, literal: &[u8]) -> usize {
+        let Some(offset) = self.reached.single() else {
+            return 0;
+        };
+        let text = self.text.get(offset..).unwrap_or_default();
+        let agrees = |(byte, found): &(&u8, &u8)| byte == found && !self.is_hole(**found);
+        let length = literal.iter().zip(text).take_while(agrees).count();
+        self.reached.take_word(offset / 64);
+        self.reached.insert(offset + length);
+        length
     }
 
     fn is_hole(&self, byte: u8) -> bool {
         self.holes && byte == b'*'
     }
 
-    /// A hole may be empty, or end here.
-    fn leave_holes(&mut self) {
-        for (offset, byte) in self.text.iter().enumerate() {
-            if self.is_hole(*byte) && self.reached.contains(offset) {
-                self.reached.insert(offset + 1);
+    /// One byte of the pattern: a hole gives it and stays open, or is over; a byte of the text must agree. From
+    /// the last offset on, in place: what an offset leads to lies behind it, and is not met again.
+    fn step(&mut self, agrees: impl Fn(u8) -> bool) {
+        for place in (0..self.reached.used).rev() {
+            let mut left = self.reached.take_word(place);
+            while left != 0 {
+                let bit = u64::BITS - 1 - left.leading_zeros();
+                left &= !(1 << bit);
+                self.step_from(place * 64 + bit as usize, &agrees);
             }
         }
     }
 
-    /// One byte of the pattern: a hole gives it and stays open, a byte of the text must agree.
-    fn step(&mut self, agrees: impl Fn(u8) -> bool) {
-        self.leave_holes();
-        let mut next = Offsets([0; WORDS]);
-        for (offset, byte) in self.text.iter().enumerate() {
-            if !self.reached.contains(offset) {
-                continue;
+    fn step_from(&mut self, reached: usize, agrees: impl Fn(u8) -> bool) {
+        let text = self.text.get(reached..).unwrap_or_default();
+        for (offset, byte) in (reached..).zip(text) {
+            if !self.is_hole(*byte) {
+                if agrees(*byte) {
+                    self.reached.insert(offset + 1);
+                }
+                return;
             }
-            if self.is_hole(*byte) {
-                next.insert(offset);
-            } else if agrees(*byte) {
-                next.insert(offset + 1);
-            }
+            self.reached.insert(offset);
         }
-        self.reached = next;
     }
 }
