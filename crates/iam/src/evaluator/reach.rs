@@ -29,7 +29,13 @@ impl Reach {
     /// Whether the principal is denied the action on every resource of its own account, whatever the context: no
     /// policy of its own allows anything of it, and nothing else could. `false` says nothing.
     pub fn is_out(&self, principal: &Principal) -> bool {
-        if principal.kind == PrincipalKind::Root || !self.is_granted_by_identity {
+        self.is_granted_by_identity && self.has_no_own_allow(principal)
+    }
+
+    /// Whether no policy of the principal's own allows anything of the action: what may allow it all the same is the
+    /// resource's. `false` says nothing.
+    pub fn has_no_own_allow(&self, principal: &Principal) -> bool {
+        if principal.kind == PrincipalKind::Root {
             return false;
         }
         let action = ActionName::of_folded(&self.action);

@@ -41,13 +41,17 @@ impl<'s> Asker<'s> {
 
     /// Whether the principal may do `action` on nothing at all; `false` says nothing.
     pub(crate) fn is_out_of_reach(&mut self, principal: &Principal, action: &str) -> bool {
+        self.told_of(action, |reach| reach.is_out(principal))
+    }
+
+    fn told_of(&mut self, action: &str, told: impl Fn(&Reach) -> bool) -> bool {
         if let Some(reach) = self.reaches.get(action) {
-            return reach.is_out(principal);
+            return told(reach);
         }
         let reach = Reach::of(action);
-        let is_out = reach.is_out(principal);
+        let is_so = told(&reach);
         self.reaches.insert(action.to_owned(), reach);
-        is_out
+        is_so
     }
 
     /// Whether the principal may do `action`, with these keys in the request.
@@ -75,27 +79,27 @@ impl<'s> Asker<'s> {
         )
     }
 
-    /// The same for several actions, with nothing else in the request; `see` is told of those that the principal
-    /// may have to do with, by their places.
+    /// The same for several actions, with nothing else in the request; `see` is told of those that a policy of the
+    /// principal's own may allow, by their places. What a resource's policy alone may allow it is left out.
     pub(crate) fn ask_each(
         &mut self,
         principal: &'s Principal,
         (actions, resource): (&[&str], Resource<'_>),
         see: &mut dyn FnMut(usize, Answer),
     ) {
-        let mut in_reach = Vec::new();
+        let mut own = Vec::new();
         for (place, action) in actions.iter().enumerate() {
-            if !self.is_out_of_reach(principal, action) {
-                in_reach.push((place, *action));
+            if !self.told_of(action, |reach| reach.has_no_own_allow(principal)) {
+                own.push((place, *action));
             }
         }
-        if in_reach.is_empty() {
+        if own.is_empty() {
             return;
         }
         let tags = tags_of(principal);
         let context = context_of(principal, &tags);
         let caller = Caller::principal(principal);
-        for (place, action) in in_reach {
+        for (place, action) in own {
             let request = (action, resource);
             see(
                 place,
