@@ -33,7 +33,7 @@ impl Reach {
     }
 
     /// Whether no policy of the principal's own allows anything of the action: what may allow it all the same is the
-    /// resource's. `false` says nothing.
+    /// resource's, or AWS itself (`sts:GetCallerIdentity`). `false` says nothing.
     pub fn has_no_own_allow(&self, principal: &Principal) -> bool {
         if principal.kind == PrincipalKind::Root {
             return false;

@@ -75,3 +75,60 @@ fn many_stars_take_no_exponential_time() {
     let pattern = "*a".repeat(500);
     check(&format!("{pattern}b"), &"a".repeat(2000), Truth::False);
 }
+
+/// All texts of so many of these letters at most.
+fn texts(letters: &[char], longest: usize) -> Vec<String> {
+    let mut all = vec![String::new()];
+    let mut last = all.clone();
+    for _ in 0..longest {
+        let longer = last
+            .iter()
+            .flat_map(|text| letters.iter().map(move |letter| format!("{text}{letter}")));
+        last = longer.collect();
+        all.extend(last.iter().cloned());
+    }
+    all
+}
+
+/// Whether some text in place of each hole matches, found by trying.
+fn some_text_matches(pattern: &[u8], text: &[u8]) -> bool {
+    let behind = |text: &[u8]| text.get(1..).unwrap_or_default().to_vec();
+    match (pattern.first(), text.first()) {
+        (None, None) => true,
+        (Some(b'*'), _) if some_text_matches(&behind(pattern), text) => true,
+        (_, Some(b'*')) if some_text_matches(pattern, &behind(text)) => true,
+        // Either stands for a letter of the other's, and goes on.
+        (Some(b'*'), Some(_)) => some_text_matches(pattern, &behind(text)),
+        (Some(_), Some(b'*')) => some_text_matches(&behind(pattern), text),
+        (Some(atom), Some(letter)) => {
+            (*atom == b'?' || atom == letter) && some_text_matches(&behind(pattern), &behind(text))
+        }
+        _ => false,
+    }
+}
+
+#[test]
+fn texts_with_holes_match_where_some_text_does() {
+    let context = Context::new(MissingKeys::Absent);
+    let keys = Keys {
+        context: &context,
+        catalogue: Catalogue::bundled(),
+        action: "example:Do",
+    };
+    let syntax = Syntax {
+        wildcards: true,
+        variables: false,
+    };
+    // Offsets are kept 64 to a word.
+    let long = "x".repeat(62);
+    for pattern in texts(&['a', 'b', '*', '?'], 4) {
+        for text in texts(&['a', 'b', '*'], 4) {
+            let expect = some_text_matches(pattern.as_bytes(), text.as_bytes());
+            for before in ["", &long] {
+                let (pattern, text) = (format!("{before}{pattern}"), format!("{before}{text}"));
+                let found = Pattern::parse(&pattern, syntax).test(Text::Holes(&text), &keys);
+                assert_eq!(found != Truth::False, expect, "{pattern} on {text}");
+            }
+        }
+    }
+}

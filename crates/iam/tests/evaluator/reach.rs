@@ -2,7 +2,7 @@
 //! evaluator would.
 
 use retrial_iam::{
-    Catalogue, Context, Evaluator, MissingKeys, Principal, Reach, Resource, Scratch,
+    Catalogue, Context, Decision, Evaluator, MissingKeys, Principal, Reach, Resource, Scratch,
 };
 
 use crate::support::{
@@ -49,6 +49,24 @@ fn check(principal: &Principal, expect: &[&str]) {
                     );
                 }
             }
+        }
+        for action in ACTIONS {
+            let is_own = !Reach::of(action).has_no_own_allow(principal);
+            if is_own || action == "sts:GetCallerIdentity" {
+                continue;
+            }
+            let context = Context::new(MissingKeys::ByCatalogue);
+            let mut asked = request(action, Resource::Unknown("*"), &context);
+            asked.resource_account = Some(ACCOUNT);
+            let mut scratch = Scratch::default();
+            let evaluation = evaluator.evaluate(principal, &asked, &mut scratch);
+            // Where it is not denied, it waits for more than for which resource it is.
+            assert!(
+                evaluation.decision.is_denied()
+                    || evaluation.decision == Decision::Undetermined
+                        && !evaluation.unknown_layers.is_empty(),
+                "{action}: {evaluation:?}"
+            );
         }
         assert_eq!(*found.get_or_insert_with(|| out.clone()), out);
     }
