@@ -107,8 +107,8 @@ fn some_text_matches(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-#[test]
-fn texts_with_holes_match_where_some_text_does() {
+#[track_caller]
+fn check_holes(pattern: &str, text: &str, expect: bool) {
     let context = Context::new(MissingKeys::Absent);
     let keys = Keys {
         context: &context,
@@ -119,16 +119,32 @@ fn texts_with_holes_match_where_some_text_does() {
         wildcards: true,
         variables: false,
     };
+    let found = Pattern::parse(pattern, syntax).test(Text::Holes(text), &keys);
+    assert_eq!(found != Truth::False, expect, "{pattern} on {text}");
+}
+
+#[test]
+fn texts_with_holes_match_where_some_text_does() {
     // Offsets are kept 64 to a word.
     let long = "x".repeat(62);
     for pattern in texts(&['a', 'b', '*', '?'], 4) {
         for text in texts(&['a', 'b', '*'], 4) {
             let expect = some_text_matches(pattern.as_bytes(), text.as_bytes());
             for before in ["", &long] {
-                let (pattern, text) = (format!("{before}{pattern}"), format!("{before}{text}"));
-                let found = Pattern::parse(&pattern, syntax).test(Text::Holes(&text), &keys);
-                assert_eq!(found != Truth::False, expect, "{pattern} on {text}");
+                check_holes(
+                    &format!("{before}{pattern}"),
+                    &format!("{before}{text}"),
+                    expect,
+                );
             }
         }
     }
+}
+
+#[test]
+fn many_holes_take_no_quadratic_time() {
+    let pattern = "ab".repeat(1000);
+    check_holes(&pattern, &"*".repeat(2000), true);
+    check_holes(&pattern, &format!("{}c", "*".repeat(2000)), false);
+    check_holes(&format!("*{pattern}"), &"*a*".repeat(600), true);
 }

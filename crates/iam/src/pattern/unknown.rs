@@ -32,6 +32,11 @@ impl Offsets {
         }
     }
 
+    fn contains(&self, offset: usize) -> bool {
+        let word = self.words.get(offset / 64);
+        word.is_some_and(|word| word & (1 << (offset % 64)) != 0)
+    }
+
     fn is_empty(&self) -> bool {
         self.words.iter().take(self.used).all(|word| *word == 0)
     }
@@ -111,10 +116,9 @@ impl<'t> Overlap<'t> {
 
     /// Whether nothing but holes is left behind an offset: each may be empty.
     pub(super) fn reaches_end(&self) -> bool {
-        let is_end = |offset: usize| {
-            let rest = self.text.get(offset..);
-            rest.is_some_and(|rest| rest.iter().all(|byte| self.is_hole(*byte)))
-        };
+        let tail = self.text.iter().rev();
+        let tail = tail.take_while(|byte| self.is_hole(**byte)).count();
+        let is_end = |offset: usize| offset + tail >= self.text.len();
         self.too_long || self.reached.iter().any(is_end)
     }
 
@@ -156,6 +160,10 @@ impl<'t> Overlap<'t> {
                 if agrees(*byte) {
                     self.reached.insert(offset + 1);
                 }
+                return;
+            }
+            if self.reached.contains(offset) {
+                // Reached from behind, and so is what follows: a row of holes is gone through once.
                 return;
             }
             self.reached.insert(offset);
