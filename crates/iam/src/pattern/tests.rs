@@ -1,8 +1,7 @@
 use super::*;
 use crate::{Catalogue, Context, MissingKeys};
 
-#[track_caller]
-fn check(pattern: &str, text: &str, expect: Truth) {
+fn tested(pattern: &str, text: Text<'_>) -> Truth {
     let mut context = Context::new(MissingKeys::Absent);
     context.set("aws:username", KeyState::Known(Values::One("bob*")));
     context.set("aws:TagKeys", KeyState::Known(Values::Many(&["a"])));
@@ -16,11 +15,13 @@ fn check(pattern: &str, text: &str, expect: Truth) {
         wildcards: true,
         variables: true,
     };
-    assert_eq!(
-        Pattern::parse(pattern, syntax).test(Text::Exact(text), &keys),
-        expect,
-        "{pattern} on {text}"
-    );
+    Pattern::parse(pattern, syntax).test(text, &keys)
+}
+
+#[track_caller]
+fn check(pattern: &str, text: &str, expect: Truth) {
+    let found = tested(pattern, Text::Exact(text));
+    assert_eq!(found, expect, "{pattern} on {text}");
 }
 
 #[test]
@@ -109,17 +110,7 @@ fn some_text_matches(pattern: &[u8], text: &[u8]) -> bool {
 
 #[track_caller]
 fn check_holes(pattern: &str, text: &str, expect: bool) {
-    let context = Context::new(MissingKeys::Absent);
-    let keys = Keys {
-        context: &context,
-        catalogue: Catalogue::bundled(),
-        action: "example:Do",
-    };
-    let syntax = Syntax {
-        wildcards: true,
-        variables: false,
-    };
-    let found = Pattern::parse(pattern, syntax).test(Text::Holes(text), &keys);
+    let found = tested(pattern, Text::Holes(text));
     assert_eq!(found != Truth::False, expect, "{pattern} on {text}");
 }
 
