@@ -93,16 +93,15 @@ fn texts(letters: &[char], longest: usize) -> Vec<String> {
 
 /// Whether some text in place of each hole matches, found by trying.
 fn some_text_matches(pattern: &[u8], text: &[u8]) -> bool {
-    let behind = |text: &[u8]| text.get(1..).unwrap_or_default().to_vec();
-    match (pattern.first(), text.first()) {
-        (None, None) => true,
-        (Some(b'*'), _) if some_text_matches(&behind(pattern), text) => true,
-        (_, Some(b'*')) if some_text_matches(pattern, &behind(text)) => true,
+    match (pattern, text) {
+        ([], []) => true,
+        ([b'*', atoms @ ..], _) if some_text_matches(atoms, text) => true,
+        (_, [b'*', letters @ ..]) if some_text_matches(pattern, letters) => true,
         // Either stands for a letter of the other's, and goes on.
-        (Some(b'*'), Some(_)) => some_text_matches(pattern, &behind(text)),
-        (Some(_), Some(b'*')) => some_text_matches(&behind(pattern), text),
-        (Some(atom), Some(letter)) => {
-            (*atom == b'?' || atom == letter) && some_text_matches(&behind(pattern), &behind(text))
+        ([b'*', ..], [_, letters @ ..]) => some_text_matches(pattern, letters),
+        ([_, atoms @ ..], [b'*', ..]) => some_text_matches(atoms, text),
+        ([atom, atoms @ ..], [letter, letters @ ..]) => {
+            (*atom == b'?' || atom == letter) && some_text_matches(atoms, letters)
         }
         _ => false,
     }

@@ -9,13 +9,16 @@ use crate::support::{
     ACCOUNT, all_collected, nothing_collected, principal, request, role, statement, unavailable,
 };
 
-const ACTIONS: [&str; 9] = [
+const ACTIONS: [&str; 12] = [
     "iam:PutRolePolicy",
     "IAM:putrolepolicy",
     "iam:PassRole",
     "ec2:RunInstances",
     "ssm:GetParameter",
     "s3:DeleteBucket",
+    "s3:PutObject",
+    "kms:PutKeyPolicy",
+    "kms:Decrypt",
     "sts:AssumeRole",
     "sts:GetCallerIdentity",
     "no:Such",
@@ -75,7 +78,7 @@ fn check(principal: &Principal, expect: &[&str]) {
 
 #[test]
 fn out_of_reach() {
-    // Buckets, roles and shared parameters have policies that could let it.
+    // Buckets, keys, roles and shared parameters have policies that could let it.
     const IDLE: [&str; 5] = [
         "iam:PutRolePolicy",
         "IAM:putrolepolicy",
