@@ -163,13 +163,16 @@ impl<'f> RowPlace<'f, '_> {
         match self.known {
             Some(known) if !request.context_is_whole => {
                 let keeping = Keeping(self.texts, self.arena);
-                callers.context(&known, request.context, &keeping)
+                let whole = callers.context(&known, request.context, &keeping);
+                TextListMap::apart(whole.keys, whole.values)
             }
-            _ => self.arena.alloc_slice_fill_iter(
-                request
-                    .context
-                    .iter()
-                    .map(|(key, values)| (self.keep(key), self.keep_all(values))),
+            _ => TextListMap::Pairs(
+                self.arena.alloc_slice_fill_iter(
+                    request
+                        .context
+                        .iter()
+                        .map(|(key, values)| (self.keep(key), self.keep_all(values))),
+                ),
             ),
         }
     }
@@ -202,10 +205,12 @@ impl<'f> RowPlace<'f, '_> {
                 resource_known: need.resource_known,
                 spellings: self.keep_all(need.spellings),
                 required: need.required,
-                context: self.arena.alloc_slice_fill_iter(
-                    need.context
-                        .iter()
-                        .map(|(key, values)| (self.keep(key), self.keep_all(values))),
+                context: TextListMap::Pairs(
+                    self.arena.alloc_slice_fill_iter(
+                        need.context
+                            .iter()
+                            .map(|(key, values)| (self.keep(key), self.keep_all(values))),
+                    ),
                 ),
                 page: self.keep(need.page),
                 role_of: self.keep_option(need.role_of),

@@ -13,6 +13,15 @@ use crate::KeepTexts;
 /// An entry of the column.
 pub(crate) type NamedValues<'a> = (&'a str, &'a [&'a str]);
 
+/// Entries of the column `context`, in order, keys and values apart: many requests have the very same keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContextColumn<'k> {
+    /// The keys.
+    pub keys: &'k [&'k str],
+    /// The values of each.
+    pub values: &'k [&'k [&'k str]],
+}
+
 /// Keys of a request, usually.
 const USUAL_KEYS: usize = 16;
 
@@ -61,9 +70,9 @@ pub(crate) fn sorted<'a>(
 #[derive(Debug, Default)]
 pub(crate) struct KeyOrders<'k> {
     orders: Vec<Option<Box<KeyOrder<'k>>>>,
-    unions: Vec<Option<Box<Union>>>,
-    /// The entries of a context while it is joined.
-    all: Vec<NamedValues<'k>>,
+    unions: Vec<Option<Box<Union<'k>>>>,
+    /// The values of a context while it is joined.
+    all: Vec<&'k [&'k str]>,
     /// How many orders were made.
     made: u64,
 }
@@ -81,8 +90,11 @@ pub(crate) struct KeyOrder<'k> {
 
 /// How the keys of two orders join.
 #[derive(Debug)]
-struct Union {
+struct Union<'k> {
     orders: (u64, u64),
+    /// The keys of both, in order.
+    keys: &'k [&'k str],
+    /// Where each comes from.
     sources: Box<[u32]>,
 }
 
@@ -119,7 +131,7 @@ impl<'k> KeyOrders<'k> {
         (others, order): (&[NamedValues<'k>], u64),
         own: &[NamedValues<'_>],
         keep: &impl KeepTexts<'k>,
-    ) -> &'k [NamedValues<'k>] {
+    ) -> ContextColumn<'k> {
         self.remembered((others, order), own, keep)
             .unwrap_or_else(|| {
                 let kept = own
@@ -127,7 +139,11 @@ impl<'k> KeyOrders<'k> {
                     .map(|(key, values)| (keep.keep(key), keep.keep_all(values)));
                 let mut all: Vec<NamedValues<'k>> = others.iter().copied().chain(kept).collect();
                 all.sort_unstable_by_key(|(key, _)| *key);
-                keep.arena().alloc_slice_copy(&all)
+                let (keys, values): (Vec<_>, Vec<_>) = all.into_iter().unzip();
+                ContextColumn {
+                    keys: keep.arena().alloc_slice_copy(&keys),
+                    values: keep.arena().alloc_slice_copy(&values),
+                }
             })
     }
 
@@ -137,7 +153,7 @@ impl<'k> KeyOrders<'k> {
         (others, order): (&[NamedValues<'k>], u64),
         own: &[NamedValues<'_>],
         keep: &impl KeepTexts<'k>,
-    ) -> Option<&'k [NamedValues<'k>]> {
+    ) -> Option<ContextColumn<'k>> {
         let number = self.of(own, keep)?.number;
         if self.unions.is_empty() {
             self.unions.resize_with(Self::UNIONS, || None);
@@ -153,19 +169,29 @@ impl<'k> KeyOrders<'k> {
         let mixed = (order.rotate_left(32) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let union = match unions.get_mut((mixed >> 48) as usize % Self::UNIONS)? {
             Some(known) if known.orders == pair && order != 0 => known,
-            slot => slot.insert(Box::new(Union {
-                orders: pair,
-                sources: sources(others, own_order),
-            })),
+            slot => {
+                let sources = sources(others, own_order);
+                let others = others.iter().map(|(key, _)| *key);
+                let all: Vec<&'k str> = others.chain(own_order.keys.iter().copied()).collect();
+                let key = |source: &u32| all.get(*source as usize).copied().unwrap_or_default();
+                slot.insert(Box::new(Union {
+                    orders: pair,
+                    keys: keep.arena().alloc_slice_fill_iter(sources.iter().map(key)),
+                    sources,
+                }))
+            }
         };
         // First behind one another, then in order: whose entry comes next is nothing that a processor guesses.
         all.clear();
-        all.extend_from_slice(others);
-        let kept = own_order.keys.iter().zip(own);
-        all.extend(kept.map(|(key, (_, values))| (*key, keep.keep_all(values))));
-        let entry = |source: &u32| all.get(*source as usize).copied().unwrap_or_default();
-        let joined = union.sources.iter().map(entry);
-        Some(keep.arena().alloc_slice_fill_iter(joined))
+        all.extend(others.iter().map(|(_, values)| *values));
+        all.extend(own.iter().map(|(_, values)| keep.keep_all(values)));
+        let values = |source: &u32| all.get(*source as usize).copied().unwrap_or_default();
+        Some(ContextColumn {
+            keys: union.keys,
+            values: keep
+                .arena()
+                .alloc_slice_fill_iter(union.sources.iter().map(values)),
+        })
     }
 }
 
@@ -308,6 +334,11 @@ mod tests {
                     let mut expect: Vec<NamedValues<'_>> = others.to_vec();
                     expect.extend(own.iter().copied());
                     expect.sort_unstable_by_key(|(key, _)| *key);
+                    let (keys, values): (Vec<_>, Vec<_>) = expect.into_iter().unzip();
+                    let expect = ContextColumn {
+                        keys: &keys,
+                        values: &values,
+                    };
                     assert_eq!(orders.joined((others, *order), &own, &keep), expect);
                     assert_eq!(orders.joined((others, 0), &own, &keep), expect);
                 }

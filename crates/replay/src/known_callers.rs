@@ -16,7 +16,7 @@ use crate::Reason;
 use crate::asker::asker_of;
 use crate::call_session::{HeldSession, is_assumed_root};
 use crate::caller::Caller;
-use crate::key_order::{KeyOrders, NamedValues};
+use crate::key_order::{ContextColumn, KeyOrders, NamedValues};
 use crate::keys::{KeySource, caller_keys};
 use crate::memo::Question;
 use crate::session::SessionKnowledge;
@@ -142,7 +142,7 @@ impl<'s, 'k, 'x> KnownCallers<'s, 'k, 'x> {
         caller: &KnownCaller<'k>,
         own: &[(&str, &[&str])],
         keep: &impl KeepTexts<'k>,
-    ) -> &'k [(&'k str, &'k [&'k str])] {
+    ) -> ContextColumn<'k> {
         let others = (caller.context, caller.order);
         self.orders.joined(others, own, keep)
     }

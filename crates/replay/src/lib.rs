@@ -52,6 +52,7 @@ pub use findings::{
     RoleNeedProblem, findings,
 };
 pub use issued_session::{IssuedSession, is_session_key, issued_session};
+pub use key_order::ContextColumn;
 pub use known_callers::{KeepTexts, KnownCaller, KnownCallers};
 pub use mapping::{
     Asked, Certainty, Facts, Mapped, MappedRequest, MappedResource, Mapping, MappingError, Need,

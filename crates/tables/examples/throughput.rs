@@ -11,7 +11,7 @@ use std::io::Write;
 use std::time::Instant;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use retrial_tables::{DecisionRow, Decisions, DeterminedBy, TableWriter, sort_order};
+use retrial_tables::{DecisionRow, Decisions, DeterminedBy, TableWriter, TextListMap, sort_order};
 
 /// As many as the pipeline sorts and writes at a time.
 const SLICE: usize = 40_000;
@@ -182,7 +182,7 @@ fn row<'a>(
         resource_arn: Some(&texts.resource_arn),
         resource_account: Some("111122223333"),
         required: Some(true),
-        context,
+        context: TextListMap::Pairs(context),
         outcome: "succeeded",
         decision: Some("allowed"),
         call_decision: Some("allowed"),

@@ -8,10 +8,8 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Fields, TimeUnit};
 
+use crate::map::TextListMap;
 use crate::table::Table;
-
-/// A map from text to a list of texts, in the order it is to be written.
-pub type TextListMap<'a> = &'a [(&'a str, &'a [&'a str])];
 
 /// A map from text to text, in the order it is to be written.
 pub type TextMap<'a> = &'a [(&'a str, &'a str)];

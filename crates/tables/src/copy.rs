@@ -3,6 +3,7 @@
 use bumpalo::Bump;
 
 use crate::column::{Cells, DeterminedBy};
+use crate::map::TextListMap;
 use crate::table::Table;
 
 /// A row with all its texts and lists in `arena`.
@@ -30,7 +31,10 @@ pub fn copy_row<'r, 'a, T: Table>(row: &'r T::Row<'r>, arena: &'a Bump) -> &'a T
                 let entries = get(row)
                     .iter()
                     .map(|(key, values)| (text(key), texts(values)));
-                set(copy, arena.alloc_slice_fill_iter(entries));
+                set(
+                    copy,
+                    TextListMap::Pairs(arena.alloc_slice_fill_iter(entries)),
+                );
             }
             Cells::DeterminedBy(get, set) => {
                 let statements = get(row).iter().map(|statement| DeterminedBy {
@@ -70,8 +74,8 @@ pub fn row_bytes<'r, T: Table>(row: &'r T::Row<'r>) -> usize {
         }
         Cells::TextListMap(get, _) => {
             let entries = get(row).iter();
-            let entry = |(key, values): &(&str, &[&str])| {
-                size_of_val(*values) + texts(&[key]) + texts(values)
+            let entry = |(key, values): (&str, &[&str])| {
+                size_of_val(values) + texts(&[key]) + texts(values)
             };
             entries.map(entry).sum()
         }
@@ -112,7 +116,7 @@ mod tests {
                 required: Some(true),
                 copy: true,
                 record_index: 9,
-                context: &[(&texts[2], &values), ("none", &[])],
+                context: TextListMap::Pairs(&[(&texts[2], &values), ("none", &[])]),
                 unknown_keys: &values,
                 determined_by: &[DeterminedBy {
                     layer: &texts[5],
@@ -140,7 +144,7 @@ mod tests {
             required: Some(true),
             copy: true,
             record_index: 9,
-            context: &[("k", &["v", "w"]), ("none", &[])],
+            context: TextListMap::Pairs(&[("k", &["v", "w"]), ("none", &[])]),
             unknown_keys: &["v", "w"],
             determined_by: &[DeterminedBy {
                 layer: "identity",

@@ -7,6 +7,7 @@ use bumpalo::Bump;
 
 use crate::column::{Cells, Column, DeterminedBy};
 use crate::hybrid::push_varint;
+use crate::map::TextListMap;
 use crate::table::Table;
 
 /// Copies of rows, one behind the other in a single buffer. A cell that is that of the row before takes a byte.
@@ -162,9 +163,14 @@ impl Out<'_> {
         }
     }
 
-    fn list<V>(&mut self, values: &[V], write: impl Fn(&mut Self, &V)) {
+    fn list<V>(
+        &mut self,
+        values: impl IntoIterator<Item = V, IntoIter: ExactSizeIterator>,
+        write: impl Fn(&mut Self, V),
+    ) {
+        let values = values.into_iter();
         self.number(values.len() as u64);
-        values.iter().for_each(|value| write(self, value));
+        values.for_each(|value| write(self, value));
     }
 }
 
@@ -191,7 +197,7 @@ impl<'r> Held<'r> {
             }
             Cells::TextListMap(_, set) => {
                 let entry = |held: &mut Self| (held.text(), held.list(Self::text));
-                set(row, self.list(entry));
+                set(row, TextListMap::Pairs(self.list(entry)));
             }
             Cells::DeterminedBy(_, set) => set(row, self.list(Self::statement)),
         }

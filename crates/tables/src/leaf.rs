@@ -5,8 +5,9 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::column::{Cells, Column, DeterminedBy, Encoding, TextListMap};
+use crate::column::{Cells, Column, DeterminedBy, Encoding};
 use crate::dictionary::Dictionary;
+use crate::map::TextListMap;
 use crate::shape::Shapes;
 use crate::table::Table;
 
@@ -237,6 +238,17 @@ impl<'r> Leaf<'r> {
 
     /// The lists of one row's map.
     fn lists(&mut self, map: TextListMap<'r>) {
+        match map {
+            TextListMap::Apart(apart) => self.lists_of(map, apart.lists().iter().copied()),
+            TextListMap::Pairs(pairs) => self.lists_of(map, pairs.iter().map(|(_, list)| *list)),
+        }
+    }
+
+    fn lists_of(
+        &mut self,
+        map: TextListMap<'r>,
+        lists: impl ExactSizeIterator<Item = &'r [&'r str]> + Clone,
+    ) {
         let Levels {
             repetition,
             definition,
@@ -247,13 +259,13 @@ impl<'r> Leaf<'r> {
             return;
         }
         let level = |list: &[&str]| if list.is_empty() { 1 } else { 2 };
-        if map.iter().all(|(_, list)| list.len() <= 1) {
+        if lists.clone().all(|list| list.len() <= 1) {
             repetition.push(0);
             repetition.resize(repetition.len() + map.len() - 1, 1);
-            definition.extend(map.iter().map(|(_, list)| level(list)));
+            definition.extend(lists.clone().map(level));
         } else {
             let mut of_entry = 0;
-            for (_, list) in map {
+            for list in lists.clone() {
                 repetition.push(of_entry);
                 of_entry = 1;
                 definition.push(level(list));
@@ -262,11 +274,15 @@ impl<'r> Leaf<'r> {
                 definition.resize(definition.len() + more, 2);
             }
         }
-        self.values_of_lists(map);
+        self.values_of_lists(map, lists);
     }
 
     /// The values of one row's map. A key's list is most often the very one that it had before.
-    fn values_of_lists(&mut self, map: TextListMap<'r>) {
+    fn values_of_lists(
+        &mut self,
+        map: TextListMap<'r>,
+        lists: impl Iterator<Item = &'r [&'r str]>,
+    ) {
         let Values::Repeated(dictionary, numbers) = &mut self.values else {
             return;
         };
@@ -277,11 +293,11 @@ impl<'r> Leaf<'r> {
         shape.numbers.resize(map.len(), u32::MAX);
         numbers.reserve(map.len());
         let known = shape.values.iter_mut().zip(&mut shape.numbers);
-        for ((_, list), (before, number)) in map.iter().zip(known) {
+        for (list, (before, number)) in lists.zip(known) {
             match list {
                 [] => {}
                 [text] => {
-                    if !std::ptr::eq(*before, *list) {
+                    if !std::ptr::eq(*before, list) {
                         *number = dictionary.number_near(text, *number);
                         *before = list;
                     }

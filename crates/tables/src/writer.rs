@@ -108,25 +108,22 @@ impl<T: Table, W: Write + Send> TableWriter<T, W> {
     /// Writes rows, which are sorted by [`sort_order`]. None is no row group.
     ///
     /// # Errors
-    /// Where the rows are out of order (nothing was written then), or `output` refuses.
+    /// Where the rows are out of order (nothing was written then of their row group), or `output` refuses.
     pub fn write<'r>(&mut self, rows: &[&'r T::Row<'r>]) -> Result<(), TableError> {
-        let ordered = |pair: &[&'r T::Row<'r>]| match pair {
-            [a, b] => sort_order::<T>(a, b).is_le(),
-            _ => true,
-        };
-        if let Some(index) = rows.windows(2).position(|pair| !ordered(pair)) {
-            return Err(TableError::NotSorted {
-                table: T::NAME,
-                row: index + 1,
-            });
-        }
-        for rows in rows.chunks(ROW_GROUP_ROWS) {
-            self.write_row_group(rows)?;
+        let mut before = None;
+        for (number, group) in rows.chunks(ROW_GROUP_ROWS).enumerate() {
+            self.write_row_group(group, (before, number * ROW_GROUP_ROWS))?;
+            before = group.last().copied();
         }
         Ok(())
     }
 
-    fn write_row_group<'r>(&mut self, rows: &[&'r T::Row<'r>]) -> Result<(), TableError> {
+    /// Writes rows that come behind a row, as a row group; the first of them has a number for an error.
+    fn write_row_group<'r>(
+        &mut self,
+        rows: &[&'r T::Row<'r>],
+        (mut before, first): (Option<&'r T::Row<'r>>, usize),
+    ) -> Result<(), TableError> {
         let failed = |error| TableError::parquet(T::NAME, error);
         let mut work: Vec<Work<'r, T>> = T::COLUMNS
             .iter()
@@ -148,7 +145,16 @@ impl<T: Table, W: Write + Send> TableWriter<T, W> {
         // Maps and lists take longest: begun last, one thread would end them alone.
         work.sort_by_key(|work| !work.column.kind().is_nested());
         // Rows outside, columns inside: a row is fetched into the cache once, not once per column.
-        for rows in rows.chunks(ENCODE_ROWS) {
+        for (number, rows) in rows.chunks(ENCODE_ROWS).enumerate() {
+            for (at, row) in rows.iter().enumerate() {
+                if before.is_some_and(|before| sort_order::<T>(before, row).is_gt()) {
+                    return Err(TableError::NotSorted {
+                        table: T::NAME,
+                        row: first + number * ENCODE_ROWS + at,
+                    });
+                }
+                before = Some(row);
+            }
             work.par_iter_mut()
                 .with_max_len(1)
                 .for_each(|work| work.push(rows));

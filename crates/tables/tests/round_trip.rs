@@ -21,7 +21,7 @@ use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use retrial_tables::{
     CREATED_BY, DecisionRow, Decisions, DeterminedBy, HeldRows, ROW_GROUP_ROWS, RejectRow, Rejects,
-    SessionRow, Sessions, Table, TableError, TableWriter, sort_order, tables,
+    SessionRow, Sessions, Table, TableError, TableWriter, TextListMap, sort_order, tables,
 };
 
 fn written<'r, T: Table>(rows: &[&'r T::Row<'r>]) -> Vec<u8> {
@@ -237,7 +237,7 @@ fn hostile_texts_in_every_column() {
                 resource_arn: text,
                 resource_account: text,
                 required: [None, Some(true), Some(false)][index % 3],
-                context: &[("k", &[]), ("", &["", "\n\0'\""]), ("k", &["😀"])],
+                context: TextListMap::Pairs(&[("k", &[]), ("", &["", "\n\0'\""]), ("k", &["😀"])]),
                 session_policy_id: text,
                 outcome: value,
                 decision: text,
@@ -294,7 +294,7 @@ fn a_megabyte_in_one_cell() {
             *row = DecisionRow {
                 event_id: Some(&long),
                 resource_arn: Some(&long),
-                context: &context,
+                context: TextListMap::Pairs(&context),
                 unknown_keys: &values,
                 log_file: &long,
                 ..*row
@@ -335,7 +335,7 @@ fn many<'a>(
             account_id: Some(["111122223333", "444455556666"][index % 2]),
             principal_arn: (index % 7 != 0).then_some(text.get(..30).unwrap_or(text)),
             resource_arn: Some(text),
-            context: &contexts[index],
+            context: TextListMap::Pairs(&contexts[index]),
             log_file: text,
             record_index: index as u64,
             ..DecisionRow::default()
@@ -382,6 +382,44 @@ fn bytes_do_not_depend_on_the_threads() {
     assert!(read == expected);
 }
 
+/// Keys in one place or in many, and in between maps that have none of their places: it is the same column.
+#[test]
+fn maps_in_two_forms_are_the_same_column() {
+    let long: [String; 2] = ["v".repeat(80), "w".repeat(80)];
+    let keys: [&[&str]; 4] = [&["a", "b"], &["a", "b", "c"], &[], &["a", "b"]];
+    let lists: [&[&str]; 5] = [&[], &["x"], &["y"], &["x", "y", "x"], &[&long[0], &long[1]]];
+    let apart: Vec<(&[&str], Vec<&[&str]>)> = (0..2_000)
+        .map(|row| {
+            let keys = keys[row / 3 % keys.len()];
+            let list = |at| lists[(row * row + at * 7 + row / 11) % lists.len()];
+            (keys, (0..keys.len()).map(list).collect())
+        })
+        .collect();
+    let pairs: Vec<Vec<(&str, &[&str])>> = apart
+        .iter()
+        .map(|(keys, lists)| keys.iter().copied().zip(lists.iter().copied()).collect())
+        .collect();
+    let file = |form: &dyn Fn(usize) -> bool| {
+        let rows: Vec<DecisionRow<'_>> = (0..apart.len())
+            .map(|row| DecisionRow {
+                record_index: row as u64,
+                context: match form(row) {
+                    true => TextListMap::apart(apart[row].0, &apart[row].1),
+                    false => TextListMap::Pairs(&pairs[row]),
+                },
+                ..DecisionRow::default()
+            })
+            .collect();
+        let rows: Vec<_> = rows.iter().collect();
+        let file = written::<Decisions>(&rows);
+        assert!(held_first::<Decisions>(&rows) == file);
+        file
+    };
+    let in_pairs = file(&|_| false);
+    assert!(file(&|_| true) == in_pairs);
+    assert!(file(&|row| row / 2 % 2 == 0) == in_pairs);
+}
+
 #[test]
 fn long_slices_are_cut_into_row_groups() {
     let rows = vec![RejectRow::default(); ROW_GROUP_ROWS * 2 + 1];
@@ -415,6 +453,15 @@ fn rows_out_of_order_are_refused() {
     assert_eq!(writer.rows(), 0);
     writer.write(&rows[..3]).unwrap();
     assert_eq!(writer.finish().unwrap().rows, 3);
+    // Wherever the rows are cut to be written.
+    for late in [255, 256, 257, ROW_GROUP_ROWS, ROW_GROUP_ROWS + 256] {
+        let mut rows = vec![row("b", None); ROW_GROUP_ROWS + 300];
+        rows[late] = row("a", None);
+        let rows: Vec<_> = rows.iter().collect();
+        let mut writer = TableWriter::<Rejects, Vec<u8>>::new(Vec::new()).unwrap();
+        let error = writer.write(&rows).unwrap_err();
+        assert!(matches!(error, TableError::NotSorted { row, .. } if row == late));
+    }
 }
 
 #[test]

@@ -7,7 +7,9 @@ use bumpalo::collections::Vec as BumpVec;
 use retrial_replay::{
     DeadStatement, Exclusions, Finding, FindingReport, RecordedChange, RecordedChanges,
 };
-use retrial_tables::{ChangeRow, Changes, FindingRow, Findings, row_bytes, sort_order};
+use retrial_tables::{
+    ChangeRow, Changes, FindingRow, Findings, TextListMap, row_bytes, sort_order,
+};
 
 use super::pass::Source;
 use super::write::{AsOfFile, AsOfWriter};
@@ -110,7 +112,7 @@ fn finding_rows<'a>(
             last_time: finding.last_time,
             days: finding.days,
             event_ids: texts(&finding.event_ids),
-            evidence: evidence.into_bump_slice(),
+            evidence: TextListMap::Pairs(evidence.into_bump_slice()),
             hidden: finding
                 .hidden
                 .as_ref()

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use bumpalo::Bump;
 use retrial_replay::{NeedState, PermissionUses, RoleNeedEvidence, RoleNeedFact, RoleNeedProblem};
-use retrial_tables::{DeterminedBy, RoleNeedRow, RoleNeeds};
+use retrial_tables::{DeterminedBy, RoleNeedRow, RoleNeeds, TextListMap};
 
 use super::pass::Source;
 use super::write::{AsOfFile, AsOfWriter, KeptTexts};
@@ -133,7 +133,7 @@ impl<'b> KeptRow<'b> {
             context: context
                 .map(|(key, values)| {
                     let values = values.iter().map(|value| Box::from(*value));
-                    (Box::from(*key), values.collect())
+                    (Box::from(key), values.collect())
                 })
                 .collect(),
         }
@@ -150,7 +150,7 @@ impl<'b> KeptRow<'b> {
             resource_arn: &self.resource_arn,
             why: self.why.as_deref(),
             event_id: self.event_id.as_deref(),
-            context: arena.alloc_slice_copy(&context),
+            context: TextListMap::Pairs(arena.alloc_slice_copy(&context)),
             ..self.shared
         }
     }
@@ -203,7 +203,7 @@ fn shared<'b>(
         unknown_keys,
         unknown_layers,
         assumes,
-        context: &[],
+        context: TextListMap::default(),
         why: None,
         source_field,
         page,

@@ -5,7 +5,7 @@ use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 use retrial_iam::{Decision, Effect, Layer, StatementRef};
 use retrial_replay::{Assumptions, CallRequest, Reason, RecordedRequest, Replayed, Verdict};
-use retrial_tables::{DecisionRow, DeterminedBy, ReadError};
+use retrial_tables::{DecisionRow, DeterminedBy, ReadError, TextListMap};
 
 use crate::replay::known;
 
@@ -128,7 +128,7 @@ pub(super) fn kept<'k>(row: &DecisionRow<'_>, arena: &'k Bump) -> DecisionRow<'k
         resource_arn: option(row.resource_arn),
         resource_account: option(row.resource_account),
         required: row.required,
-        context: arena.alloc_slice_fill_iter(context),
+        context: TextListMap::Pairs(arena.alloc_slice_fill_iter(context)),
         session_policy_id: option(row.session_policy_id),
         outcome: text(row.outcome),
         decision: option(row.decision),

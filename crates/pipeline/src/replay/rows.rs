@@ -104,7 +104,7 @@ pub(crate) fn call_of<'a>(
     let none = DecisionRow::default();
     let mut requests = BumpVec::with_capacity_in(rows.len(), arena);
     for row in rows {
-        requests.extend(request(row)?);
+        requests.extend(request(row, arena)?);
     }
     call(rows.first().unwrap_or(&none), requests.into_bump_slice())
 }
@@ -169,7 +169,10 @@ fn call<'a>(
 }
 
 /// The request of a row; `None` where it has none.
-fn request<'a>(row: &DecisionRow<'a>) -> Result<Option<RecordedRequest<'a>>, ReadError> {
+fn request<'a>(
+    row: &DecisionRow<'a>,
+    arena: &'a Bump,
+) -> Result<Option<RecordedRequest<'a>>, ReadError> {
     let Some(action) = row.action else {
         return Ok(None);
     };
@@ -186,7 +189,7 @@ fn request<'a>(row: &DecisionRow<'a>) -> Result<Option<RecordedRequest<'a>>, Rea
         resource_account: row.resource_account,
         required: row.required == Some(true),
         mapping: known(Certainty::of_name(mapping), "mapping", mapping)?,
-        context: row.context,
+        context: row.context.in_pairs(arena),
         hidden_keys: row.hidden_keys,
     }))
 }

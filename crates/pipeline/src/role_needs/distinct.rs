@@ -9,7 +9,7 @@ use std::fs::File;
 use std::hash::{BuildHasher, Hash};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek};
 
-use retrial_tables::NeedRow;
+use retrial_tables::{NeedRow, TextListMap};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use super::spilled::Spilled;
@@ -89,7 +89,7 @@ impl<'r> Asking<'r> {
 }
 
 /// Hashes and compares as what is kept of it does.
-struct Context<'r>(&'r [(&'r str, &'r [&'r str])]);
+struct Context<'r>(TextListMap<'r>);
 
 impl Hash for Context<'_> {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
@@ -106,9 +106,7 @@ impl Context<'_> {
                 .0
                 .iter()
                 .zip(kept)
-                .all(|((key, values), (known, others))| {
-                    key == known && *values == others.as_slice()
-                })
+                .all(|((key, values), (known, others))| key == known && values == others.as_slice())
     }
 }
 
@@ -141,7 +139,7 @@ impl Asked {
             context: context
                 .map(|(key, values)| {
                     let values = values.iter().map(|value| (*value).to_owned());
-                    ((*key).to_owned(), values.collect())
+                    (key.to_owned(), values.collect())
                 })
                 .collect(),
         }

@@ -20,7 +20,7 @@ use retrial_replay::{
     AskedNeed, Certainty, CheckedNeed, ExcessGrant, Mapping, NeedState, PermissionUses, RoleCheck,
 };
 use retrial_storage::Store;
-use retrial_tables::{DeterminedBy, NeedRow, Needs, RoleNeedRow, Table};
+use retrial_tables::{DeterminedBy, NeedRow, Needs, RoleNeedRow, Table, TextListMap};
 
 use crate::analyze::PipelineError;
 use crate::manifest::ManifestFile;
@@ -238,7 +238,7 @@ impl<'s> Checked<'s> {
             resource_known: asked.resource_known,
             required: Some(sums.required),
             mapping,
-            context: &context,
+            context: TextListMap::Pairs(&context),
             why: Some(&sums.first.why),
             source_field: sums.first.source_field.as_deref(),
             page: Some(&sums.first.page),

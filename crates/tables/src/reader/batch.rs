@@ -16,6 +16,7 @@ use bumpalo::Bump;
 
 use crate::column::{Cells, Column, ColumnType, DeterminedBy};
 use crate::error::ReadError;
+use crate::map::TextListMap;
 use crate::table::Table;
 
 /// Some rows of a table.
@@ -304,7 +305,8 @@ fn fill<'x, T: Table>(
             for_each_list(rows, slices(at, items), *set);
         }
         (Cells::TextListMap(_, set), Values::TextListMap { rows: at, .. }, _) => {
-            for_each_list(rows, slices(at, entries), *set);
+            let maps = slices(at, entries).map(TextListMap::Pairs);
+            for_each_list(rows, maps, *set);
         }
         (Cells::DeterminedBy(_, set), Values::DeterminedBy(columns), Items::Statements(items)) => {
             for_each_list(rows, slices(&columns.rows, items), *set);

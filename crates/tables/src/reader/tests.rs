@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::{ReadAt, TableReader};
 use crate::column::{Cells, Column, DeterminedBy};
 use crate::error::ReadError;
+use crate::map::TextListMap;
 use crate::table::{Table, sort_order};
 use crate::writer::TableWriter;
 use crate::{
@@ -28,7 +29,7 @@ enum Cell {
     OptionalBoolean(Option<bool>),
     TextList(&'static [&'static str]),
     TextMap(&'static [(&'static str, &'static str)]),
-    TextListMap(&'static [(&'static str, &'static [&'static str])]),
+    TextListMap(TextListMap<'static>),
     DeterminedBy(&'static [DeterminedBy<'static>]),
 }
 
@@ -82,8 +83,14 @@ fn cell<T: Table>(column: &Column<T>) -> BoxedStrategy<Cell> {
         Cells::TextMap(..) => vec((text(), text()), 0..4)
             .prop_map(|entries| Cell::TextMap(leaked(entries)))
             .boxed(),
-        Cells::TextListMap(..) => vec((text(), texts()), 0..4)
-            .prop_map(|entries| Cell::TextListMap(leaked(entries)))
+        Cells::TextListMap(..) => (vec((text(), texts()), 0..4), any::<bool>())
+            .prop_map(|(entries, apart)| {
+                let (keys, lists): (Vec<_>, Vec<_>) = entries.iter().copied().unzip();
+                Cell::TextListMap(match apart {
+                    true => TextListMap::apart(leaked(keys), leaked(lists)),
+                    false => TextListMap::Pairs(leaked(entries)),
+                })
+            })
             .boxed(),
         Cells::DeterminedBy(..) => vec(statement(), 0..3)
             .prop_map(|statements| Cell::DeterminedBy(leaked(statements)))
@@ -221,7 +228,7 @@ fn decision() -> DecisionRow<'static> {
     DecisionRow {
         event_id: Some("e"),
         action: Some("s3:GetObject"),
-        context: &[("aws:SourceVpce", &[]), ("aws:SourceIp", &["203.0.113.7"])],
+        context: TextListMap::Pairs(&[("aws:SourceVpce", &[]), ("aws:SourceIp", &["203.0.113.7"])]),
         unknown_layers: &["resource"],
         spellings: &["arn:aws:s3:::b/%2F"],
         resource_known: Some(true),

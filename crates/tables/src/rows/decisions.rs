@@ -1,6 +1,7 @@
 //! `decisions`: every request of every call, with what a replay needs and what came of it.
 
-use crate::column::{Column, DeterminedBy, TextListMap, column};
+use crate::column::{Column, DeterminedBy, column};
+use crate::map::TextListMap;
 use crate::table::Table;
 
 /// The table `decisions`.

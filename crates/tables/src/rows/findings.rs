@@ -1,6 +1,7 @@
 //! `findings`: what a person should act on.
 
-use crate::column::{Column, TextListMap, column};
+use crate::column::{Column, column};
+use crate::map::TextListMap;
 use crate::table::Table;
 
 /// The table `findings`.

@@ -1,6 +1,7 @@
 //! `needs`: what a job will ask of its execution role, read from the request that began it.
 
-use crate::column::{Column, TextListMap, column};
+use crate::column::{Column, column};
+use crate::map::TextListMap;
 use crate::table::Table;
 
 /// The table `needs`.

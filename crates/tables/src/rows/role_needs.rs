@@ -1,6 +1,7 @@
 //! `role_needs`: whether execution roles have what their jobs need.
 
-use crate::column::{Column, DeterminedBy, TextListMap, column};
+use crate::column::{Column, DeterminedBy, column};
+use crate::map::TextListMap;
 use crate::table::Table;
 
 /// The table `role_needs`.
