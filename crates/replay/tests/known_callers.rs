@@ -220,6 +220,7 @@ fn what_is_remembered_of_a_caller_changes_nothing() {
                         };
                         let keep = InArena(&kept);
                         let joined = callers.context(&known, request.context, &keep);
+                        assert_eq!(joined.keys.len(), joined.values.len());
                         let joined = joined
                             .keys
                             .iter()

@@ -247,7 +247,7 @@ impl<'r> Leaf<'r> {
     fn lists_of(
         &mut self,
         map: TextListMap<'r>,
-        lists: impl ExactSizeIterator<Item = &'r [&'r str]> + Clone,
+        lists: impl Iterator<Item = &'r [&'r str]> + Clone,
     ) {
         let Levels {
             repetition,
